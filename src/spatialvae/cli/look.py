@@ -1,0 +1,188 @@
+"""The commands that show something: sample, reconstruct, interpolate, data, latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spatialvae.cli.images import prepare_images
+from spatialvae.cli.options import Json, Out, Overwrite, given, with_settings
+from spatialvae.cli.output import check_free, emit, write_images
+from spatialvae.config import AbstractDataOptions, TrainConfig
+
+__all__ = ["data", "interpolate", "latents", "reconstruct", "sample"]
+
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, or any folder with config.json and model.safetensors.")]
+Columns = Annotated[int | None, typer.Option(min=1, help="Pictures a row of the grid.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")]
+Prior = Annotated[
+    str | None,
+    typer.Option(help="standard (N(0, I), the paper's) or gaussian (fitted after training; the default)."),
+]
+
+
+def sample(
+    run: RunFolder,
+    out: Out = Path("samples.png"),
+    count: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 64,
+    seed: Seed = 0,
+    prior: Prior = None,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Scales the distance of codes from the prior's mean.")
+    ] = 1.0,
+    columns: Columns = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Draw new pictures: a grid (.png), a folder of PNG files, or an .npz."""
+    check_free(out, overwrite)
+    from spatialvae.store import load
+
+    model = load(run)
+    chosen = prior or ("gaussian" if "gaussian" in model.priors else "standard")
+    images = model.sample(count, seed=seed, temperature=temperature, prior=chosen)
+    write_images(images, out, columns)
+    payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen}
+    emit({**payload, "temperature": temperature}, json, [f"{count} pictures from the {chosen} prior: {out}"])
+
+
+def reconstruct(
+    run: RunFolder,
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files, or folders of them.")],
+    out: Out = Path("pairs.png"),
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Encode and decode pictures: each above what the model makes of it."""
+    check_free(out, overwrite)
+    from spatialvae.data.chosen import read_pictures
+    from spatialvae.grid import pairs_grid, save_picture
+    from spatialvae.metrics import peak_signal_to_noise
+    from spatialvae.store import load
+
+    model = load(run)
+    images, names = read_pictures(pictures, model.config.image_size, model.config.channels)
+    decoded = model.reconstruct(images)
+    quality = peak_signal_to_noise(images, decoded)
+    if out.suffix.lower() == ".npz" or not out.suffix:
+        write_images(decoded, out)
+    else:
+        save_picture(pairs_grid(images, decoded), out)
+    pairs = [{"picture": name, "psnr": value} for name, value in zip(names, quality.tolist(), strict=True)]
+    lines = [f"  {pair['picture']}  {pair['psnr']:.1f} dB" for pair in pairs]
+    emit({"run": str(run), "out": str(out), "pictures": pairs}, json, [*lines, f"pairs: {out}"])
+
+
+def interpolate(
+    run: RunFolder,
+    pictures: Annotated[
+        list[Path] | None, typer.Argument(help="Two pictures; without them, draws from the prior.")
+    ] = None,
+    out: Out = Path("interpolation.png"),
+    steps: Annotated[int, typer.Option(min=2, help="Pictures from one end to the other.")] = 8,
+    rows: Annotated[int, typer.Option(min=1, help="How many paths, when the ends are drawn.")] = 4,
+    seed: Seed = 0,
+    prior: Prior = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Walk in a straight line between codes, and decode on the way."""
+    check_free(out, overwrite)
+    from spatialvae.data.chosen import read_pictures
+    from spatialvae.errors import UserError
+    from spatialvae.interpolation import between_draws, between_pictures
+    from spatialvae.store import load
+
+    model = load(run)
+    if pictures:
+        images, _ = read_pictures(pictures, model.config.image_size, model.config.channels)
+        if len(images) != 2:
+            raise UserError(f"{len(images)} pictures came, and a path has two ends: give exactly 2, or none.")
+        walked = between_pictures(model, images, steps)
+    else:
+        chosen = prior or ("gaussian" if "gaussian" in model.priors else "standard")
+        walked = between_draws(model, rows, steps, seed=seed, prior=chosen)
+    write_images(walked, out, columns=steps)
+    payload = {"run": str(run), "out": str(out), "paths": len(walked) // steps, "steps": steps}
+    emit(payload, json, [f"{payload['paths']} path(s) of {steps} pictures: {out}"])
+
+
+@with_settings(AbstractDataOptions, without=("data",))
+def data(
+    *,
+    source: Annotated[str, typer.Argument(help="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path.")],
+    json: Json = False,
+    **settings: Any,
+) -> None:
+    """Prepare a source of images, tell what it holds, and show a grid of it."""
+    chosen = TrainConfig.parse({"data": source, **given(settings)}, "data")
+    prepared = prepare_images(chosen)
+    from spatialvae.data.batches import in_order
+    from spatialvae.data.cache import default_cache
+    from spatialvae.grid import grid, save_picture
+
+    picture = default_cache() / prepared.fingerprint / "grid.png"
+    save_picture(grid(next(in_order(prepared.split("train"), 64))), picture)
+    splits = {name: len(split) for name, split in prepared.splits.items()}
+    fields = (
+        "source",
+        "name",
+        "height",
+        "width",
+        "channels",
+        "channel_means",
+        "skipped",
+        "fingerprint",
+        "label_names",
+    )
+    payload = {**{name: getattr(prepared, name) for name in fields}, "splits": splits, "grid": str(picture)}
+    means = ", ".join(f"{mean:.1f}" for mean in prepared.channel_means)
+    said = ", ".join(f"{count} {name}" for name, count in splits.items())
+    skipped = [f"skipped: {prepared.skipped} pictures that cannot be read"] if prepared.skipped else []
+    lines = [
+        f"{prepared.name}: {sum(splits.values())} images of {prepared.height}x{prepared.width}, {prepared.channels} channel(s)",
+        f"splits: {said}",
+        f"channel means (0 to 255): {means}",
+        *skipped,
+        f"fingerprint: {prepared.fingerprint}",
+        f"grid: {picture}",
+    ]
+    emit(payload, json, lines)
+
+
+@with_settings(AbstractDataOptions, without=tuple(AbstractDataOptions.model_fields))
+def latents(
+    *,
+    maps: Annotated[int, typer.Option(min=1, help="Latent maps.")] = 64,
+    map_size: Annotated[str, typer.Option(help="Their size, SIDE or HEIGHTxWIDTH.")] = "3",
+    json: Json = False,
+) -> None:
+    """List the latents: name, law, encoder outputs, equation."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from spatialvae.latents import LATENTS, parse_latent
+    from spatialvae.sizes import parse_size
+
+    height, width = parse_size(map_size, "--map-size")
+    found = {name: parse_latent(name, (maps, height, width)) for name in LATENTS}
+    if json:
+        rows = [
+            {
+                "name": name,
+                "law": law.law,
+                "maps": list(law.event_shape),
+                "encoder_outputs": law.encoder_outputs,
+                "equation": law.equation,
+            }
+            for name, law in found.items()
+        ]
+        emit({"latents": rows}, True, [])
+        return
+    table = Table("name", "law", "code", "encoder outputs", "equation")
+    for name, law in found.items():
+        code = "x".join(str(side) for side in law.event_shape)
+        table.add_row(name, law.law, code, str(law.encoder_outputs), law.equation)
+    Console().print(table)

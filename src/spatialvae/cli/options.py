@@ -1,0 +1,72 @@
+"""Flags made from the settings themselves: a field's text is its flag's help."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from spatialvae.config import AbstractDataOptions, AbstractModelOptions, AbstractSettings
+
+__all__ = ["Json", "Out", "Overwrite", "given", "with_settings"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
+
+
+def with_settings(settings: type[AbstractSettings], *, without: tuple[str, ...] = ()) -> Callable[[Callable], Callable]:
+    """Give a command one flag for each field of `settings`; what was given arrives as keyword arguments.
+
+    The flags' defaults are None, so that a command can tell what the user gave from what was left out.
+    """
+
+    def decorate(command: Callable) -> Callable:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        flags = [_flag(name, field) for name, field in settings.model_fields.items() if name not in without]
+
+        def wrapper(**arguments: Any) -> Any:
+            return command(**arguments)
+
+        wrapper.__doc__, wrapper.__name__ = command.__doc__, command.__name__
+        wrapper.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the user gave."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _flag(name: str, field: FieldInfo) -> inspect.Parameter:
+    kind = _plain_type(field.annotation)
+    flag = "--" + name.replace("_", "-")
+    default = "" if field.default is None else f" [default: {field.default}]"
+    option = typer.Option(
+        f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
+        help=f"{field.description}{'' if kind is bool else default}",
+        rich_help_panel=_panel(name),
+        show_default=False,
+    )
+    annotation = Annotated[kind | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _plain_type(annotation: Any) -> type:
+    """int, float, bool or str for a field's annotation; choices are checked by the settings, not by the parser."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(part for part in get_args(annotation) if part is not type(None))
+    return str if get_origin(annotation) is Literal else annotation
+
+
+def _panel(name: str) -> str:
+    if name in AbstractDataOptions.model_fields:
+        return "Data"
+    return "Model" if name in AbstractModelOptions.model_fields else "Training"

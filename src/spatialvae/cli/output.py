@@ -1,0 +1,51 @@
+"""How commands speak: one JSON object or a few lines on stdout, progress on stderr, pictures in files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spatialvae.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["check_free", "emit", "say", "write_images"]
+
+
+def emit(payload: dict[str, Any], as_json: bool, lines: list[str]) -> None:
+    """Print the result: the payload as one JSON object, or the lines for people."""
+    print(json.dumps(payload) if as_json else "\n".join(lines))
+
+
+def say(line: str) -> None:
+    """One line about what is going on, on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def check_free(out: Path, overwrite: bool) -> None:
+    """Refuse to write over something, before any work is done."""
+    taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
+    if taken and not overwrite:
+        raise UserError(f"{out} is already there: choose another --out, or replace it with --overwrite.")
+
+
+def write_images(images: Tensor, out: Path, columns: int | None = None) -> None:
+    """uint8 images [N C H W] into a grid picture, an .npz (`images`), or a folder of PNG files, by the name of `out`."""
+    import numpy as np
+
+    from spatialvae.grid import grid, save_picture
+    from spatialvae.store import replacing
+
+    if out.suffix.lower() == ".npz":
+        with replacing(out) as path, path.open("wb") as file:
+            np.savez(file, images=images.numpy())
+    elif out.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"):
+        save_picture(grid(images, columns), out)
+    elif out.suffix == "":
+        for index, image in enumerate(images):
+            save_picture(image[:3] if len(image) != 2 else image[:1], out / f"{index:06d}.png")
+    else:
+        raise UserError(f"--out {out} is no kind of output: use a name ending in .png or .npz, or a folder's.")

@@ -1,0 +1,54 @@
+"""`spatialvae train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spatialvae.cli.images import prepare_images
+from spatialvae.cli.options import Json, Out, given, with_settings
+from spatialvae.cli.output import emit, say
+from spatialvae.config import TrainConfig
+
+__all__ = ["train"]
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings from a YAML file; flags go before it.")]
+
+
+@with_settings(TrainConfig)
+def train(*, out: Out, config: ConfigFile = None, json: Json = False, **settings: Any) -> None:
+    """Train a model into a run folder; the same command goes on where it stopped."""
+    values = {**(TrainConfig.read(config).model_dump() if config else {}), **given(settings)}
+    chosen = TrainConfig.parse(values, "train")
+    data = prepare_images(chosen)
+    from spatialvae import training
+    from spatialvae.latents import spell_latent
+
+    try:
+        model = training.train(chosen, data, out)
+    except training.Interrupted as stop:
+        say(str(stop))
+        sys.exit(128 + stop.signum)
+    say("fitting a Gaussian to the aggregate posterior")
+    training.fit_run_prior(model, data, out, seed=chosen.seed)
+    last = [line for line in training.read_journal(training.Run(out).journal) if "validation_bound" in line][-1]
+    payload = {
+        "run": str(out),
+        "latent": spell_latent(model.latent),
+        "encoder_outputs": model.latent.encoder_outputs,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        **last,
+    }
+    emit(
+        payload,
+        json,
+        [
+            f"{payload['latent']} after {last['images']} images: validation bound {last['validation_bound']:.1f} nats "
+            f"(reconstruction {last['validation_reconstruction']:.1f}, KL {last['validation_kl']:.1f})",
+            f"run: {out}",
+            f"next: spatialvae sample {out} --out samples.png",
+        ],
+    )

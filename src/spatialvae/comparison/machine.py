@@ -1,0 +1,37 @@
+"""The machine that numbers were measured on, in words."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+__all__ = ["describe_machine"]
+
+
+def describe_machine(precision: str) -> dict[str, str | int]:
+    """Processor, cores, device, torch and the number format of training.
+
+    >>> sorted(describe_machine("fp32"))
+    ['cores', 'device', 'precision', 'processor', 'python', 'torch']
+    """
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 1,
+        "device": device,
+        "precision": precision,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,120 @@
+"""Every setting, typed and documented, in one place. The text of a field is the help of its flag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from spatialvae.errors import UserError, nearest
+
+__all__ = ["AbstractDataOptions", "AbstractModelOptions", "AbstractSettings", "ModelConfig", "TrainConfig"]
+
+
+class AbstractSettings(BaseModel):
+    """Settings that refuse unknown keys and never change once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], where: str) -> Self:
+        """Settings from plain values; a UserError names the field, the value and the rule."""
+        for key in values:
+            if key not in cls.model_fields:
+                raise UserError(f"{where} has an unknown setting {key!r}. {nearest(key, cls.model_fields)}")
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
+            rule = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+            value = f" {first['input']}" if first["loc"] else ""
+            raise UserError(f"{where}: {name}{value} is not possible: {rule}.") from None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Settings from a YAML file (never executed: the safe subset)."""
+        try:
+            values = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise UserError(f"{path} cannot be read as settings: {str(error).splitlines()[0]}.") from None
+        if not isinstance(values, dict):
+            raise UserError(f"{path} holds no settings: a YAML mapping of names to values is wanted.")
+        return cls.parse(values, str(path))
+
+
+class AbstractDataOptions(AbstractSettings):
+    """Where the images come from, and what happens to them before the cache."""
+
+    data: str = Field("digits", description="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path.")
+    image_size: str | None = Field(None, description="Resize to SIDE or HEIGHTxWIDTH; default: as the images are.")
+    crop: str = Field("none", description="Before resizing: none, center, or a centred square's side such as 148.")
+    layout: str = Field("auto", description="Axes of arrays: auto, nchw or nhwc.")
+    skip_bad_images: bool = Field(False, description="Go on without the pictures that cannot be read.")
+
+
+class AbstractModelOptions(AbstractSettings):
+    """What a model is made of, the images' size aside."""
+
+    latent: str = Field("low-rank", description="The latent, with options: low-rank, low-rank:rank=2, vector:maps=81.")
+    maps: int | None = Field(None, ge=1, description="How many latent maps; default: the paper's for the image size.")
+    map_size: str | None = Field(None, description="Their size, SIDE or HEIGHTxWIDTH; default: the paper's, 3.")
+    likelihood: str = Field(
+        "gaussian", description="p(x|z): gaussian, gaussian:scale=0.1, discretized-logistic or bernoulli."
+    )
+    decoder_stem: Literal["matched", "authors"] = Field(
+        "matched",
+        description="The vector's stem: as many parameters as the maps' (matched), or the authors' 64, 48.",
+    )
+
+
+class ModelConfig(AbstractModelOptions):
+    """All that rebuilds a model: what config.json beside the weights holds."""
+
+    image_size: tuple[int, int] = Field((64, 64), description="Height and width of the images, in pixels.")
+    channels: int = Field(3, ge=1, le=4, description="Channels of the images.")
+
+
+class TrainConfig(AbstractDataOptions, AbstractModelOptions):
+    """A training run: data, model, objective, optimiser, length."""
+
+    objective: Literal["elbo", "paper"] = Field(
+        "elbo",
+        description="elbo: the bound in nats. paper: the released mean-reduced loss (its KL weight changes with the latent).",
+    )
+    beta: float = Field(1.0, ge=0, description="Weight of the KL in the objective.")
+    kl_warmup: int = Field(0, ge=0, description="Images over which beta rises from 0.")
+    images: int | None = Field(None, ge=1, description="Length: how many images the model sees. Default: 20 epochs.")
+    epochs: float | None = Field(None, gt=0, description="Length in epochs, in place of --images.")
+    batch_size: int = Field(100, ge=2, description="Images a step, over all devices.")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step size (the authors: 1e-4).")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="The learning rate after the warm-up.")
+    warmup: int = Field(0, ge=0, description="Images over which the learning rate rises from 0.")
+    clip: float | None = Field(None, gt=0, description="Largest norm of the gradient, in nats; default: not clipped.")
+    ema: float = Field(0.0, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results.")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto",
+        description="auto: bf16 where the hardware multiplies it faster (CUDA, CPUs with AMX), else fp32.",
+    )
+    flip: bool = Field(False, description="Mirror half of the images left to right.")
+    seed: int = Field(0, ge=0, description="Weights, order of the data and noise are functions of it.")
+    checkpoint_every: int | None = Field(
+        None, ge=1, description="Images between checkpoints; default: a tenth of the run."
+    )
+
+    @model_validator(mode="after")
+    def _paper_objective_is_a_unit_gaussian(self) -> Self:
+        if self.images is not None and self.epochs is not None:
+            raise ValueError("give --images or --epochs, not both")
+        if self.objective == "paper" and self.likelihood not in ("gaussian", "gaussian:scale=1"):
+            raise ValueError("--objective paper is a squared error: leave --likelihood out")
+        return self
+
+    def model(self, image_size: tuple[int, int], channels: int) -> ModelConfig:
+        """The model's own settings, once the data has said how large its images are."""
+        options = {name: getattr(self, name) for name in AbstractModelOptions.model_fields}
+        if self.objective == "paper":  # its squared error is the log-density of a unit-variance Gaussian
+            options["likelihood"] = "gaussian:scale=1"
+        return ModelConfig(**options, image_size=image_size, channels=channels)

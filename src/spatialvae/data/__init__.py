@@ -1,0 +1,8 @@
+"""Any source of images to one memory-mapped uint8 cache with fixed splits."""
+
+from spatialvae.data.dataset import ImageData, ImageSplit
+from spatialvae.data.options import ImageOptions, parse_image_size
+from spatialvae.data.prepare import prepare
+from spatialvae.data.sources import SOURCE_NAMES
+
+__all__ = ["SOURCE_NAMES", "ImageData", "ImageOptions", "ImageSplit", "parse_image_size", "prepare"]

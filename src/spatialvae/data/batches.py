@@ -1,0 +1,68 @@
+"""The order of the images: a function of (seed, images seen, rank), so that a run resumes where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spatialvae.data.dataset import ImageSplit
+from spatialvae.seeding import stream_seed
+
+__all__ = ["batch_indices", "in_order", "training_batch"]
+
+
+def batch_indices(count: int, batch_size: int, step: int, *, seed: int, rank: int = 0, world: int = 1) -> np.ndarray:
+    """Which of `count` images one rank sees in one step, int64 [batch_size / world].
+
+    Each epoch is a permutation of its own; steps walk through the endless row of epochs, so that a batch may reach
+    from one into the next and every batch is full. Ranks take neighbouring shares of the step's batch.
+
+    >>> epoch = np.concatenate([batch_indices(10, 5, step, seed=0) for step in (0, 1)])
+    >>> sorted(epoch.tolist()) == list(range(10))
+    True
+    """
+    share = batch_size // world
+    first = step * batch_size + rank * share
+    positions = np.arange(first, first + share)
+    epochs, offsets = np.divmod(positions, count)
+    indices = np.empty(share, dtype=np.int64)
+    for epoch in np.unique(epochs):
+        here = epochs == epoch
+        indices[here] = _permutation(count, seed, int(epoch))[offsets[here]]
+    return indices
+
+
+_last: dict[tuple[int, int, int], np.ndarray] = {}
+
+
+def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of one epoch; the newest two are kept, since a step needs one or two and an epoch has many."""
+    key = (count, seed, epoch)
+    if key not in _last:
+        while len(_last) >= 2:
+            del _last[next(iter(_last))]
+        _last[key] = np.random.default_rng([seed, epoch]).permutation(count)
+    return _last[key]
+
+
+def training_batch(
+    split: ImageSplit, batch_size: int, step: int, *, seed: int, flip: bool, rank: int = 0, world: int = 1
+) -> Tensor:
+    """The uint8 images [B C H W] of one step, half of them mirrored left to right if `flip`."""
+    images = torch.from_numpy(
+        split.take(batch_indices(len(split), batch_size, step, seed=seed, rank=rank, world=world))
+    )
+    if flip:
+        coins = np.random.default_rng(stream_seed(seed, step, rank)).random(len(images)) < 0.5
+        images = torch.where(torch.from_numpy(coins)[:, None, None, None], images.flip(-1), images)
+    return images
+
+
+def in_order(split: ImageSplit, batch_size: int, limit: int | None = None) -> Iterator[Tensor]:
+    """The uint8 images [B C H W] of a split from its first to its last, or of its first `limit`."""
+    count = len(split) if limit is None else min(limit, len(split))
+    for start in range(0, count, batch_size):
+        yield torch.from_numpy(split.take(np.arange(start, min(start + batch_size, count))))

@@ -1,0 +1,126 @@
+"""Where prepared images live: one folder an entry, named by fingerprint, put in place in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spatialvae.data.dataset import SPLITS, ImageSplit
+from spatialvae.data.options import ImageOptions
+from spatialvae.errors import UserError
+
+__all__ = ["default_cache", "fingerprint_of", "new_entry", "publish", "read_entry"]
+
+FORMAT = 1  # raise it whenever the same source and options give other bytes
+
+ABANDONED = 3 * 24 * 3600.0  # seconds without a write
+
+
+def default_cache() -> Path:
+    """$SPATIALVAE_CACHE, or the folder `spatialvae` in the place where this system keeps caches."""
+    if chosen := os.environ.get("SPATIALVAE_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "spatialvae"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "spatialvae"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spatialvae"
+
+
+def fingerprint_of(identity: str, options: ImageOptions) -> str:
+    """128 bits, in hex, of all that decides the prepared bytes: format, options, content of the source.
+
+    >>> fingerprint_of("a", ImageOptions()) == fingerprint_of("a", ImageOptions(crop="center"))
+    False
+    """
+    told = json.dumps({"format": FORMAT, "options": asdict(options), "identity": identity}, sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+@contextmanager
+def new_entry(root: Path) -> Iterator[Path]:
+    """A fresh folder beside the entries, removed on leaving unless it was published.
+
+    `UserError` when the cache cannot be written.
+    """
+    folder: Path | None = None
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(root)
+        folder = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+        yield folder
+    except OSError as error:
+        raise UserError(
+            f"The cache {root} cannot be written: {error.strerror or error}.\n"
+            "Set the environment variable SPATIALVAE_CACHE to a folder with room."
+        ) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(root: Path) -> None:
+    """Folders of processes that were killed: nothing was written there for days."""
+    for folder in root.glob(".new-*"):
+        try:
+            newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+        except OSError:
+            continue  # another process is at it
+        if newest < time.time() - ABANDONED:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(folder: Path, entry: Path) -> None:
+    """Rename `folder` to `entry`; if another process was first and its entry is whole, that one stays."""
+    for _ in range(10):
+        try:
+            os.rename(folder, entry)
+            return
+        except OSError:
+            if not entry.exists():
+                raise
+        if read_entry(entry) is not None:
+            return
+        with tempfile.TemporaryDirectory(prefix=".old-", dir=entry.parent, ignore_cleanup_errors=True) as aside:
+            try:
+                os.rename(entry, Path(aside) / "entry")
+            except FileNotFoundError:
+                continue  # another process moved it first
+    raise UserError(f"The cache entry {entry} is damaged and cannot be replaced. Remove it.")
+
+
+def read_entry(entry: Path) -> tuple[dict[str, Any], dict[str, ImageSplit]] | None:
+    """The description and splits of a whole entry, or None when it is missing, partial or damaged."""
+    try:
+        info = json.loads((entry / "info.json").read_text())
+        if info["format"] != FORMAT or info["fingerprint"] != entry.name:
+            return None
+        return info, {name: _read_split(entry, name, info) for name in SPLITS}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_split(entry: Path, name: str, info: dict[str, Any]) -> ImageSplit:
+    count = info["splits"][name]["count"]
+    images = np.load(entry / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
+    if images.shape != (count, info["channels"], info["height"], info["width"]) or images.dtype != np.uint8:
+        raise ValueError("not the images that info.json describes")
+    labels = None
+    if info["splits"][name]["labels"]:
+        labels = np.load(entry / f"{name}.labels.npy", mmap_mode="r", allow_pickle=False)
+        if labels.shape != (count,) or labels.dtype != np.int64:
+            raise ValueError("not the labels that info.json describes")
+    # Views as plain arrays: indexing a memmap object itself costs much more per call.
+    return ImageSplit(images.view(np.ndarray), None if labels is None else labels.view(np.ndarray))

@@ -1,0 +1,44 @@
+"""The pixel range, owned here: uint8 in files and batches, [-1, 1] in the model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["to_float", "to_uint8"]
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Images as floats in [-1, 1]: u / 127.5 - 1 for uint8, floats as they are.
+
+    Args:
+        images: uint8 [B C H W], or floating point [B C H W] in [-1, 1].
+
+    Raises:
+        ValueError: another type, number of axes or range; it says what came and what is wanted.
+
+    >>> to_float(torch.tensor([[[[0, 255]]]], dtype=torch.uint8))
+    tensor([[[[-1.,  1.]]]])
+    """
+    wanted = "wanted are uint8 [B C H W], or floats [B C H W] in [-1, 1]"
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images came as {type(images).__name__}; {wanted} in a torch tensor.")
+    if images.ndim != 4:
+        raise ValueError(f"images came with shape {list(images.shape)}; {wanted}.")
+    if images.dtype == torch.uint8:
+        return images.to(torch.get_default_dtype()) / 127.5 - 1
+    if not images.is_floating_point():
+        raise ValueError(f"images came as {images.dtype}; {wanted}.")
+    if images.numel() and not (images.amin() >= -1.0001 and images.amax() <= 1.0001):
+        low, high = images.amin().item(), images.amax().item()
+        raise ValueError(f"images came with values from {low:.4g} to {high:.4g}; {wanted}.")
+    return images
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Floats in [-1, 1] as 8-bit images: round((x + 1) * 127.5), values outside clipped.
+
+    >>> to_uint8(torch.tensor([-1.0, 0.0, 1.2]))
+    tensor([  0, 128, 255], dtype=torch.uint8)
+    """
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,82 @@
+"""The table of named sources, and what a path can be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from spatialvae.data.options import ImageOptions
+from spatialvae.data.sources.arrays import ArraySource
+from spatialvae.data.sources.digits import DigitsSource
+from spatialvae.data.sources.folder import FolderSource, looks_like_picture
+from spatialvae.data.sources.hub import HubSource, SavedSource, is_saved
+from spatialvae.data.sources.idx import IdxSource, is_idx
+from spatialvae.data.sources.parquet import ParquetSource
+from spatialvae.data.sources.source import AbstractSource
+from spatialvae.errors import UserError, nearest
+
+__all__ = ["SOURCE_NAMES", "open_source"]
+
+HUB_NAMES = {
+    "mnist": "ylecun/mnist",
+    "fashion-mnist": "zalando-datasets/fashion_mnist",
+    "cifar10": "uoft-cs/cifar10",
+    "celeba": "flwrlabs/celeba",
+}
+SOURCE_NAMES = ("digits", *HUB_NAMES)
+
+
+def open_source(source: str, options: ImageOptions) -> tuple[AbstractSource, ImageOptions]:
+    """The source behind a name, `hub:OWNER/NAME` or a path, with the options that it implies.
+
+    `celeba` is cropped to its 148 pixels and made 64x64 unless the options say another crop or size.
+    A name wins over a folder of that name, which is reached as ./name. `UserError` names the nearest name,
+    or says what a path must hold.
+    """
+    if source == "digits":
+        return DigitsSource(), options
+    if source in HUB_NAMES:
+        if source == "celeba":
+            crop = "148" if options.crop == "none" else options.crop
+            options = replace(options, crop=crop, image_size=options.image_size or (64, 64))
+        return HubSource(source, HUB_NAMES[source]), options
+    if source.startswith("hub:"):
+        return HubSource(source.removeprefix("hub:").rpartition("/")[2], source.removeprefix("hub:")), options
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise UserError(_unknown(source))
+    return (_open_folder(path) if path.is_dir() else _open_file(path, options)), options
+
+
+def _unknown(source: str) -> str:
+    if any(mark in source for mark in "/\\.~"):
+        return f"Data '{source}' does not exist: give a path that does, or one of {', '.join(SOURCE_NAMES)}."
+    return (
+        f"Data '{source}' is neither a known name nor a path that exists. {nearest(source, SOURCE_NAMES)}\n"
+        "A path of pictures, parquet, .npy, .npz or idx files works too, and hub:OWNER/NAME."
+    )
+
+
+def _open_folder(path: Path) -> AbstractSource:
+    if is_saved(path):
+        return SavedSource(path)
+    if is_idx(path):
+        return IdxSource(path)
+    if next(path.rglob("*.parquet"), None) is not None:
+        return ParquetSource(path)
+    return FolderSource(path)
+
+
+def _open_file(path: Path, options: ImageOptions) -> AbstractSource:
+    if path.suffix.lower() == ".parquet":
+        return ParquetSource(path)
+    if path.suffix.lower() in (".npy", ".npz"):
+        return ArraySource(path, options.layout)
+    if is_idx(path):
+        return IdxSource(path)
+    if looks_like_picture(path):
+        raise UserError(f"'{path}' is one picture: give the folder that holds it, with at least 10 pictures.")
+    raise UserError(
+        f"'{path}' is not a kind of data file that is known: .parquet, .npy, .npz or idx (also .gz).\n"
+        "Unpack an archive first and give the folder."
+    )

@@ -1,0 +1,154 @@
+"""Data sets of the `datasets` library: from the Hugging Face hub, or saved to a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from spatialvae.data.sources.files import AbstractFileSource
+from spatialvae.data.sources.parquet import LABEL_COLUMNS
+from spatialvae.data.sources.source import AbstractSource, Record
+from spatialvae.data.splits import split_called
+from spatialvae.errors import UserError
+
+__all__ = ["HubSource", "SavedSource", "is_saved"]
+
+ROWS = 256  # read at a time
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a folder was written by `save_to_disk` of a `Dataset` or a `DatasetDict`."""
+    return (path / "dataset_dict.json").is_file() or all(
+        (path / name).is_file() for name in ("state.json", "dataset_info.json")
+    )
+
+
+class HubSource(AbstractSource):
+    """A data set of the hub; beside a train split, only validation and test are used.
+
+    Code of the data set is never run. Offline, the copy in the library's own cache serves.
+    """
+
+    def __init__(self, name: str, repository: str) -> None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise UserError(f"'hub:{repository}' is not a data set of the hub: write hub:OWNER/NAME.")
+        self.name, self._repository = name, repository
+        self._parts = _parts(_load(repository), f"hub:{repository}")
+        self.splits = _splits(self._parts)
+        self.total = sum(len(part) for part in self._parts.values())
+        self.label_names = _label_names(self._parts)
+
+    def identity(self, cache: Path) -> str:
+        """The library's fingerprint of each split, which changes with the revision on the hub."""
+        prints = [f"{name} {len(part)} {part._fingerprint}" for name, part in self._parts.items()]
+        return "\n".join(["hub", self._repository, *prints])
+
+    def records(self) -> Iterator[Record]:
+        """Split by split, row by row."""
+        return _records(self._parts)
+
+
+class SavedSource(AbstractFileSource):
+    """A folder that `save_to_disk` wrote."""
+
+    def __init__(self, path: Path) -> None:
+        import datasets
+
+        self.name = path.resolve().name
+        self.files = [(file.relative_to(path).as_posix(), file) for file in sorted(path.rglob("*")) if file.is_file()]
+        try:
+            loaded = datasets.load_from_disk(str(path))
+        except Exception as error:  # the library raises many kinds for a damaged folder
+            raise UserError(f"'{path}' is a saved data set that cannot be read: {_first_line(error)}") from error
+        self._parts = _parts(loaded, str(path))
+        self.splits = _splits(self._parts)
+        self.total = sum(len(part) for part in self._parts.values())
+        self.label_names = _label_names(self._parts)
+
+    def records(self) -> Iterator[Record]:
+        """Split by split, row by row."""
+        return _records(self._parts)
+
+
+def _load(repository: str) -> Any:
+    import datasets
+
+    try:
+        return datasets.load_dataset(repository)
+    except Exception as error:  # no network, no such data set, no rights: many kinds from several libraries
+        raise UserError(
+            f"Data set '{repository}' could not be fetched from the Hugging Face hub: {_first_line(error)}\n"
+            "Give the path of a local copy instead: a folder of pictures, parquet files or a saved data set."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _parts(loaded: Any, where: str) -> dict[str, Any]:
+    """Every split that counts, by the library's name, with pictures left encoded."""
+    import datasets
+
+    found = dict(loaded) if isinstance(loaded, Mapping) else {"all": loaded}
+    found = {name: part for name, part in found.items() if len(part)}
+    if any(split_called(name) == "train" for name in found):
+        found = {name: part for name, part in found.items() if split_called(name)}
+    parts = {}
+    for name, part in found.items():
+        column = _image_column(part, where)
+        parts[name] = part.with_format(None).cast_column(column, datasets.Image(decode=False))
+    if not parts:
+        raise UserError(f"'{where}' has no images.")
+    return parts
+
+
+def _splits(parts: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(split for name in parts if (split := split_called(name)))
+
+
+def _image_column(part: Any, where: str) -> str:
+    import datasets
+
+    found = [name for name, feature in part.features.items() if isinstance(feature, datasets.Image)]
+    if not found:
+        raise UserError(f"'{where}' has no image column; its columns are {', '.join(part.column_names)}.")
+    return next((name for name in ("image", "img") if name in found), found[0])
+
+
+def _label_column(part: Any) -> str | None:
+    for name in LABEL_COLUMNS:
+        dtype = getattr(part.features.get(name), "dtype", "")
+        if isinstance(dtype, str) and dtype.startswith(("int", "uint")):
+            return name
+    return None
+
+
+def _label_names(parts: Mapping[str, Any]) -> list[str] | None:
+    part = next(iter(parts.values()))
+    names = getattr(part.features.get(_label_column(part)), "names", None)
+    return list(names) if names else None
+
+
+def _records(parts: Mapping[str, Any]) -> Iterator[Record]:
+    for name, part in parts.items():
+        image, label = _image_column(part, name), _label_column(part)
+        part = part.select_columns([image] if label is None else [image, label])
+        row = 0
+        for batch in part.iter(batch_size=ROWS):
+            labels = batch[label] if label else [None] * len(batch[image])
+            for picture, value in zip(batch[image], labels, strict=True):
+                yield Record(f"{name} row {row}", _content(picture), value, split_called(name))
+                row += 1
+
+
+def _content(picture: Mapping[str, Any] | None) -> bytes | Path | None:
+    """The bytes, or the file that the library fetched them into."""
+    if picture is None:
+        return None
+    if picture["bytes"] is not None:
+        return picture["bytes"]
+    return Path(picture["path"]) if picture.get("path") else None

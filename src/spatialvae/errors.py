@@ -1,0 +1,28 @@
+"""The one exception for mistakes a user can make, and the words that point to the nearest valid choice."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["UserError", "nearest"]
+
+
+class UserError(ValueError):
+    """A mistake in what the user asked for: one or two plain lines, shown without a traceback (exit code 2).
+
+    The message names the value that came, the rule it breaks and the nearest valid choice.
+    """
+
+
+def nearest(value: str, choices: Iterable[str]) -> str:
+    """The end of an error message: the choice closest to `value`, or all of them when none is close.
+
+    >>> nearest("low_rank", ["vector", "low-rank"])
+    "Did you mean 'low-rank'?"
+    >>> nearest("zzz", ["vector", "naive"])
+    'Choose from: vector, naive.'
+    """
+    options = [str(choice) for choice in choices]
+    close = difflib.get_close_matches(value.lower(), options, n=1, cutoff=0.5)
+    return f"Did you mean '{close[0]}'?" if close else f"Choose from: {', '.join(options)}."

@@ -1,0 +1,78 @@
+"""The paper's four latents, one file each, in its order; the table is the only place that lists them."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+
+from spatialvae.errors import UserError, nearest
+from spatialvae.latents.base import AbstractLatent
+from spatialvae.latents.low_rank import LowRank
+from spatialvae.latents.matrix_normal import MatrixNormalMaps
+from spatialvae.latents.naive import Naive
+from spatialvae.latents.vector import Vector
+
+__all__ = [
+    "LATENTS",
+    "AbstractLatent",
+    "LowRank",
+    "MatrixNormalMaps",
+    "Naive",
+    "Vector",
+    "parse_latent",
+    "spell_latent",
+]
+
+LATENTS: dict[str, type[AbstractLatent]] = {
+    "vector": Vector,
+    "naive": Naive,
+    "matrix-normal": MatrixNormalMaps,
+    "low-rank": LowRank,
+}
+"""Every latent by its name on the command line."""
+
+
+def parse_latent(spec: str, grid: tuple[int, int, int] | None = None) -> AbstractLatent:
+    """The latent that a text such as ``low-rank:rank=2`` spells.
+
+    Args:
+        spec: ``name`` or ``name:option=value,option=value``; an option is a field of the latent.
+        grid: (maps, height, width) of the comparison, for what the text leaves out.
+
+    Raises:
+        UserError: an unknown name or option, or a value that the latent cannot take.
+
+    >>> parse_latent("low-rank:rank=2", (64, 3, 3))
+    LowRank(maps=64, height=3, width=3, rank=2)
+    """
+    name, _, rest = spec.strip().partition(":")
+    if name not in LATENTS:
+        raise UserError(f"There is no latent {name!r}. {nearest(name, LATENTS)}")
+    known = [field.name for field in fields(LATENTS[name])]
+    options: dict[str, int] = {}
+    for item in filter(None, rest.split(",")):
+        key, equals, value = item.partition("=")
+        if key not in known:
+            raise UserError(f"{name} has no option {key!r}. {nearest(key, known)}")
+        if not equals or not value.lstrip("-").isdigit():
+            raise UserError(f"{name}:{item} is not an option: write {key}=NUMBER, for instance {name}:{key}=2.")
+        options[key] = int(value)
+    merged = {**(LATENTS[name].on_grid(*grid) if grid else {}), **options}
+    missing = [field.name for field in fields(LATENTS[name]) if field.default is MISSING and field.name not in merged]
+    if missing:
+        raise UserError(f"{spec} leaves out {', '.join(missing)}: write for instance {name}:{missing[0]}=3.")
+    return LATENTS[name](**merged)
+
+
+def spell_latent(latent: AbstractLatent) -> str:
+    """The full text of a latent, defaults left out; `parse_latent` gives the same latent back.
+
+    >>> spell_latent(LowRank(maps=64, height=3, width=3, rank=2))
+    'low-rank:maps=64,height=3,width=3,rank=2'
+    """
+    name = next(key for key, value in LATENTS.items() if value is type(latent))
+    values = {
+        field.name: getattr(latent, field.name)
+        for field in fields(latent)
+        if getattr(latent, field.name) != field.default
+    }
+    return f"{name}:" + ",".join(f"{key}={value}" for key, value in values.items())

@@ -1,0 +1,45 @@
+"""The importance-weighted bound on the log-likelihood (Burda, Grosse and Salakhutdinov, 2016)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from spatialvae.data.pixels import to_float
+from spatialvae.model import SpatialVAE
+
+__all__ = ["importance_weighted_bound"]
+
+DECODED_AT_ONCE = 500
+
+
+@torch.no_grad()
+def importance_weighted_bound(model: SpatialVAE, images: Tensor, samples: int) -> Tensor:
+    """A lower bound on log p(x) that tightens with the number of samples K, nats per image, [B].
+
+        log (1/K) sum_k p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
+
+    K = 1 is a draw of the ELBO. Decodes at most 500 codes at a time, so memory does not grow with B or K.
+    """
+    floats = to_float(images.to(model.device))
+    rows = max(1, DECODED_AT_ONCE // samples)
+    return torch.cat([_bound(model, part, samples) for part in floats.split(rows)])
+
+
+def _bound(model: SpatialVAE, images: Tensor, samples: int) -> Tensor:
+    posterior, prior = model.encode(images), model.prior()
+    parts = []
+    for start in range(0, samples, DECODED_AT_ONCE):
+        parts.append(_log_weights(model, images, posterior, prior, min(DECODED_AT_ONCE, samples - start)))
+    return torch.cat(parts).logsumexp(0) - math.log(samples)
+
+
+def _log_weights(model: SpatialVAE, images: Tensor, posterior: Distribution, prior: Distribution, count: int) -> Tensor:
+    """log p(x|z) + log p(z) - log q(z|x) for `count` draws an image, [count, B]."""
+    codes = posterior.sample(torch.Size([count]))
+    pixels = model.decode(codes.flatten(0, 1))
+    likelihood = pixels.log_prob(images.repeat(count, 1, 1, 1)).unflatten(0, (count, len(images)))
+    return likelihood + prior.log_prob(codes) - posterior.log_prob(codes)

@@ -1,0 +1,146 @@
+"""The spatial VAE: encoder, posterior, decoder and likelihood in one module whose forward is the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, kl_divergence
+
+from spatialvae.config import ModelConfig
+from spatialvae.data.pixels import to_float, to_uint8
+from spatialvae.elbo import ELBO
+from spatialvae.errors import UserError, nearest
+from spatialvae.latents import AbstractLatent, parse_latent
+from spatialvae.likelihoods import AbstractPixels, parse_likelihood
+from spatialvae.networks import PaperDecoder, PaperEncoder
+from spatialvae.posterior import Amortized
+from spatialvae.priors import standard_normal
+from spatialvae.seeding import seeded
+from spatialvae.sizes import default_grid, parse_size
+
+__all__ = ["SpatialVAE", "evaluating", "resolve_latent"]
+
+CHUNK = 500  # images decoded at a time when many are asked for
+AUTHORS_VECTOR_STEM = (64, 48)
+
+
+class SpatialVAE(nn.Module):
+    """A variational auto-encoder whose latent is N maps of d_h x d_w.
+
+    `encode` gives q(z|x), `decode` p(x|z), `elbo` the two terms of the bound in nats per image. Images go in as uint8
+    [B C H W] or floats in [-1, 1]; pictures come out as uint8.
+
+    >>> _ = torch.manual_seed(0)
+    >>> model = SpatialVAE(ModelConfig(latent="low-rank", image_size=(8, 8), channels=1)).eval()
+    >>> images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
+    >>> model.encode(images).event_shape, model.sample(4, seed=1).shape
+    (torch.Size([8, 3, 3]), torch.Size([4, 1, 8, 8]))
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.latent, reference = resolve_latent(config)
+        self.likelihood = parse_likelihood(config.likelihood)
+        self.encoder = PaperEncoder(config.channels, config.image_size)
+        self.posterior = Amortized(self.latent, self.encoder.features)
+        authors = config.decoder_stem == "authors" and self.latent.event_shape != reference
+        self.decoder = PaperDecoder(
+            self.latent.event_shape,
+            config.channels,
+            config.image_size,
+            reference=reference,
+            widths=AUTHORS_VECTOR_STEM if authors else None,
+        )
+        self.priors: dict[str, Distribution] = {}
+        """Fitted priors by name; `standard` is always there and not listed."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def encode(self, images: Tensor) -> Distribution:
+        """q(z|x): batch [B], event [maps, height, width]."""
+        floats = to_float(images)
+        wanted = [self.config.channels, *self.config.image_size]
+        if list(floats.shape[1:]) != wanted:
+            raise ValueError(f"images came with shape {list(floats.shape)}; this model wants [B, {wanted}].")
+        return self.posterior(self.encoder(floats))
+
+    def decode(self, codes: Tensor) -> AbstractPixels:
+        """p(x|z): codes [B, maps, height, width] -> a distribution with batch [B], event [C, H, W]."""
+        return self.likelihood(self.decoder(codes).float() if codes.dtype != torch.float64 else self.decoder(codes))
+
+    def prior(self, name: str = "standard") -> Distribution:
+        """p(z) by name: `standard` is N(0, I), others were fitted after training. Batch [], event [maps, h, w]."""
+        if name == "standard":
+            dtype = next(self.parameters()).dtype
+            return standard_normal(self.latent.event_shape, dtype=dtype, device=self.device)
+        if name not in self.priors:
+            raise UserError(f"This model has no prior {name!r}. {nearest(name, ['standard', *self.priors])}")
+        return self.priors[name]
+
+    def forward(self, images: Tensor) -> ELBO:
+        """The terms of the bound, nats per image, [B] each: E_q[log p(x|z)] by one draw, and the closed-form KL."""
+        floats = to_float(images)
+        posterior = self.encode(floats)
+        pixels = self.decode(posterior.rsample())
+        return ELBO(pixels.log_prob(floats), kl_divergence(posterior, self.prior()))
+
+    def elbo(self, images: Tensor) -> ELBO:
+        """The terms of the bound for images [B C H W], nats per image: the same as calling the model."""
+        return self(images)
+
+    @torch.no_grad()
+    def sample(
+        self, count: int, *, seed: int | None = None, temperature: float = 1.0, prior: str = "standard"
+    ) -> Tensor:
+        """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
+
+        Args:
+            seed: makes the draw repeatable; the first k of n pictures do not depend on n.
+            temperature: scales each code's distance from the prior's mean.
+            prior: `standard`, or the name of a fitted one.
+        """
+        law = self.prior(prior)
+        chunks = []
+        with evaluating(self), seeded(seed):
+            for start in range(0, count, CHUNK):
+                codes = law.sample(torch.Size([CHUNK])).to(self.device)[: count - start]
+                chunks.append(to_uint8(self.decode(law.mean + temperature * (codes - law.mean)).mean).cpu())
+        shape = (0, self.config.channels, *self.config.image_size)
+        return torch.cat(chunks) if chunks else torch.empty(shape, dtype=torch.uint8)
+
+    @torch.no_grad()
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """The pictures that the mean codes of `images` decode to: uint8 [B C H W], on the CPU."""
+        with evaluating(self):
+            parts = images.split(CHUNK)
+            decoded = (self.decode(self.encode(part.to(self.device)).mean).mean for part in parts)
+            return torch.cat([to_uint8(part).cpu() for part in decoded])
+
+
+def resolve_latent(config: ModelConfig) -> tuple[AbstractLatent, tuple[int, int, int]]:
+    """The latent that the settings name, and (maps, height, width) of the grid that its decoder is matched to."""
+    maps, height, width = default_grid(config.image_size)
+    if config.map_size is not None:
+        height, width = parse_size(config.map_size, "--map-size")
+    maps = config.maps or maps
+    if height > config.image_size[0] or width > config.image_size[1]:
+        size = "x".join(str(side) for side in config.image_size)
+        raise UserError(f"--map-size {height}x{width} does not fit into images of {size}: use at most {size}.")
+    return parse_latent(config.latent, (maps, height, width)), (maps, height, width)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Dropout off and batch norm on its running statistics inside; the mode of before afterwards."""
+    before = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(before)

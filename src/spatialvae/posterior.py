@@ -1,0 +1,41 @@
+"""The only projection head: features of an image -> the parameters of a latent -> q(z|x)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from spatialvae.latents import AbstractLatent
+
+__all__ = ["Amortized"]
+
+
+class Amortized(nn.Module):
+    """The amortised posterior q(z|x): one fully connected layer puts out what the latent asks for.
+
+    Features [B, F] -> a distribution with batch [B] and event [maps, height, width].
+
+    >>> from spatialvae.latents import LATENTS
+    >>> head = Amortized(LATENTS["low-rank"](maps=4, height=3, width=5), features=16)
+    >>> q = head(torch.zeros(2, 16))
+    >>> q.batch_shape, q.event_shape
+    (torch.Size([2]), torch.Size([4, 3, 5]))
+    """
+
+    def __init__(self, latent: AbstractLatent, features: int) -> None:
+        super().__init__()
+        self.latent = latent
+        self.projection = nn.Linear(features, latent.encoder_outputs)
+
+    def forward(self, features: Tensor) -> Distribution:
+        outputs = self.projection(features)
+        if outputs.dtype in (torch.bfloat16, torch.float16):
+            # exp and log of scales lose the KL's digits in 8 or 11 bits; these few numbers stay in float32.
+            outputs = outputs.float()
+        shapes = self.latent.shapes
+        parts = outputs.split([math.prod(shape) for shape in shapes.values()], dim=-1)
+        named = zip(shapes.items(), parts, strict=True)
+        return self.latent.distribution({name: part.unflatten(-1, shape) for (name, shape), part in named})

@@ -1,0 +1,36 @@
+"""Sizes as users write them, and the grid of latent maps that suits an image size when none is asked for."""
+
+from __future__ import annotations
+
+from spatialvae.errors import UserError
+
+__all__ = ["default_grid", "parse_size"]
+
+
+def parse_size(text: str, flag: str) -> tuple[int, int]:
+    """(height, width) from ``SIDE`` or ``HEIGHTxWIDTH``.
+
+    >>> parse_size("3", "--map-size"), parse_size("3x5", "--map-size")
+    ((3, 3), (3, 5))
+    """
+    parts = text.lower().split("x")
+    if len(parts) not in (1, 2) or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise UserError(f"{flag} {text} is not a size: write a side such as 3, or HEIGHTxWIDTH such as 3x5.")
+    return int(parts[0]), int(parts[-1])
+
+
+def default_grid(image_size: tuple[int, int]) -> tuple[int, int, int]:
+    """(maps, height, width) for an image size: the paper's at 64x64 and 32x32, in proportion elsewhere.
+
+    >>> default_grid((64, 64)), default_grid((32, 32)), default_grid((28, 28)), default_grid((8, 8))
+    ((64, 3, 3), (128, 3, 3), (32, 3, 3), (8, 3, 3))
+    """
+    side = max(image_size)
+    if side < 16:
+        return 8, 3, 3
+    if side < 32:
+        return 32, 3, 3
+    if side < 48:
+        return 128, 3, 3
+    height, width = (max(3, round(length / 21)) for length in image_size)
+    return 64, height, width

@@ -1,0 +1,37 @@
+"""The progress bar of a run, on stderr: what is measured as it goes, and when it will be done."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+__all__ = ["TrainingProgress"]
+
+
+class TrainingProgress:
+    """A bar with the images seen, images a second, bound, KL and reconstruction (nats per image), and time left."""
+
+    def __init__(self, name: str, total: int, done: int, shown: bool) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[said]}"),
+        )
+        self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
+        self._task = self._bar.add_task(name, total=total, completed=done, said="")
+
+    def update(self, seen: int, values: dict[str, float]) -> None:
+        said = (
+            f"{values['images_per_second']:.0f} images/s  bound {values['bound']:.1f}  "
+            f"KL {values['kl']:.1f}  reconstruction {values['reconstruction']:.1f}"
+        )
+        self._bar.update(self._task, completed=seen, said=said)
+
+    def __enter__(self) -> TrainingProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

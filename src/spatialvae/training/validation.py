@@ -1,0 +1,45 @@
+"""What is measured and drawn on the way: the same terms of the same objective, on images held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from spatialvae.config import TrainConfig
+from spatialvae.data import ImageSplit
+from spatialvae.data.batches import in_order
+from spatialvae.grid import grid, pairs_grid, save_picture
+from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.seeding import seeded
+
+__all__ = ["draw_grids", "validate"]
+
+LIMIT = 2000
+BATCH = 250
+DRAWN = 32
+
+
+@torch.no_grad()
+def validate(model: SpatialVAE, split: ImageSplit, config: TrainConfig) -> dict[str, float]:
+    """Mean terms of the bound (nats per image) over the first 2,000 validation images, by one seeded draw each."""
+    reconstruction = kl = 0.0
+    count = min(LIMIT, len(split))
+    with evaluating(model), seeded(config.seed):
+        for images in in_order(split, BATCH, LIMIT):
+            terms = model(images.to(model.device))
+            reconstruction += terms.reconstruction.double().sum().item()
+            kl += terms.kl.double().sum().item()
+    return {
+        "validation_bound": (reconstruction - kl) / count,
+        "validation_reconstruction": reconstruction / count,
+        "validation_kl": kl / count,
+    }
+
+
+def draw_grids(model: SpatialVAE, split: ImageSplit, stem: Path, seed: int) -> None:
+    """Two pictures, ``<stem>-samples.png`` (prior N(0, I)) and ``<stem>-reconstructions.png`` (image above its own)."""
+    images = next(in_order(split, DRAWN))
+    pairs = pairs_grid(images, model.reconstruct(images))
+    save_picture(grid(model.sample(2 * DRAWN, seed=seed)), stem.with_name(f"{stem.name}-samples.png"))
+    save_picture(pairs, stem.with_name(f"{stem.name}-reconstructions.png"))

@@ -1,0 +1,24 @@
+"""The latents that the contract is checked on: every line of the table, on square and long maps, with options."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
+
+GRIDS = [(3, 3, 3), (2, 3, 5), (2, 4, 2)]
+OPTIONS = {"low-rank:rank=2": GRIDS, "low-rank:rank=3": [(3, 3, 3), (2, 3, 5)]}
+SPELLED = [(name, grid) for name in LATENTS for grid in GRIDS]
+SPELLED += [(spec, grid) for spec, grids in OPTIONS.items() for grid in grids]
+CASES = [parse_latent(spec, grid) for spec, grid in SPELLED]
+
+
+def outputs(
+    latent: AbstractLatent, batch: int = 4, spread: float = 0.5, dtype: torch.dtype = torch.float64
+) -> dict[str, Tensor]:
+    """Random raw network outputs for a batch of images, each leaf with a gradient."""
+    return {
+        name: (spread * torch.randn(batch, *shape, dtype=dtype)).requires_grad_()
+        for name, shape in latent.shapes.items()
+    }

@@ -1,0 +1,83 @@
+"""How a latent is spelled, and what is said when it is spelled wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spatialvae.errors import UserError
+from spatialvae.latents import LATENTS, AbstractLatent, LowRank, MatrixNormalMaps, Naive, Vector, parse_latent, spell_latent
+
+GRID = (64, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "latent"),
+    [
+        ("vector", Vector(81)),
+        ("vector:maps=576", Vector(576)),
+        ("naive", Naive(64, 3, 3)),
+        (" matrix-normal ", MatrixNormalMaps(64, 3, 3)),
+        ("matrix-normal:height=5", MatrixNormalMaps(64, 5, 3)),
+        ("low-rank:rank=2,maps=16", LowRank(16, 3, 3, rank=2)),
+        ("low-rank:", LowRank(64, 3, 3)),
+    ],
+)
+def test_what_is_left_out_comes_from_the_grid(spec: str, latent: AbstractLatent) -> None:
+    assert parse_latent(spec, GRID) == latent
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("low_rank", ["'low_rank'", "'low-rank'"]),
+        ("", ["''", "vector, naive, matrix-normal, low-rank"]),
+        ("gaussian-process", ["'gaussian-process'", "vector, naive"]),
+        ("Vector", ["'Vector'", "'vector'"]),
+        ("low-rank:ranks=2", ["low-rank", "'ranks'", "'rank'"]),
+        ("naive:rank=2", ["naive", "'rank'", "maps, height, width"]),
+        ("low-rank:rank", ["low-rank:rank", "rank=NUMBER", "rank=2"]),
+        ("low-rank:rank=", ["rank=", "rank=NUMBER"]),
+        ("low-rank:rank=two", ["rank=two", "rank=NUMBER"]),
+        ("low-rank:rank=1.5", ["rank=1.5", "rank=NUMBER"]),
+        ("low-rank:rank=--1", ["rank=--1", "rank=NUMBER"]),
+        ("low-rank:rank=²", ["rank=²", "rank=NUMBER"]),
+        ("low-rank:rank=0", ["rank=0", "3x3", "1 to 3", "rank=1"]),
+        ("low-rank:rank=-1", ["rank=-1", "1 to 3", "rank=1"]),
+        ("low-rank:rank=4", ["rank=4", "3x3", "1 to 3", "rank=3"]),
+        ("low-rank:rank=3,width=2", ["rank=3", "3x2", "1 to 2", "rank=2"]),
+        ("naive:maps=0", ["maps=0", "at least 1"]),
+        ("matrix-normal:width=-2", ["width=-2", "at least 1"]),
+        ("vector:height=3", ["1x1", "3x1", "'naive'"]),
+    ],
+)
+def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_latent(spec, GRID)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert [word for word in words if word not in said] == [], said
+
+
+def test_without_a_grid_the_sizes_must_be_said() -> None:
+    assert parse_latent("vector:maps=3") == Vector(3)
+    with pytest.raises(UserError, match="leaves out height, width: write for instance low-rank:height=3"):
+        parse_latent("low-rank:maps=4")
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "3", None])
+def test_python_callers_hear_the_same_rule(value: object) -> None:
+    with pytest.raises(UserError, match=r"maps=.* whole number of at least 1"):
+        Naive(value, 3, 3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UserError, match=r"rank="):
+        LowRank(1, 1, 1, rank=2 if value is True else value)  # pyright: ignore[reportArgumentType]
+
+
+@given(st.sampled_from(sorted(LATENTS)), st.integers(1, 300), st.integers(1, 9), st.integers(1, 9), st.data())
+def test_spelling_and_parsing_are_inverse(name: str, maps: int, height: int, width: int, data: st.DataObject) -> None:
+    latent = parse_latent(name, (maps, height, width))
+    if isinstance(latent, LowRank):
+        latent = LowRank(maps, height, width, rank=data.draw(st.integers(1, min(height, width))))
+    assert parse_latent(spell_latent(latent)) == latent
+    assert parse_latent(spell_latent(latent), GRID) == latent

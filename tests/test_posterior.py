@@ -1,0 +1,69 @@
+"""The projection head: one layer, cut into the parameters that the latent names."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.distributions import kl_divergence
+from torch.testing import assert_close
+
+from spatialvae.latents import LATENTS, AbstractLatent, LowRank, Naive, spell_latent
+from spatialvae.posterior import Amortized
+from spatialvae.priors import standard_normal
+from tests.latents.cases import CASES
+
+every_latent = pytest.mark.parametrize("latent", CASES, ids=spell_latent)
+
+
+@every_latent
+def test_it_is_one_layer_of_the_latents_outputs(latent: AbstractLatent) -> None:
+    head = Amortized(latent, features=7)
+    shapes = {name: tuple(value.shape) for name, value in head.named_parameters()}
+    outputs = latent.encoder_outputs
+    assert shapes == {"projection.weight": (outputs, 7), "projection.bias": (outputs,)}
+    q = head(torch.randn(5, 7))
+    assert (q.batch_shape, q.event_shape) == ((5,), latent.event_shape)
+
+
+@every_latent
+def test_gradients_reach_every_weight(latent: AbstractLatent) -> None:
+    head = Amortized(latent, features=7)
+    q = head(torch.randn(5, 7))
+    (q.rsample().square().sum() + kl_divergence(q, standard_normal(latent.event_shape)).sum()).backward()
+    for name, value in head.named_parameters():
+        assert value.grad is not None, name
+        assert torch.isfinite(value.grad).all(), name
+        assert (value.grad != 0).all(), name
+
+
+def test_outputs_are_cut_in_the_order_of_shapes() -> None:
+    head = Amortized(LowRank(2, 3, 5), features=1)
+    with torch.no_grad():
+        head.projection.weight.zero_()
+        head.projection.bias.copy_(torch.linspace(-1, 1, head.latent.encoder_outputs))
+    bias = head.projection.bias.detach()
+    rows, columns, row_scale, column_scale = bias.split([6, 10, 6, 10])
+    q = head(torch.zeros(1, 1))
+    assert_close(q.mean[0], rows.view(2, 3, 1) * columns.view(2, 1, 5))
+    assert_close(q.stddev[0], (row_scale.view(2, 3, 1) + column_scale.view(2, 1, 5)).exp())
+
+
+def test_a_naive_map_is_row_major() -> None:
+    head = Amortized(Naive(2, 2, 3), features=1)
+    with torch.no_grad():
+        head.projection.weight.zero_()
+        head.projection.bias.copy_(torch.arange(24.0) / 24)
+    assert_close(head(torch.zeros(1, 1)).mean.flatten(), torch.arange(12.0) / 24)
+
+
+@pytest.mark.parametrize("name", list(LATENTS))
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_half_precision_features_give_a_float32_law(name: str, half: torch.dtype) -> None:
+    head = Amortized(LATENTS[name](4, *((1, 1) if name == "vector" else (3, 3))), features=8).to(half)
+    q = head(torch.randn(2, 8, dtype=half))
+    assert q.mean.dtype == q.stddev.dtype == q.rsample().dtype == torch.float32
+
+
+def test_it_has_the_dtype_of_its_features_otherwise() -> None:
+    head = Amortized(Naive(1, 2, 2), features=3).double()
+    assert head(torch.randn(2, 3, dtype=torch.float64)).mean.dtype == torch.float64
