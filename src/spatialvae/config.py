@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spatialvae.errors import UserError, nearest
@@ -23,7 +22,7 @@ class AbstractSettings(BaseModel):
         """Settings from plain values; a UserError names the field, the value and the rule."""
         for key in values:
             if key not in cls.model_fields:
-                raise UserError(f"{where} has an unknown setting {key!r}. {nearest(key, cls.model_fields)}")
+                raise UserError(f"{where} has an unknown setting {key!r}. {nearest(str(key), cls.model_fields)}")
         try:
             return cls(**values)
         except ValidationError as error:
@@ -36,9 +35,11 @@ class AbstractSettings(BaseModel):
     @classmethod
     def read(cls, path: Path) -> Self:
         """Settings from a YAML file (never executed: the safe subset)."""
+        import yaml  # here, since the command line's help should not wait for it
+
         try:
             values = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise UserError(f"{path} cannot be read as settings: {str(error).splitlines()[0]}.") from None
         if not isinstance(values, dict):
             raise UserError(f"{path} holds no settings: a YAML mapping of names to values is wanted.")
@@ -82,7 +83,8 @@ class TrainConfig(AbstractDataOptions, AbstractModelOptions):
 
     objective: Literal["elbo", "paper"] = Field(
         "elbo",
-        description="elbo: the bound in nats. paper: the released mean-reduced loss (its KL weight changes with the latent).",
+        description="elbo: the bound in nats. paper: the released mean-reduced loss, whose KL weight changes with "
+        "the latent.",
     )
     beta: float = Field(1.0, ge=0, description="Weight of the KL in the objective.")
     kl_warmup: int = Field(0, ge=0, description="Images over which beta rises from 0.")

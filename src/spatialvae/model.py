@@ -118,7 +118,7 @@ class SpatialVAE(nn.Module):
     def reconstruct(self, images: Tensor) -> Tensor:
         """The pictures that the mean codes of `images` decode to: uint8 [B C H W], on the CPU."""
         with evaluating(self):
-            parts = images.split(CHUNK)
+            parts = to_float(images).split(CHUNK)
             decoded = (self.decode(self.encode(part.to(self.device)).mean).mean for part in parts)
             return torch.cat([to_uint8(part).cpu() for part in decoded])
 

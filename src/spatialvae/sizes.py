@@ -14,7 +14,7 @@ def parse_size(text: str, flag: str) -> tuple[int, int]:
     ((3, 3), (3, 5))
     """
     parts = text.lower().split("x")
-    if len(parts) not in (1, 2) or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) not in (1, 2) or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise UserError(f"{flag} {text} is not a size: write a side such as 3, or HEIGHTxWIDTH such as 3x5.")
     return int(parts[0]), int(parts[-1])
 

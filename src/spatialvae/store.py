@@ -38,7 +38,9 @@ def load(run_or_folder: str | os.PathLike[str]) -> SpatialVAE:
     _fill(model, _read_tensors(folder / WEIGHTS), folder / WEIGHTS)
     if (folder / GAUSSIAN).is_file():
         tensors = _read_tensors(folder / GAUSSIAN)
-        if set(tensors) != {"loc", "scale_tril"} or tensors["loc"].shape != model.latent.event_shape:
+        numbers, shapes = model.latent.numbers, {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        wanted = [{"loc": model.latent.event_shape, "scale_tril": (numbers,) * axes} for axes in (1, 2)]
+        if shapes not in wanted:
             raise UserError(
                 f"{folder / GAUSSIAN} is not a prior of this model: fit it again with `spatialvae evaluate`."
             )

@@ -11,7 +11,7 @@ GRIDS = [(3, 3, 3), (2, 3, 5), (2, 4, 2)]
 OPTIONS = {"low-rank:rank=2": GRIDS, "low-rank:rank=3": [(3, 3, 3), (2, 3, 5)]}
 SPELLED = [(name, grid) for name in LATENTS for grid in GRIDS]
 SPELLED += [(spec, grid) for spec, grids in OPTIONS.items() for grid in grids]
-CASES = [parse_latent(spec, grid) for spec, grid in SPELLED]
+CASES = list(dict.fromkeys(parse_latent(spec, grid) for spec, grid in SPELLED))
 
 
 def outputs(

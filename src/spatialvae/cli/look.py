@@ -138,11 +138,12 @@ def data(
         "label_names",
     )
     payload = {**{name: getattr(prepared, name) for name in fields}, "splits": splits, "grid": str(picture)}
+    size = f"{prepared.height}x{prepared.width}"
     means = ", ".join(f"{mean:.1f}" for mean in prepared.channel_means)
     said = ", ".join(f"{count} {name}" for name, count in splits.items())
     skipped = [f"skipped: {prepared.skipped} pictures that cannot be read"] if prepared.skipped else []
     lines = [
-        f"{prepared.name}: {sum(splits.values())} images of {prepared.height}x{prepared.width}, {prepared.channels} channel(s)",
+        f"{prepared.name}: {sum(splits.values())} images of {size}, {prepared.channels} channel(s)",
         f"splits: {said}",
         f"channel means (0 to 255): {means}",
         *skipped,
@@ -152,9 +153,7 @@ def data(
     emit(payload, json, lines)
 
 
-@with_settings(AbstractDataOptions, without=tuple(AbstractDataOptions.model_fields))
 def latents(
-    *,
     maps: Annotated[int, typer.Option(min=1, help="Latent maps.")] = 64,
     map_size: Annotated[str, typer.Option(help="Their size, SIDE or HEIGHTxWIDTH.")] = "3",
     json: Json = False,
@@ -181,8 +180,10 @@ def latents(
         ]
         emit({"latents": rows}, True, [])
         return
+    from rich.markup import escape
+
     table = Table("name", "law", "code", "encoder outputs", "equation")
     for name, law in found.items():
         code = "x".join(str(side) for side in law.event_shape)
-        table.add_row(name, law.law, code, str(law.encoder_outputs), law.equation)
+        table.add_row(name, law.law, code, str(law.encoder_outputs), escape(law.equation))
     Console().print(table)

@@ -33,7 +33,7 @@ def check_free(out: Path, overwrite: bool) -> None:
 
 
 def write_images(images: Tensor, out: Path, columns: int | None = None) -> None:
-    """uint8 images [N C H W] into a grid picture, an .npz (`images`), or a folder of PNG files, by the name of `out`."""
+    """uint8 images [N C H W] as a grid picture, an .npz (`images`) or a folder of PNG files, by the name of `out`."""
     import numpy as np
 
     from spatialvae.grid import grid, save_picture

@@ -1,4 +1,4 @@
-"""What each latent costs: a training step and a generated picture, timed in turn so that a busy machine hits all alike."""
+"""What each latent costs: a training step and a generated picture, timed in turn, so that a busy machine hits all."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ FILE = "evaluation.json"
 def evaluated(
     folder: Path, model: SpatialVAE, data: ImageData, split: str, settings: dict[str, int], progress: bool
 ) -> dict[str, Any]:
-    """{metric: {value, standard_error, n}} of the run in `folder`; measured again only if something it depends on changed.
+    """{metric: {value, standard_error, n}} of the run in `folder`, measured again only if its basis changed.
 
     Args:
         settings: `importance_samples`, `nll_images` and `seed` of `evaluate`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, fields
 
 from spatialvae.errors import UserError, nearest
@@ -53,7 +54,7 @@ def parse_latent(spec: str, grid: tuple[int, int, int] | None = None) -> Abstrac
         key, equals, value = item.partition("=")
         if key not in known:
             raise UserError(f"{name} has no option {key!r}. {nearest(key, known)}")
-        if not equals or not value.lstrip("-").isdigit():
+        if not equals or not re.fullmatch("-?[0-9]+", value):
             raise UserError(f"{name}:{item} is not an option: write {key}=NUMBER, for instance {name}:{key}=2.")
         options[key] = int(value)
     merged = {**(LATENTS[name].on_grid(*grid) if grid else {}), **options}

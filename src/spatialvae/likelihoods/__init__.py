@@ -41,7 +41,8 @@ def parse_likelihood(spec: str) -> AbstractLikelihood:
     name, _, rest = spec.strip().partition(":")
     if name not in LIKELIHOODS:
         raise UserError(f"There is no likelihood {name!r}. {nearest(name, LIKELIHOODS)}")
-    known = list(inspect.signature(LIKELIHOODS[name]).parameters)
+    parameters = inspect.signature(LIKELIHOODS[name]).parameters.values()
+    known = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]  # not Module's *args
     options: dict[str, float] = {}
     for item in filter(None, rest.split(",")):
         key, _, value = item.partition("=")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.distributions.constraints import Constraint
 
 __all__ = ["HALF_BIN", "AbstractLikelihood", "AbstractPixels", "discretized_log_mass"]
 
@@ -22,7 +23,10 @@ HALF_BIN = 1 / 255
 class AbstractPixels(Distribution, ABC):
     """A distribution over images with independent pixels: batch [B], event [C, H, W]."""
 
-    arg_constraints = {}  # the parameters come from a network and are checked by the loss being finite
+    @property
+    def arg_constraints(self) -> dict[str, Constraint]:
+        """None: the parameters come from a network, and the finite loss is the check."""
+        return {}
 
     def __init__(self, shape: torch.Size) -> None:
         super().__init__(shape[:-3], shape[-3:], validate_args=False)

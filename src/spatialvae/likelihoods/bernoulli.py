@@ -41,7 +41,7 @@ class BernoulliPixels(AbstractPixels):
         log_mass = -slope * distance + torch.log(-torch.expm1(-slope)) - torch.log(-torch.expm1(-256 * slope))
         return log_mass.sum((-3, -2, -1))
 
-    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         with torch.no_grad():
             shape = self._extended_shape(torch.Size(sample_shape))
             return 2 * torch.bernoulli(self.logits.sigmoid().expand(shape)) - 1

@@ -33,7 +33,7 @@ class DiscretizedLogisticPixels(AbstractPixels):
     def log_prob(self, value: Tensor) -> Tensor:
         return self.log_mass(value)  # already a mass: the bound is of the 8-bit image
 
-    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         with torch.no_grad():
             shape = self._extended_shape(torch.Size(sample_shape))
             uniform = torch.rand(shape, dtype=self.loc.dtype, device=self.loc.device).clamp(1e-6, 1 - 1e-6)

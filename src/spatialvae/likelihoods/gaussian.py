@@ -34,7 +34,7 @@ class GaussianPixels(AbstractPixels):
     def log_mass(self, value: Tensor) -> Tensor:
         return discretized_log_mass(torch.special.log_ndtr, self.loc, self.scale, value).sum((-3, -2, -1))
 
-    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         with torch.no_grad():
             shape = self._extended_shape(torch.Size(sample_shape))
             return self.loc + self.scale * torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)

@@ -28,8 +28,12 @@ class GaussianPrior(Distribution):
             [D], standard deviations of independent numbers.
     """
 
-    arg_constraints = {}  # scale_tril is a factor or a diagonal, which no single constraint says
-    support = constraints.independent(constraints.real, 3)
+    support = constraints.independent(constraints.real, 3)  # pyright: ignore
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None: a factor or a diagonal, which no single constraint says."""
+        return {}
 
     def __init__(self, loc: Tensor, scale_tril: Tensor) -> None:
         self.loc, self.scale_tril = loc, scale_tril
@@ -43,7 +47,7 @@ class GaussianPrior(Distribution):
         """The same law with its numbers on `device`."""
         return GaussianPrior(self.loc.to(device), self.scale_tril.to(device))
 
-    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         shape = torch.Size(sample_shape)
         noise = torch.randn(*shape, self.loc.numel(), dtype=self.loc.dtype, device=self.loc.device)
         spread = noise * self.scale_tril if self.scale_tril.ndim == 1 else noise @ self.scale_tril.mT

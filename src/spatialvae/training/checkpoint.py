@@ -63,7 +63,7 @@ def restore_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: tor
         module.load_state_dict(load_file(path / f"{name}.safetensors"))
     state: dict[int, dict[str, Tensor]] = {}
     with safe_open(path / "optimizer.safetensors", framework="pt") as tensors:
-        for name in tensors.keys():
+        for name in tensors.keys():  # noqa: SIM118  (safe_open is no mapping)
             index, key = name.split(".", 1)
             state.setdefault(int(index), {})[key] = tensors.get_tensor(name)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

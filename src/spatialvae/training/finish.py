@@ -23,7 +23,7 @@ LIMIT = 50_000  # enough for a covariance of any size that is fitted in full
 
 @torch.no_grad()
 def fit_run_prior(model: SpatialVAE, data: ImageData, folder: Path, *, seed: int = 0) -> None:
-    """Fit a Gaussian to the aggregate posterior of (up to 50,000) training images; attach it and store it in `folder`."""
+    """Fit a Gaussian to the aggregate posterior of (up to 50,000) training images; attach it, and store it."""
     split = data.split("train")
 
     def posteriors() -> Iterator[Distribution]:

@@ -67,5 +67,6 @@ class Run:
                 f"--{name.replace('_', '-')} was {getattr(before, name)}, now {getattr(now, name)}" for name in changed
             )
             raise UserError(
-                f"{self.folder} is a run with other settings: {said}.\nGive --out a new folder, or the settings of before."
+                f"{self.folder} is a run with other settings: {said}.\n"
+                "Give --out a new folder, or the settings of before."
             )

@@ -1,0 +1,32 @@
+"""The report of `spatialvae compare`: figures, one table, and the same content as Markdown, one HTML file and terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from spatialvae.report.figures import Pictures, draw_figures
+from spatialvae.report.html import html_report
+from spatialvae.report.markdown import markdown_report
+from spatialvae.report.table import ResultTable, Row, result_table
+from spatialvae.report.terminal import terminal_table
+from spatialvae.store import replacing
+
+__all__ = ["Pictures", "ResultTable", "Row", "draw_figures", "result_table", "terminal_table", "write_report"]
+
+
+def write_report(folder: Path, comparison: dict[str, Any]) -> tuple[Path, Path]:
+    """report.md and report.html in `folder`, from what comparison.json holds; each replaced in one step.
+
+    Args:
+        folder: where the figures' relative paths start.
+        comparison: its "figures" as `draw_figures` returned them.
+
+    Raises:
+        UserError: a figure's file is missing, or its path leaves the folder.
+    """
+    texts = {"report.md": markdown_report(comparison), "report.html": html_report(folder, comparison)}
+    for name, text in texts.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return folder / "report.md", folder / "report.html"

@@ -1,0 +1,139 @@
+"""The pictures of a comparison: rows of images with their labels, and the learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from spatialvae.report.curves import curves_file
+from spatialvae.report.layout import CURVES, RECONSTRUCTIONS, Figure, FigureRow, picture_figures, samples_id
+from spatialvae.report.models import light_colour
+from spatialvae.store import replacing
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["Pictures", "draw_figures"]
+
+FOLDER = "figures"
+TILE = 64  # smaller images are enlarged by a whole factor to about this side, so that one sees their pixels
+GAP = 4
+MOST = 12  # images in a row: more would be too small to see on a page
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images for the figures of a comparison: uint8 on the CPU, models by their latent's name or its whole spelling."""
+
+    training: Tensor
+    """[K C H W], training images."""
+    samples: dict[str, dict[str, Tensor]]
+    """Model -> prior ("standard", "gaussian", ...) -> [K' C H W]; the first K are shown."""
+    originals: Tensor
+    """[R C H W], held-out images."""
+    reconstructions: dict[str, Tensor]
+    """Model -> [R C H W]."""
+
+
+def draw_figures(pictures: Pictures, comparison: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Write the figures under folder/figures; {figure id: path relative to `folder`}.
+
+    Each figure of images is one PNG with its labels ("samples-standard", "samples-gaussian", "reconstructions"), and a PNG
+    without labels for every row ("samples-standard/images", "samples-standard/0" for the first model, ...), from which a page
+    can make its own labels. "curves", where there are any, is an SVG that follows light and dark.
+    """
+    priors = {prior for by_prior in pictures.samples.values() for prior in by_prior}
+    wanted = [*(samples_id(prior) for prior in priors), *([RECONSTRUCTIONS] if len(pictures.originals) else [])]
+    paths: dict[str, str] = {}
+    for figure in picture_figures(comparison, wanted):
+        rows = [
+            (row, images) for row in figure.rows if (images := _images(pictures, comparison, figure, row)) is not None
+        ]
+        strips = [(row, _strip(images)) for row, images in rows]
+        paths[figure.id] = _save(_labelled(figure.title, strips), folder, figure.id)
+        for row, strip in strips:
+            paths[row.id] = _save(strip, folder, row.id)
+    curves = curves_file(comparison)
+    if curves is not None:
+        paths[CURVES] = f"{FOLDER}/{CURVES}.svg"
+        with replacing(folder / paths[CURVES]) as temporary:
+            temporary.write_text(curves, encoding="utf-8")
+    return paths
+
+
+def _images(pictures: Pictures, comparison: dict[str, Any], figure: Figure, row: FigureRow) -> Tensor | None:
+    """The images of a row, at most as many as the figure shows; None where a model has none."""
+    reconstructed = figure.id == RECONSTRUCTIONS
+    real = pictures.originals if reconstructed else pictures.training
+    if row.model is None:
+        images = real
+    else:
+        model = comparison["models"][row.model]
+        source = pictures.reconstructions if reconstructed else pictures.samples
+        found = _first(source, (model.get("spec"), model["latent"]))
+        if found is not None and not isinstance(found, Tensor):
+            found = next((drawn for prior, drawn in found.items() if samples_id(prior) == figure.id), None)
+        images = found
+    return None if images is None or not len(images) else images[: min(MOST, len(real) or MOST)]
+
+
+def _first(source: dict[str, Any], names: Iterable[str | None]) -> Any:
+    return next((source[name] for name in names if name in source), None)
+
+
+def _strip(images: Tensor) -> Image:
+    """Images [K C H W] side by side, with transparent gaps."""
+    from PIL import Image
+
+    if images.shape[1] in (2, 4):  # a fourth channel cannot be shown
+        images = images[:, : images.shape[1] - 1]
+    factor = max(1, round(TILE / max(images.shape[-2:])))
+    array = images.detach().cpu().permute(0, 2, 3, 1).numpy().astype(np.uint8)
+    array = array.repeat(factor, 1).repeat(factor, 2)
+    count, height, width, channels = array.shape
+    strip = Image.new("RGBA", (count * (width + GAP) - GAP, height), (0, 0, 0, 0))
+    for index, image in enumerate(array):
+        picture = Image.fromarray(image[:, :, 0] if channels == 1 else image).convert("RGBA")
+        strip.paste(picture, (index * (width + GAP), 0))
+    return strip
+
+
+def _labelled(title: str, strips: list[tuple[FigureRow, Image]]) -> Image:
+    """The strips under each other on white, each below its label, the figure's title above."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    strip_width = max(strip.width for _, strip in strips)
+    size = max(15, round(strip_width / 44))
+    margin, label_height = size, round(size * 1.5)
+    label_font, title_font = ImageFont.load_default(size), ImageFont.load_default(round(size * 1.2))
+    names = [*(row.label for row, _ in strips), title]
+    width = max(strip_width, *(round(title_font.getlength(name)) + 2 * size for name in names)) + 2 * margin
+    top = margin + round(size * 1.9)
+    height = top + sum(strip.height + label_height + size for _, strip in strips) + margin - size // 2
+    canvas = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(canvas)
+    draw.text((margin, margin), title, "#1d1f22", font=title_font)
+    for row, strip in strips:
+        left = margin
+        if row.model is not None:  # the colour the model has in the curves
+            side = round(size * 0.6)
+            box = (left, top + size * 0.35, left + side, top + size * 0.35 + side)
+            draw.rectangle(box, fill=light_colour(row.model))
+            left += round(size * 0.95)
+        draw.text((left, top + size * 0.1), row.label, "#4a4f57", font=label_font)
+        canvas.paste(strip, (margin, top + label_height), strip)
+        top += label_height + strip.height + size
+    return canvas
+
+
+def _save(image: Image, folder: Path, figure: str) -> str:
+    """The picture as a PNG; its path relative to `folder`."""
+    relative = f"{FOLDER}/{figure}.png"
+    with replacing(folder / relative) as temporary:
+        image.save(temporary, format="PNG", optimize=True)
+    return relative

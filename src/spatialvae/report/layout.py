@@ -1,0 +1,86 @@
+"""Which figures a report has, what their rows are called, and what is said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from spatialvae.report.models import labels
+
+__all__ = ["CURVES", "RECONSTRUCTIONS", "Figure", "FigureRow", "picture_figures", "samples_id"]
+
+CURVES = "curves"
+RECONSTRUCTIONS = "reconstructions"
+SAMPLES = "samples-"
+PRIORS = {
+    "standard": "prior N(0, I), as in the paper",
+    "gaussian": "Gaussian fitted to the aggregate posterior",
+}
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One labelled row of images; `id` names its picture, `model` its index (None: real images)."""
+
+    id: str
+    label: str
+    alt: str
+    model: int | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of labelled rows: real images first, then each model's."""
+
+    id: str
+    title: str
+    caption: str
+    rows: tuple[FigureRow, ...]
+
+
+def samples_id(prior: str) -> str:
+    """The id of the figure of samples from a prior.
+
+    >>> samples_id("standard")
+    'samples-standard'
+    """
+    return SAMPLES + prior
+
+
+def picture_figures(comparison: dict[str, Any], ids: Iterable[str]) -> list[Figure]:
+    """The picture figures among `ids`, in the order of the report.
+
+    >>> comparison = {"models": [{"latent": "vector"}]}
+    >>> [figure.title for figure in picture_figures(comparison, ["samples-standard", "curves"])]
+    ['Samples: prior N(0, I), as in the paper']
+    """
+    wanted = list(ids)
+    known = [samples_id(prior) for prior in PRIORS]
+    others = sorted(name for name in wanted if name.startswith(SAMPLES) and "/" not in name and name not in known)
+    figures = [_samples(comparison, name) for name in [*known, *others] if name in wanted]
+    return [*figures, _reconstructions(comparison)] if RECONSTRUCTIONS in wanted else figures
+
+
+def _samples(comparison: dict[str, Any], name: str) -> Figure:
+    prior = name.removeprefix(SAMPLES)
+    words = PRIORS.get(prior, f"prior {prior}")
+    caption = f"Training images, then images that each model decodes from codes drawn from the {words}."
+    return Figure(
+        name, f"Samples: {words}", caption, _rows(comparison, name, "training images", "samples of {}, " + words)
+    )
+
+
+def _reconstructions(comparison: dict[str, Any]) -> Figure:
+    caption = "Held-out images, then what each model makes of the same images: encoded to the mean code and decoded."
+    rows = _rows(comparison, RECONSTRUCTIONS, "held-out images", "their reconstructions by {}")
+    return Figure(RECONSTRUCTIONS, "Reconstructions of held-out images", caption, rows)
+
+
+def _rows(comparison: dict[str, Any], name: str, real: str, alt: str) -> tuple[FigureRow, ...]:
+    models = [
+        # Not `str.format` on the whole: a label may hold braces.
+        FigureRow(f"{name}/{index}", label, alt.replace("{}", label), index)
+        for index, label in enumerate(labels(comparison))
+    ]
+    return (FigureRow(f"{name}/images", real, real, None), *models)

@@ -1,0 +1,66 @@
+"""How each model of a comparison is named and coloured, the same in every figure and table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["LIGHT", "colour_rules", "colour_variable", "labels", "light_colour"]
+
+# Pairs for a light and a dark page, told apart by hue and by lightness.
+LIGHT = ("#1f6fb2", "#c4570b", "#18794e", "#8e4ec6", "#b3264f", "#6b6416")
+DARK = ("#6cb2f0", "#f2a057", "#5cc796", "#c79bf2", "#f27fa0", "#cfc25a")
+PAGE = {
+    "page": "#fbfbf9",
+    "card": "#ffffff",
+    "ink": "#1d1f22",
+    "muted": "#5c626a",
+    "line": "#e1e1db",
+    "accent": "#8a5a00",
+}
+PAGE_DARK = {
+    "page": "#14161a",
+    "card": "#1b1e24",
+    "ink": "#e7e8ea",
+    "muted": "#a3a9b2",
+    "line": "#30353d",
+    "accent": "#e9b44c",
+}
+
+
+def labels(comparison: dict[str, Any]) -> list[str]:
+    """A name for each model: the latent, or its whole spelling where two latents share their name.
+
+    >>> labels({"models": [{"latent": "vector", "spec": "vector:maps=10"}]})
+    ['vector']
+    >>> ranks = [{"latent": "low-rank", "spec": f"low-rank:rank={rank}"} for rank in (1, 2)]
+    >>> labels({"models": ranks})
+    ['low-rank:rank=1', 'low-rank:rank=2']
+    """
+    models = comparison["models"]
+    latents = [str(model["latent"]) for model in models]
+    unique = len(set(latents)) == len(latents)
+    return latents if unique else [str(model.get("spec") or model["latent"]) for model in models]
+
+
+def light_colour(index: int) -> str:
+    """The colour of the model at `index` on white."""
+    return LIGHT[index % len(LIGHT)]
+
+
+def colour_variable(index: int) -> str:
+    """The CSS value of the model's colour, which follows a light or dark page.
+
+    >>> colour_variable(1)
+    'var(--model-1)'
+    """
+    return f"var(--model-{index % len(LIGHT)})"
+
+
+def colour_rules() -> str:
+    """CSS: the page's and the models' colours as variables, for light and for dark."""
+    return f":root{{{_variables(PAGE, LIGHT)}}}@media (prefers-color-scheme:dark){{:root{{{_variables(PAGE_DARK, DARK)}}}}}"
+
+
+def _variables(page: dict[str, str], models: tuple[str, ...]) -> str:
+    named = page | {f"model-{index}": colour for index, colour in enumerate(models)}
+    return "".join(f"--{name}:{colour};" for name, colour in named.items())

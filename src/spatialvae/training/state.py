@@ -1,0 +1,103 @@
+"""All that changes while a run goes on: weights, moments, the step; how it starts, stops and comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from spatialvae.config import TrainConfig
+from spatialvae.data import ImageData
+from spatialvae.errors import UserError
+from spatialvae.model import SpatialVAE
+from spatialvae.store import save_model
+from spatialvae.training.checkpoint import latest_checkpoint, restore_checkpoint, save_checkpoint
+from spatialvae.training.precision import resolve_precision
+from spatialvae.training.run import Run
+
+__all__ = ["TrainingState", "make_optimizer", "set_learning_rate", "start"]
+
+LIKELIHOOD_RATE = 10
+"""Adam moves a number by about its learning rate a step; the one log-scale of a likelihood has far to go."""
+
+
+@dataclass
+class TrainingState:
+    """One run in memory. `wrapped` and `accelerated` are what Accelerate made of model and optimizer."""
+
+    accelerator: Accelerator
+    model: SpatialVAE
+    average: AveragedModel | None
+    optimizer: torch.optim.Optimizer
+    wrapped: nn.Module
+    accelerated: Any
+    step: int
+
+    @property
+    def scored(self) -> SpatialVAE:
+        """The weights that results are made with: the average's, if there is one."""
+        return self.model if self.average is None else self.average.module  # pyright: ignore[reportReturnType]
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """What a checkpoint holds."""
+        return {"model": self.model} if self.average is None else {"model": self.model, "average": self.average}
+
+    def save(self, run: Run, images: int, fingerprint: str) -> None:
+        """A checkpoint, and the model for `spatialvae.load`."""
+        save_checkpoint(run.checkpoints, images, self.modules, self.optimizer, {"fingerprint": fingerprint})
+        save_model(run.folder, self.scored)
+
+
+def start(config: TrainConfig, data: ImageData, run: Run) -> TrainingState:
+    """Build model and optimizer from the seed, or bring them back from the run's newest checkpoint.
+
+    Raises:
+        UserError: a batch that the processes cannot share, or a run that was trained on other images.
+    """
+    precision = resolve_precision(config.precision)
+    AcceleratorState._reset_state()  # a process may train several models, each in its own precision
+    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision)
+    processes = accelerator.num_processes
+    if config.batch_size % processes:
+        raise UserError(
+            f"--batch-size {config.batch_size} cannot be shared by {processes} processes: "
+            f"use a multiple of {processes}."
+        )
+    torch.manual_seed(config.seed)
+    model = SpatialVAE(config.model((data.height, data.width), data.channels)).to(accelerator.device)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema)) if config.ema else None
+    optimizer = make_optimizer(model, config, fused=precision != "fp16")
+    state = TrainingState(accelerator, model, average, optimizer, model, optimizer, step=0)
+    found = latest_checkpoint(run.checkpoints)
+    if found is not None:
+        path, before = found
+        if before["fingerprint"] != data.fingerprint:
+            raise UserError(
+                f"{run.folder} was trained on other images than these: give --out a new folder, or the data of before."
+            )
+        restore_checkpoint(path, state.modules, optimizer)
+        state.step = before["images"] // config.batch_size
+    state.wrapped, state.accelerated = accelerator.prepare(model, optimizer)
+    return state
+
+
+def make_optimizer(model: SpatialVAE, config: TrainConfig, fused: bool) -> torch.optim.Optimizer:
+    """Adam over every parameter; the likelihood's own scale moves ten times as fast."""
+    own = list(model.likelihood.parameters())
+    shared = [parameter for name, parameter in model.named_parameters() if not name.startswith("likelihood.")]
+    groups: list[dict[str, Any]] = [{"params": shared, "factor": 1.0}]
+    if own:
+        groups.append({"params": own, "factor": float(LIKELIHOOD_RATE)})
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=fused)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The schedule's rate, times each group's factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["factor"]

@@ -1,0 +1,41 @@
+"""How a likelihood is spelled, and what is said when it is spelled wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from spatialvae.errors import UserError
+from spatialvae.likelihoods import LIKELIHOODS, Gaussian, parse_likelihood
+
+
+def test_spellings() -> None:
+    assert list(LIKELIHOODS) == ["gaussian", "discretized-logistic", "bernoulli"]
+    fixed, learned = parse_likelihood("gaussian:scale=0.1"), parse_likelihood(" gaussian ")
+    assert isinstance(fixed, Gaussian)
+    assert isinstance(learned, Gaussian)
+    assert (fixed.fixed, learned.fixed) == (0.1, None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("gausian", ["'gausian'", "'gaussian'"]),
+        ("discretized_logistic", ["'discretized_logistic'", "'discretized-logistic'"]),
+        ("", ["''", "gaussian, discretized-logistic, bernoulli"]),
+        ("gaussian:sigma=1", ["gaussian", "'sigma'", "scale"]),
+        ("bernoulli:scale=1", ["bernoulli", "'scale'", "It has none"]),
+        ("bernoulli:args=1", ["bernoulli", "'args'", "It has none"]),
+        ("gaussian:scale", ["gaussian:scale", "positive number", "scale=0.1"]),
+        ("gaussian:scale=0", ["scale=0", "positive number"]),
+        ("gaussian:scale=-1", ["scale=-1", "positive number"]),
+        ("gaussian:scale=nan", ["scale=nan", "positive number"]),
+        ("gaussian:scale=inf", ["scale=inf", "positive number"]),
+        ("gaussian:scale=wide", ["scale=wide", "positive number"]),
+    ],
+)
+def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_likelihood(spec)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert [word for word in words if word not in said] == [], said

@@ -1,0 +1,116 @@
+"""Settings: typed, refused with a plain line, and the same after a round trip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from spatialvae.config import AbstractModelOptions, ModelConfig, TrainConfig
+from spatialvae.errors import UserError
+from spatialvae.sizes import parse_size
+
+
+@pytest.mark.parametrize("kind", [ModelConfig, TrainConfig])
+def test_every_field_is_documented(kind: type[ModelConfig | TrainConfig]) -> None:
+    for name, field in kind.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+def test_settings_do_not_change() -> None:
+    config = TrainConfig()
+    with pytest.raises(ValidationError):
+        config.beta = 2.0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"learning_rat": 1}, ["'learning_rat'", "'learning_rate'"]),
+        ({"xyz": 1}, ["'xyz'", "Choose from"]),
+        ({"beta": -1.0}, ["--beta -1.0", "greater than or equal to 0"]),
+        ({"beta": float("nan")}, ["--beta nan"]),
+        ({"batch_size": 1}, ["--batch-size 1", "2"]),
+        ({"images": 0}, ["--images 0", "1"]),
+        ({"images": 10, "epochs": 1.0}, ["--images or --epochs, not both"]),
+        ({"learning_rate": 0}, ["--learning-rate 0", "greater than 0"]),
+        ({"learning_rate": "fast"}, ["--learning-rate fast", "number"]),
+        ({"objective": "vae"}, ["--objective vae", "'elbo' or 'paper'"]),
+        ({"objective": "paper", "likelihood": "bernoulli"}, ["--objective paper", "squared error", "--likelihood"]),
+        ({"schedule": "step"}, ["--schedule step", "'constant' or 'cosine'"]),
+        ({"precision": "int8"}, ["--precision int8", "'bf16'"]),
+        ({"ema": 1.0}, ["--ema 1.0", "less than 1"]),
+        ({"clip": 0.0}, ["--clip 0.0", "greater than 0"]),
+        ({"seed": -1}, ["--seed -1"]),
+        ({"maps": 2.5}, ["--maps 2.5", "integer"]),
+    ],
+)
+def test_a_wrong_setting_is_one_plain_line(values: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        TrainConfig.parse(values, "here")
+    said = str(caught.value)
+    assert said.startswith("here")
+    assert "\n" not in said
+    assert [word for word in words if word not in said] == [], said
+
+
+def test_settings_survive_a_file(tmp_path: Path) -> None:
+    config = TrainConfig(latent="low-rank:rank=2", images=500, clip=1.5, ema=0.99, flip=True, map_size="3x5")
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    assert TrainConfig.read(path) == config
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"- 1\n- 2\n", "holds no settings"),
+        (b"", "holds no settings"),
+        (b"beta: [1", "cannot be read as settings"),
+        (b"\xff\xfe\x00", "cannot be read as settings"),
+        (b"beta: !!python/object/apply:os.getcwd []", "cannot be read as settings"),
+        (b"1: 2", "unknown setting 1"),
+        (b"bet: 1", "Did you mean 'beta'?"),
+    ],
+)
+def test_a_wrong_file_is_one_plain_line(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        TrainConfig.read(path)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_one_plain_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read as settings"):
+        TrainConfig.read(tmp_path / "none.yaml")
+
+
+def test_the_model_takes_its_settings_from_the_run() -> None:
+    config = TrainConfig(latent="naive", maps=7, map_size="2", likelihood="bernoulli", decoder_stem="authors")
+    model = config.model((9, 10), 2)
+    assert (model.image_size, model.channels) == ((9, 10), 2)
+    for name in AbstractModelOptions.model_fields:
+        assert getattr(model, name) == getattr(config, name)
+
+
+def test_the_papers_objective_has_the_papers_likelihood() -> None:
+    # Its squared error is that of a Gaussian with scale 1; a learned scale would be another loss.
+    assert TrainConfig(objective="paper").model((8, 8), 1).likelihood == "gaussian:scale=1"
+    assert TrainConfig(objective="elbo").model((8, 8), 1).likelihood == "gaussian"
+
+
+@pytest.mark.parametrize(("text", "size"), [("3", (3, 3)), ("3x5", (3, 5)), ("64X48", (64, 48))])
+def test_sizes(text: str, size: tuple[int, int]) -> None:
+    assert parse_size(text, "--map-size") == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "x", "3x", "3x0", "-3", "3x4x5", "2.5", "²", "big"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(UserError, match="HEIGHTxWIDTH such as 3x5"):
+        parse_size(text, "--map-size")

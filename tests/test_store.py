@@ -1,0 +1,152 @@
+"""Models on disk: the same after loading, plain words about what is damaged, nothing that can run."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import spatialvae
+from spatialvae.config import ModelConfig
+from spatialvae.errors import UserError
+from spatialvae.model import SpatialVAE
+from spatialvae.priors import GaussianPrior
+from spatialvae.store import load, replacing, save_model, save_prior
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A saved model with a fitted prior."""
+    model = SpatialVAE(ModelConfig(latent="low-rank:rank=2", maps=2, map_size="3x4", image_size=(8, 10), channels=2))
+    save_model(tmp_path / "run", model)
+    save_prior(tmp_path / "run", GaussianPrior(torch.randn(2, 3, 4), torch.eye(24)))
+    return tmp_path / "run"
+
+
+def test_a_round_trip(tmp_path: Path) -> None:
+    model = SpatialVAE(ModelConfig(latent="vector", maps=4, image_size=(8, 9), channels=1)).train()
+    model(torch.randint(0, 256, (4, 1, 8, 9), dtype=torch.uint8))  # running statistics that are not the first ones
+    save_model(tmp_path / "run", model)
+    loaded = spatialvae.load(tmp_path / "run")
+    assert loaded.config == model.config
+    assert not loaded.training
+    assert loaded.state_dict().keys() == model.state_dict().keys()
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in loaded.state_dict().items())
+    assert torch.equal(loaded.sample(3, seed=1), model.sample(3, seed=1))
+    assert loaded.priors == {}
+
+
+def test_a_prior_comes_back(folder: Path) -> None:
+    prior = GaussianPrior(torch.randn(2, 3, 4), torch.rand(24))
+    save_prior(folder, prior)
+    found = load(str(folder)).prior("gaussian")
+    assert isinstance(found, GaussianPrior)
+    assert torch.equal(found.loc, prior.loc)
+    assert torch.equal(found.scale_tril, prior.scale_tril)
+
+
+def test_only_plain_formats(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "prior-gaussian.safetensors",
+    ]
+    for path in folder.iterdir():
+        assert not zipfile.is_zipfile(path)  # what torch.save writes
+        if path.suffix == ".json":
+            json.loads(path.read_text())
+        else:
+            load_file(path)
+
+
+def complaint(folder: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load(folder)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert str(folder) in said
+    return said
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
+def test_a_folder_without_a_model(folder: Path, missing: str) -> None:
+    (folder / missing).unlink()
+    assert "config.json and model.safetensors is wanted" in complaint(folder)
+
+
+def test_no_folder_at_all(tmp_path: Path) -> None:
+    assert "holds no model" in complaint(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "prior-gaussian.safetensors"])
+@pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
+def test_damaged_tensors(folder: Path, name: str, damage: str) -> None:
+    content = (folder / name).read_bytes()
+    damaged = {"cut": content[: len(content) // 2], "noise": b"\x80\x04 not tensors" * 50, "empty": b""}
+    (folder / name).write_bytes(damaged[damage])
+    assert "cannot be read as safetensors" in complaint(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{", "is not valid JSON"),
+        (b"\xff\xfe", "is not valid JSON"),
+        (b"[1]", "holds no settings"),
+        (b'{"latnt": "naive"}', "unknown setting 'latnt'. Did you mean 'latent'?"),
+        (b'{"channels": 9}', "--channels 9"),
+        (b'{"latent": "foo"}', "no latent 'foo'"),
+        (b'{"likelihood": "foo"}', "no likelihood 'foo'"),
+    ],
+)
+def test_a_foreign_config(folder: Path, content: bytes, words: str) -> None:
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        load(folder)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_model(folder: Path) -> None:
+    other = SpatialVAE(ModelConfig(latent="naive", maps=2, map_size="3x4", image_size=(8, 10), channels=2))
+    save_file(other.state_dict(), folder / "model.safetensors")
+    assert "posterior.projection.weight came as" in complaint(folder)
+
+
+def test_a_tensor_too_few_and_one_too_many(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    extra = {**tensors, "surprise": torch.zeros(1)}
+    save_file(extra, folder / "model.safetensors")
+    assert "surprise came as [1], wanted is nothing" in complaint(folder)
+    tensors.pop("likelihood.log_scale")
+    save_file(tensors, folder / "model.safetensors")
+    assert "likelihood.log_scale came as nothing, wanted is []" in complaint(folder)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"loc": torch.zeros(2, 3, 3), "scale_tril": torch.ones(18)},
+        {"loc": torch.zeros(2, 3, 4), "scale_tril": torch.ones(18)},
+        {"loc": torch.zeros(2, 3, 4), "scale_tril": torch.ones(24, 18)},
+        {"loc": torch.zeros(2, 3, 4)},
+    ],
+)
+def test_a_prior_of_another_model(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
+    save_file(tensors, folder / "prior-gaussian.safetensors")
+    assert "is not a prior of this model" in complaint(folder)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    with replacing(path) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [found.name for found in path.parent.iterdir()] == ["file.txt"]

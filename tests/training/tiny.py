@@ -1,0 +1,50 @@
+"""Runs of a second: 100 smooth pictures of 8x8 in memory, a small model, steps of ten images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from spatialvae.config import TrainConfig
+from spatialvae.data import ImageData, ImageSplit
+from tests.conftest import smooth_images
+
+TRAIN = 60
+
+
+def tiny_data(fingerprint: str = "0a") -> ImageData:
+    """60 training, 25 validation and 15 test images, grey, 8x8."""
+    images = smooth_images(100, channels=1, height=8, width=8)
+    parts = {"train": images[:TRAIN], "validation": images[TRAIN:85], "test": images[85:]}
+    splits = {name: ImageSplit(part, None) for name, part in parts.items()}
+    return ImageData("tiny", "tiny", fingerprint, 8, 8, 1, splits, [float(images.mean())], 0, None)
+
+
+def settings(**changed: Any) -> TrainConfig:
+    """Settings of a tiny run of 100 images, in the number format that is bit-for-bit repeatable."""
+    values: dict[str, Any] = {"data": "tiny", "maps": 2, "images": 100, "batch_size": 10, "precision": "fp32"}
+    return TrainConfig(**{**values, **changed})
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    """What `spatialvae.load` would read."""
+    return load_file(folder / "model.safetensors")
+
+
+def checkpoint(folder: Path) -> dict[str, Tensor]:
+    """Every tensor of the newest checkpoint: weights, averages, moments."""
+    newest = max((folder / "checkpoints").glob("[0-9]*"))
+    return {
+        f"{path.stem}.{name}": value
+        for path in sorted(newest.glob("*.safetensors"))
+        for name, value in load_file(path).items()
+    }
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Bit for bit."""
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
