@@ -86,7 +86,9 @@ def with_a_constant_map(model: SpatialVAE) -> SpatialVAE:
 
 
 def test_a_constant_map_changes_no_bound_but_the_papers_loss() -> None:
-    model = SpatialVAE(ModelConfig(latent="naive", maps=2, image_size=(8, 8), channels=1, likelihood="gaussian:scale=1"))
+    model = SpatialVAE(
+        ModelConfig(latent="naive", maps=2, image_size=(8, 8), channels=1, likelihood="gaussian:scale=1")
+    )
     wider = with_a_constant_map(model)
     images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)
     floats = images / 127.5 - 1

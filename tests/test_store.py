@@ -49,6 +49,12 @@ def test_a_prior_comes_back(folder: Path) -> None:
     assert torch.equal(found.scale_tril, prior.scale_tril)
 
 
+def test_new_weights_take_the_prior_of_the_old_ones_away(folder: Path) -> None:
+    model = load(folder)
+    save_model(folder, model)
+    assert load(folder).priors == {}
+
+
 def test_only_plain_formats(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "config.json",

@@ -49,24 +49,32 @@ class AbstractSettings(BaseModel):
 class AbstractDataOptions(AbstractSettings):
     """Where the images come from, and what happens to them before the cache."""
 
-    data: str = Field("digits", description="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path.")
-    image_size: str | None = Field(None, description="Resize to SIDE or HEIGHTxWIDTH; default: as the images are.")
-    crop: str = Field("none", description="Before resizing: none, center, or a centred square's side such as 148.")
-    layout: str = Field("auto", description="Axes of arrays: auto, nchw or nhwc.")
-    skip_bad_images: bool = Field(False, description="Go on without the pictures that cannot be read.")
+    data: str = Field(default="digits", description="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path.")
+    image_size: str | None = Field(
+        default=None, description="Resize to SIDE or HEIGHTxWIDTH; default: as the images are."
+    )
+    crop: str = Field(
+        default="none", description="Before resizing: none, center, or a centred square's side such as 148."
+    )
+    layout: str = Field(default="auto", description="Axes of arrays: auto, nchw or nhwc.")
+    skip_bad_images: bool = Field(default=False, description="Go on without the pictures that cannot be read.")
 
 
 class AbstractModelOptions(AbstractSettings):
     """What a model is made of, the images' size aside."""
 
-    latent: str = Field("low-rank", description="The latent, with options: low-rank, low-rank:rank=2, vector:maps=81.")
-    maps: int | None = Field(None, ge=1, description="How many latent maps; default: the paper's for the image size.")
-    map_size: str | None = Field(None, description="Their size, SIDE or HEIGHTxWIDTH; default: the paper's, 3.")
+    latent: str = Field(
+        default="low-rank", description="The latent, with options: low-rank, low-rank:rank=2, vector:maps=81."
+    )
+    maps: int | None = Field(
+        default=None, ge=1, description="How many latent maps; default: the paper's for the image size."
+    )
+    map_size: str | None = Field(default=None, description="Their size, SIDE or HEIGHTxWIDTH; default: the paper's, 3.")
     likelihood: str = Field(
-        "gaussian", description="p(x|z): gaussian, gaussian:scale=0.1, discretized-logistic or bernoulli."
+        default="gaussian", description="p(x|z): gaussian, gaussian:scale=0.1, discretized-logistic or bernoulli."
     )
     decoder_stem: Literal["matched", "authors"] = Field(
-        "matched",
+        default="matched",
         description="The vector's stem: as many parameters as the maps' (matched), or the authors' 64, 48.",
     )
 
@@ -74,36 +82,44 @@ class AbstractModelOptions(AbstractSettings):
 class ModelConfig(AbstractModelOptions):
     """All that rebuilds a model: what config.json beside the weights holds."""
 
-    image_size: tuple[int, int] = Field((64, 64), description="Height and width of the images, in pixels.")
-    channels: int = Field(3, ge=1, le=4, description="Channels of the images.")
+    image_size: tuple[int, int] = Field(default=(64, 64), description="Height and width of the images, in pixels.")
+    channels: int = Field(default=3, ge=1, le=4, description="Channels of the images.")
 
 
 class TrainConfig(AbstractDataOptions, AbstractModelOptions):
     """A training run: data, model, objective, optimiser, length."""
 
     objective: Literal["elbo", "paper"] = Field(
-        "elbo",
+        default="elbo",
         description="elbo: the bound in nats. paper: the released mean-reduced loss, whose KL weight changes with "
         "the latent.",
     )
-    beta: float = Field(1.0, ge=0, description="Weight of the KL in the objective.")
-    kl_warmup: int = Field(0, ge=0, description="Images over which beta rises from 0.")
-    images: int | None = Field(None, ge=1, description="Length: how many images the model sees. Default: 20 epochs.")
-    epochs: float | None = Field(None, gt=0, description="Length in epochs, in place of --images.")
-    batch_size: int = Field(100, ge=2, description="Images a step, over all devices.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step size (the authors: 1e-4).")
-    schedule: Literal["constant", "cosine"] = Field("constant", description="The learning rate after the warm-up.")
-    warmup: int = Field(0, ge=0, description="Images over which the learning rate rises from 0.")
-    clip: float | None = Field(None, gt=0, description="Largest norm of the gradient, in nats; default: not clipped.")
-    ema: float = Field(0.0, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results.")
+    beta: float = Field(default=1.0, ge=0, description="Weight of the KL in the objective.")
+    kl_warmup: int = Field(default=0, ge=0, description="Images over which beta rises from 0.")
+    images: int | None = Field(
+        default=None, ge=1, description="Length: how many images the model sees. Default: 20 epochs."
+    )
+    epochs: float | None = Field(default=None, gt=0, description="Length in epochs, in place of --images.")
+    batch_size: int = Field(default=100, ge=2, description="Images a step, over all devices.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size (the authors: 1e-4).")
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="The learning rate after the warm-up."
+    )
+    warmup: int = Field(default=0, ge=0, description="Images over which the learning rate rises from 0.")
+    clip: float | None = Field(
+        default=None, gt=0, description="Largest norm of the gradient, in nats; default: not clipped."
+    )
+    ema: float = Field(
+        default=0.0, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results."
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto",
+        default="auto",
         description="auto: bf16 where the hardware multiplies it faster (CUDA, CPUs with AMX), else fp32.",
     )
-    flip: bool = Field(False, description="Mirror half of the images left to right.")
-    seed: int = Field(0, ge=0, description="Weights, order of the data and noise are functions of it.")
+    flip: bool = Field(default=False, description="Mirror half of the images left to right.")
+    seed: int = Field(default=0, ge=0, description="Weights, order of the data and noise are functions of it.")
     checkpoint_every: int | None = Field(
-        None, ge=1, description="Images between checkpoints; default: a tenth of the run."
+        default=None, ge=1, description="Images between checkpoints; default: a tenth of the run."
     )
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import GaussianPrior
 
-__all__ = ["load", "replacing", "save_model", "save_prior", "write_json"]
+__all__ = ["load", "load_prior", "replacing", "save_model", "save_prior", "write_json"]
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -36,20 +36,31 @@ def load(run_or_folder: str | os.PathLike[str]) -> SpatialVAE:
         raise UserError(f"{folder} holds no model: a folder with {CONFIG} and {WEIGHTS} is wanted.")
     model = SpatialVAE(_read_config(folder / CONFIG))
     _fill(model, _read_tensors(folder / WEIGHTS), folder / WEIGHTS)
-    if (folder / GAUSSIAN).is_file():
-        tensors = _read_tensors(folder / GAUSSIAN)
-        numbers, shapes = model.latent.numbers, {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        wanted = [{"loc": model.latent.event_shape, "scale_tril": (numbers,) * axes} for axes in (1, 2)]
-        if shapes not in wanted:
-            raise UserError(
-                f"{folder / GAUSSIAN} is not a prior of this model: fit it again with `spatialvae evaluate`."
-            )
-        model.priors["gaussian"] = GaussianPrior(tensors["loc"], tensors["scale_tril"])
+    load_prior(folder, model)
     return model.eval()
 
 
+def load_prior(folder: Path, model: SpatialVAE) -> bool:
+    """Attach the Gaussian that was fitted for the model in `folder`; False where there is none.
+
+    Raises:
+        UserError: the file is damaged or of another model.
+    """
+    path = folder / GAUSSIAN
+    if not path.is_file():
+        return False
+    tensors = _read_tensors(path)
+    numbers, shapes = model.latent.numbers, {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    wanted = [{"loc": model.latent.event_shape, "scale_tril": (numbers,) * axes} for axes in (1, 2)]
+    if shapes not in wanted:
+        raise UserError(f"{path} is not a prior of this model: delete it, and `spatialvae evaluate` fits one again.")
+    model.priors["gaussian"] = GaussianPrior(tensors["loc"], tensors["scale_tril"]).to(model.device)
+    return True
+
+
 def save_model(folder: Path, model: SpatialVAE) -> None:
-    """config.json and model.safetensors in `folder`, each replaced in one step."""
+    """config.json and model.safetensors in `folder`, each replaced in one step; a prior fitted before is taken away."""
+    (folder / GAUSSIAN).unlink(missing_ok=True)  # it belongs to the weights of before
     write_json(folder / CONFIG, model.config.model_dump(mode="json"))
     with replacing(folder / WEIGHTS) as path:
         save_file({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, path)

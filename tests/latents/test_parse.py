@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spatialvae.errors import UserError
-from spatialvae.latents import LATENTS, AbstractLatent, LowRank, MatrixNormalMaps, Naive, Vector, parse_latent, spell_latent
+from spatialvae.latents import (
+    LATENTS,
+    AbstractLatent,
+    LowRank,
+    MatrixNormalMaps,
+    Naive,
+    Vector,
+    parse_latent,
+    spell_latent,
+)
 
 GRID = (64, 3, 3)
 

@@ -66,9 +66,7 @@ def test_the_encoder_at_64() -> None:
         ("vector", CIFAR, 4, 5),
     ],
 )
-def test_numbers_of_layers(
-    latent: str, image_size: tuple[int, int], encoder_layers: int, decoder_layers: int
-) -> None:
+def test_numbers_of_layers(latent: str, image_size: tuple[int, int], encoder_layers: int, decoder_layers: int) -> None:
     model = make(latent, image_size)
     assert len(convolutions(model.encoder)) == encoder_layers
     assert len(convolutions(model.decoder)) == decoder_layers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -73,7 +75,7 @@ def test_every_latent_reaches_the_join(height: int, width: int, data: st.DataObj
     for code in [(rows, columns), (1, 1)]:
         sizes = stem_sizes(code, join)
         assert (sizes[0], sizes[-1]) == (code, join)
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in pairwise(sizes):
             kernel_size(a, b, 3)  # raises where no layer takes one size to the next
 
 

@@ -21,9 +21,7 @@ NUMBERS = 6
 
 def batches(loc: Tensor, scale: Tensor, size: int = 1000) -> Callable[[], Iterable[Distribution]]:
     """Posteriors of `len(loc)` images, in batches."""
-    return lambda: (
-        independent_normals(a, b) for a, b in zip(loc.split(size), scale.split(size), strict=True)
-    )
+    return lambda: (independent_normals(a, b) for a, b in zip(loc.split(size), scale.split(size), strict=True))
 
 
 def covariance(prior: GaussianPrior) -> Tensor:
@@ -85,8 +83,8 @@ def test_density_of_scipy(full: bool) -> None:
     prior = made_up(full)
     matrix = covariance(prior) if full else prior.scale_tril.square().diag()
     z = torch.randn(5, 2, *EVENT)
-    law = stats.multivariate_normal(prior.loc.flatten().double().numpy(), matrix.double().numpy())
-    oracle = torch.from_numpy(law.logpdf(z.flatten(2).double().numpy())).float()
+    z_flat, mean, matrix = (value.double().numpy() for value in (z.flatten(2), prior.loc.flatten(), matrix))
+    oracle = torch.from_numpy(stats.multivariate_normal.logpdf(z_flat, mean, matrix)).float()  # pyright: ignore[reportArgumentType]
     assert_close(prior.log_prob(z), oracle, rtol=1e-4, atol=1e-3)
 
 

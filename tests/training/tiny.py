@@ -11,6 +11,8 @@ from torch import Tensor
 
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData, ImageSplit
+from spatialvae.training import Run
+from spatialvae.training.state import TrainingState, make_accelerator, start
 from tests.conftest import smooth_images
 
 TRAIN = 60
@@ -25,9 +27,15 @@ def tiny_data(fingerprint: str = "0a") -> ImageData:
 
 
 def settings(**changed: Any) -> TrainConfig:
-    """Settings of a tiny run of 100 images, in the number format that is bit-for-bit repeatable."""
-    values: dict[str, Any] = {"data": "tiny", "maps": 2, "images": 100, "batch_size": 10, "precision": "fp32"}
-    return TrainConfig(**{**values, **changed})
+    """Settings of a run of six steps with one checkpoint, in the number format that is bit-for-bit repeatable."""
+    values: dict[str, Any] = {"data": "tiny", "maps": 2, "images": 60, "batch_size": 10, "checkpoint_every": 1000}
+    return TrainConfig(**{**values, "precision": "fp32", **changed})
+
+
+def begin(folder: Path, **changed: Any) -> TrainingState:
+    """A run before its first step."""
+    config = settings(**changed)
+    return start(config, tiny_data(), Run(folder), make_accelerator(config))
 
 
 def weights(folder: Path) -> dict[str, Tensor]:

@@ -13,10 +13,12 @@ from spatialvae.errors import UserError
 
 __all__ = ["app", "main"]
 
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""click's class, or that of the copy of click inside newer versions of typer."""
+
 app = typer.Typer(
     name="spatialvae",
     help="Variational auto-encoders whose latents are maps.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -51,9 +53,16 @@ def _root(
 def main() -> None:
     """Run the program; a user's mistake is one or two plain lines and exit code 2."""
     try:
-        app()
+        sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
     except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2)
+        complaint = str(error)
+    except UsageError as error:  # an unknown flag, a value of the wrong type
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "spatialvae"
+        complaint = f"{error.format_message()}\nTry '{command} --help'."  # pyright: ignore[reportAttributeAccessIssue]
     except BrokenPipeError:
         sys.exit(1)
+    except (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        complaint = f"{error.filename2 or error.filename} cannot be used: {error.strerror}."
+    print(f"Error: {complaint}", file=sys.stderr)
+    sys.exit(2)

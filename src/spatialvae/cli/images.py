@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["images_for", "prepare_images"]
 
 
-def prepare_images(config: AbstractDataOptions, *, progress: bool = True) -> ImageData:
-    """The images that the settings name, decoded once into the cache."""
+def prepare_images(config: AbstractDataOptions, *, channels: int | None = None, progress: bool = True) -> ImageData:
+    """The images that the settings name, decoded once into the cache; `channels` None keeps what they have."""
     from spatialvae.data import ImageOptions, parse_image_size, prepare
 
     options = ImageOptions(
@@ -23,6 +23,7 @@ def prepare_images(config: AbstractDataOptions, *, progress: bool = True) -> Ima
         crop=config.crop,
         layout=config.layout,
         skip_bad_images=config.skip_bad_images,
+        channels=channels,
     )
     return prepare(config.data, options, progress=progress)
 
@@ -35,7 +36,9 @@ def images_for(run: Path, model: SpatialVAE, values: dict[str, Any], *, progress
     before = TrainConfig.read(path).model_dump() if path.is_file() else {}
     fields = AbstractDataOptions.model_fields
     settings = TrainConfig.parse({**{key: before[key] for key in fields if key in before}, **values}, str(run))
-    if settings.image_size is None and settings.data != before.get("data"):
+    if settings.data == before.get("data"):
+        return prepare_images(settings, progress=progress)
+    if settings.image_size is None:
         size = f"{model.config.image_size[0]}x{model.config.image_size[1]}"
         settings = settings.model_copy(update={"image_size": size})
-    return prepare_images(settings, progress=progress)
+    return prepare_images(settings, channels=model.config.channels, progress=progress)

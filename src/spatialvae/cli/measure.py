@@ -122,7 +122,9 @@ def compare(
     if json:
         emit(result, True, [])
         return
-    from spatialvae.report import print_table
+    from rich.console import Console
 
-    print_table(result)
+    from spatialvae.report import terminal_table
+
+    Console().print(terminal_table(result))
     print(f"report: {out / 'report.html'}")

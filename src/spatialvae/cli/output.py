@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ __all__ = ["check_free", "emit", "say", "write_images"]
 
 
 def emit(payload: dict[str, Any], as_json: bool, lines: list[str]) -> None:
-    """Print the result: the payload as one JSON object, or the lines for people."""
+    """Print the result, once for all processes: the payload as one JSON object, or the lines for people."""
+    if os.environ.get("RANK", "0") != "0":
+        return
     print(json.dumps(payload) if as_json else "\n".join(lines))
 
 
@@ -25,8 +28,13 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
 def check_free(out: Path, overwrite: bool) -> None:
-    """Refuse to write over something, before any work is done."""
+    """Refuse to write over something, or a kind of file that is not known, before any work is done."""
+    if out.suffix.lower() not in (*PICTURES, ".npz", ""):
+        raise UserError(f"--out {out} is no kind of output: use a name ending in .png or .npz, or a folder's.")
     taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
     if taken and not overwrite:
         raise UserError(f"{out} is already there: choose another --out, or replace it with --overwrite.")
@@ -42,10 +50,11 @@ def write_images(images: Tensor, out: Path, columns: int | None = None) -> None:
     if out.suffix.lower() == ".npz":
         with replacing(out) as path, path.open("wb") as file:
             np.savez(file, images=images.numpy())
-    elif out.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"):
+    elif out.suffix:
         save_picture(grid(images, columns), out)
-    elif out.suffix == "":
+    else:
         for index, image in enumerate(images):
             save_picture(image[:3] if len(image) != 2 else image[:1], out / f"{index:06d}.png")
-    else:
-        raise UserError(f"--out {out} is no kind of output: use a name ending in .png or .npz, or a folder's.")
+        for old in out.glob("[0-9]" * 6 + ".png"):  # of a larger set that these replace
+            if int(old.stem) >= len(images):
+                old.unlink()

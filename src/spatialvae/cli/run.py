@@ -32,8 +32,6 @@ def train(*, out: Out, config: ConfigFile = None, json: Json = False, **settings
     except training.Interrupted as stop:
         say(str(stop))
         sys.exit(128 + stop.signum)
-    say("fitting a Gaussian to the aggregate posterior")
-    training.fit_run_prior(model, data, out, seed=chosen.seed)
     last = [line for line in training.read_journal(training.Run(out).journal) if "validation_bound" in line][-1]
     payload = {
         "run": str(out),

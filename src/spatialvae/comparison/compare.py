@@ -24,7 +24,7 @@ from spatialvae.latents import spell_latent
 from spatialvae.model import SpatialVAE
 from spatialvae.report import Pictures, draw_figures, write_report
 from spatialvae.store import write_json
-from spatialvae.training import Run, fit_run_prior, read_journal, train
+from spatialvae.training import Run, read_journal, train
 from spatialvae.training.precision import resolve_precision
 
 __all__ = ["compare"]
@@ -58,7 +58,8 @@ def compare(
         raise UserError("Name each latent to compare once: --latent vector --latent low-rank.")
     if seeds < 1:
         raise UserError(f"--seeds {seeds} is not possible: at least 1 is wanted.")
-    for latent in latents:  # a typo in the last latent should not show up after hours of training the first
+    data.split(split)  # a typo here or in the last latent should not show up after hours of training
+    for latent in latents:
         SpatialVAE(config.model_copy(update={"latent": latent}).model((data.height, data.width), data.channels))
     settings = {"importance_samples": importance_samples, "nll_images": nll_images, "seed": 0}
     entries, first_models = [], {}
@@ -68,8 +69,6 @@ def compare(
             folder = out / _folder_name(latent) / f"seed-{seed}"
             say(f"{latent}, seed {seed}")
             model = train(config.model_copy(update={"latent": latent, "seed": seed}), data, folder, progress=progress)
-            if "gaussian" not in model.priors:
-                fit_run_prior(model, data, folder, seed=seed)
             metrics = evaluated(folder, model, data, split, settings, progress)
             where = folder.relative_to(out).as_posix()
             runs.append({"seed": seed, "folder": where, "metrics": metrics, "curve": _curve(folder)})

@@ -3,7 +3,7 @@
 Importing this package registers the closed-form Kullback-Leibler divergences with `torch.distributions`.
 """
 
-from . import kl  # noqa: F401  (imported for the divergences it registers)
+from . import kl, nesting  # noqa: F401  (imported for the divergences they register)
 from .matrix_normal import MatrixNormal
 
 __all__ = ["MatrixNormal"]

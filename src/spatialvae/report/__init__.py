@@ -1,4 +1,4 @@
-"""The report of `spatialvae compare`: figures, one table, and the same content as Markdown, one HTML file and terminal."""
+"""The report of `spatialvae compare`: figures and one table, as Markdown, as one HTML file and in a terminal."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ __all__ = ["CAPTION", "TITLE", "curves_file", "curves_svg"]
 
 TITLE = "Validation bound while training"
 CAPTION = (
-    "The bound on the validation images against how many training images the model has seen. With several seeds a thin line is "
-    "one seed and the thick line their mean. The first fifth of the training may lie below the frame."
+    "The bound on the validation images against how many training images the model has seen. With several seeds a thin "
+    "line is one seed and the thick line their mean. The first fifth of the training may lie below the frame."
 )
 FONT = 13
 WIDE, NARROW = (860, 400), (380, 330)
@@ -54,7 +54,7 @@ def curves_svg(comparison: dict[str, Any], *, narrow: bool = False, attributes: 
         return None
     width, height = NARROW if narrow else WIDE
     legend, legend_height = _legend(labels(comparison), width)
-    frame = _frame(points, width, height + legend_height, legend_height + 10)
+    frame = _frame(points, width, height + legend_height, legend_height + 36)
     lines = "".join(_lines(model, index, frame) for index, model in enumerate(curves))
     # A nested svg clips what leaves the frame.
     plot = f'<svg x="{frame.left}" y="{frame.top}" width="{frame.width}" height="{frame.height}">{lines}</svg>'
@@ -96,8 +96,9 @@ def _frame(points: Points, width: float, height: float, top: float) -> Frame:
     last = max(images for images, _ in points)
     late = [bound for images, bound in points if images >= last / 5] or [bound for _, bound in points]
     margin = 0.06 * (max(late) - min(late)) or 1.0
-    left, right, bottom = 64, 16, 48
     bounds = (min(late) - margin, max(late) + margin)
+    right, bottom = 16, 48
+    left = 18 + 0.6 * FONT * max(len(_plain(value)) for value in _ticks(*bounds, 7))
     return Frame(left, top, width - left - right, height - top - bottom, (0, last or 1), bounds)
 
 
@@ -136,10 +137,7 @@ def _axes(frame: Frame, narrow: bool) -> str:
         parts.append(f'<text x="{x:.1f}" y="{bottom + 19}" text-anchor="{anchor}">{short(value)}</text>')
     parts.append(f'<path d="M{frame.left} {bottom}H{right}" style="stroke:var(--muted)"/>')
     parts.append(f'<text x="{right}" y="{bottom + 40}" text-anchor="end">images seen</text>')
-    middle = frame.top + frame.height / 2
-    parts.append(
-        f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">bound, nats per image</text>'
-    )
+    parts.append(f'<text x="16" y="{frame.top - 14}">bound, nats per image</text>')
     return "".join(parts)
 
 
@@ -168,7 +166,7 @@ def _legend(names: list[str], width: float) -> tuple[str, float]:
         if x > 16 and x + needs > width:
             x, y = 16.0, y + 22
         parts.append(
-            f'<path d="M{x:.0f} {y}h24" stroke-width="3" stroke-linecap="round" style="stroke:{colour_variable(index)}"/>'
+            f'<path d="M{x:.0f} {y}h24" stroke-width="3" style="stroke:{colour_variable(index)}"/>'
             f'<text x="{x + 32:.0f}" y="{y + 4.5}" style="fill:var(--ink)">{escape(name)}</text>'
         )
         x += needs

@@ -43,9 +43,9 @@ class Pictures:
 def draw_figures(pictures: Pictures, comparison: dict[str, Any], folder: Path) -> dict[str, str]:
     """Write the figures under folder/figures; {figure id: path relative to `folder`}.
 
-    Each figure of images is one PNG with its labels ("samples-standard", "samples-gaussian", "reconstructions"), and a PNG
-    without labels for every row ("samples-standard/images", "samples-standard/0" for the first model, ...), from which a page
-    can make its own labels. "curves", where there are any, is an SVG that follows light and dark.
+    Each figure of images is one PNG with its labels ("samples-standard", "samples-gaussian", "reconstructions"), and a
+    PNG without labels for every row ("samples-standard/images", "samples-standard/0" for the first model, ...), which a
+    page labels itself. "curves", where there are any, is an SVG that follows light and dark.
     """
     priors = {prior for by_prior in pictures.samples.values() for prior in by_prior}
     wanted = [*(samples_id(prior) for prior in priors), *([RECONSTRUCTIONS] if len(pictures.originals) else [])]

@@ -58,7 +58,8 @@ def colour_variable(index: int) -> str:
 
 def colour_rules() -> str:
     """CSS: the page's and the models' colours as variables, for light and for dark."""
-    return f":root{{{_variables(PAGE, LIGHT)}}}@media (prefers-color-scheme:dark){{:root{{{_variables(PAGE_DARK, DARK)}}}}}"
+    dark = f"@media (prefers-color-scheme:dark){{:root{{{_variables(PAGE_DARK, DARK)}}}}}"
+    return f":root{{{_variables(PAGE, LIGHT)}}}{dark}"
 
 
 def _variables(page: dict[str, str], models: tuple[str, ...]) -> str:

@@ -226,7 +226,8 @@ def _notes(comparison: dict[str, Any]) -> list[str]:
         notes = [f"± is one standard error over {len(seeds)} seeds."]
     else:
         notes = [
-            "± is one standard error over the images; with one seed it does not tell how much another training run differs."
+            "± is one standard error over the images; with one seed it does not tell "
+            "how much another training run differs."
         ]
     for model, label in zip(comparison["models"], labels(comparison), strict=True):
         cost = model.get("cost") or {}

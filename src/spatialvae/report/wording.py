@@ -72,10 +72,11 @@ def objective_note(comparison: dict[str, Any]) -> str:
         for label, model in pairs
         if (weight := spelling.finite(model.get("kl_weight")))
     ]
-    amounts = f" Here that is {_listed(weights)}." if weights else ""
+    amounts = f" Here the weights are {_listed(weights)}." if weights else ""
     return (
-        "Trained with the paper's loss (objective “paper”), which averages the error over pixels and the KL over latents. It weighs "
-        f"the KL by pixels / (2 latents), so differently for each latent: the models did not minimise the same thing.{amounts}"
+        "Trained with the paper's loss (objective “paper”), which averages the error over pixels and the KL over "
+        "latents. It weighs the KL by pixels / (2 latents), so differently for each latent: the models did not "
+        f"minimise the same thing.{amounts}"
     )
 
 
@@ -86,7 +87,7 @@ def meanings(table: ResultTable) -> list[tuple[str, str]]:
 
 
 def how_made(comparison: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Data, settings and machine: a title and pairs of name and value each."""
+    """Data, settings, evaluation and machine: a title and pairs of name and value each."""
     data, machine = dict(comparison.get("data") or {}), comparison.get("machine") or {}
     splits = data.pop("splits", None) or {}
     if data.get("name") == data.get("source"):
@@ -97,7 +98,9 @@ def how_made(comparison: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]
     settings = [(name, spelling.setting(value)) for name, value in (comparison.get("settings") or {}).items()]
     program = [("spatialvae", str(comparison.get("version", spelling.MISSING)))]
     machines = [(name, spelling.setting(value)) for name, value in machine.items()]
-    return [("Data", described), ("Settings", seeds + settings), ("Machine", program + machines)]
+    evaluation = [(name, spelling.setting(value)) for name, value in (comparison.get("evaluation") or {}).items()]
+    parts = [("Data", described), ("Settings", seeds + settings), ("Evaluation", evaluation)]
+    return [part for part in [*parts, ("Machine", program + machines)] if part[1]]
 
 
 def _data_name(comparison: dict[str, Any]) -> str:

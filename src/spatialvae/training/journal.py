@@ -7,28 +7,37 @@ import json
 from pathlib import Path
 from typing import Any
 
+from spatialvae.training.run import Run
+
 __all__ = ["Journal", "read_journal"]
 
 
 class Journal:
     """Appends what was measured after so many images; a resumed run first forgets what came after its checkpoint.
 
+    With several processes only the main one is `enabled`; the others' journals swallow what they are told.
+
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "metrics.jsonl"
-    >>> with Journal(path, seen=0) as journal:
+    >>> run = Run(Path(tempfile.mkdtemp()))
+    >>> with Journal(run, seen=0) as journal:
     ...     journal.write(100, {"loss": 2.5})
-    >>> read_journal(path)
+    >>> read_journal(run.journal)
     [{'images': 100, 'loss': 2.5}]
     """
 
-    def __init__(self, path: Path, seen: int, tensorboard: Path | None = None) -> None:
-        kept = [line for line in read_journal(path) if line["images"] <= seen]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        self._file = path.open("a")
-        self._events = _event_writer(tensorboard, seen) if tensorboard else None
+    def __init__(self, run: Run, seen: int, *, enabled: bool = True) -> None:
+        self._file, self._events = None, None
+        if not enabled:
+            return
+        kept = [line for line in read_journal(run.journal) if line["images"] <= seen]
+        run.journal.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self._file = run.journal.open("a")
+        self._events = _event_writer(run.tensorboard, seen)
 
     def write(self, images: int, values: dict[str, Any]) -> None:
         """One line: the images seen so far, then `values`."""
+        if self._file is None:
+            return
         self._file.write(json.dumps({"images": images, **values}) + "\n")
         self._file.flush()
         if self._events is not None:
@@ -40,7 +49,8 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if self._events is not None:
             self._events.close()
 

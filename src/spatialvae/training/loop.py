@@ -13,15 +13,19 @@ from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
+from spatialvae.likelihoods import parse_likelihood
 from spatialvae.model import SpatialVAE, resolve_latent
 from spatialvae.seeding import stream_seed
+from spatialvae.store import load_prior
+from spatialvae.training.finish import fit_run_prior
 from spatialvae.training.interrupt import Interrupted, stop_requests
 from spatialvae.training.journal import Journal
 from spatialvae.training.meter import Meter
+from spatialvae.training.precision import resolve_precision
 from spatialvae.training.progress import TrainingProgress
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import kl_weight, learning_rate, total_images
-from spatialvae.training.state import TrainingState, set_learning_rate, start
+from spatialvae.training.state import TrainingState, make_accelerator, set_learning_rate, start
 from spatialvae.training.validation import draw_grids, validate
 
 __all__ = ["train"]
@@ -42,16 +46,19 @@ def train(config: TrainConfig, data: ImageData, out: Path, *, progress: bool = T
     total = total_images(config, len(data.split("train")))
     steps = math.ceil(total / config.batch_size)
     every = max(1, (config.checkpoint_every or max(1, total // 10)) // config.batch_size)
-    resolve_latent(config.model((data.height, data.width), data.channels))  # a typo leaves no folder behind
+    check_settings(config, data)  # a typo leaves no folder behind
     run = Run(out)
-    run.open(config, total)
-    state = start(config, data, run)
-    seen = state.step * config.batch_size
+    accelerator = make_accelerator(config)
+    with accelerator.main_process_first():
+        run.open(config, total)
+    state = start(config, data, run, accelerator)
+    main = accelerator.is_main_process
+    begun = seen = state.step * config.batch_size
     meter = Meter()
     with (
         stop_requests() as request,
-        Journal(run.journal, seen, run.tensorboard) as journal,
-        TrainingProgress(out.as_posix(), steps * config.batch_size, seen, shown=progress) as bar,
+        Journal(run, seen, enabled=main) as journal,
+        TrainingProgress(out.as_posix(), steps * config.batch_size, seen, shown=progress and main) as bar,
     ):
         while state.step < steps:
             loss, terms = train_step(state, config, data, seen, total)
@@ -68,15 +75,29 @@ def train(config: TrainConfig, data: ImageData, out: Path, *, progress: bool = T
                 if write:
                     rates = {"learning_rate": learning_rate(config, seen, total), "beta": kl_weight(config, seen)}
                     journal.write(seen, {**values, **rates})
-            if (keep or request.signum is not None) and state.accelerator.is_main_process:
+            stop = agreed(request.signum, state)
+            if main and (keep or stop is not None):
                 state.save(run, seen, data.fingerprint)
-            if keep and state.accelerator.is_main_process:
+            if main and keep:
                 journal.write(seen, validate(state.scored, data.split("validation"), config))
                 draw_grids(state.scored, data.split("validation"), run.grids / f"{seen:09d}", config.seed)
-            if request.signum is not None and not last:
+            if stop is not None and not last:
                 done = f"Stopped after {seen} of {steps * config.batch_size} images, all saved in {out}."
-                raise Interrupted(request.signum, f"{done}\nThe same command goes on from there.")
-    return state.scored.eval()
+                raise Interrupted(stop, f"{done}\nThe same command goes on from there.")
+        model = state.scored.eval()
+        if main and (seen > begun or not load_prior(out, model)):
+            bar.say("fitting a Gaussian to the aggregate posterior")
+            fit_run_prior(model, data, out, seed=config.seed)
+        accelerator.wait_for_everyone()
+    return model
+
+
+def check_settings(config: TrainConfig, data: ImageData) -> None:
+    """Refuse names and number formats that would only fail once the run has begun."""
+    model = config.model((data.height, data.width), data.channels)
+    resolve_latent(model)
+    parse_likelihood(model.likelihood)
+    resolve_precision(config.precision)
 
 
 def train_step(
@@ -107,6 +128,17 @@ def train_step(
     if state.average is not None:
         state.average.update_parameters(model)
     return loss, terms
+
+
+def agreed(signum: int | None, state: TrainingState) -> int | None:
+    """The signal to stop by, in every process at the same step: several processes ask each other now and then."""
+    accelerator = state.accelerator
+    if accelerator.num_processes == 1:
+        return signum
+    if state.step % JOURNAL_STEPS:
+        return None
+    signals = accelerator.gather(torch.tensor([signum or 0], device=accelerator.device))
+    return int(signals.max().item()) or None
 
 
 def check_finite(values: dict[str, float], step: int, config: TrainConfig) -> None:

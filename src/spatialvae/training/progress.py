@@ -29,6 +29,10 @@ class TrainingProgress:
         )
         self._bar.update(self._task, completed=seen, said=said)
 
+    def say(self, what: str) -> None:
+        """What is going on now, in place of the numbers."""
+        self._bar.update(self._task, said=what)
+
     def __enter__(self) -> TrainingProgress:
         self._bar.start()
         return self

@@ -20,7 +20,7 @@ from spatialvae.training.checkpoint import latest_checkpoint, restore_checkpoint
 from spatialvae.training.precision import resolve_precision
 from spatialvae.training.run import Run
 
-__all__ = ["TrainingState", "make_optimizer", "set_learning_rate", "start"]
+__all__ = ["TrainingState", "make_accelerator", "make_optimizer", "set_learning_rate", "start"]
 
 LIKELIHOOD_RATE = 10
 """Adam moves a number by about its learning rate a step; the one log-scale of a likelihood has far to go."""
@@ -54,25 +54,32 @@ class TrainingState:
         save_model(run.folder, self.scored)
 
 
-def start(config: TrainConfig, data: ImageData, run: Run) -> TrainingState:
-    """Build model and optimizer from the seed, or bring them back from the run's newest checkpoint.
-
-    Raises:
-        UserError: a batch that the processes cannot share, or a run that was trained on other images.
-    """
+def make_accelerator(config: TrainConfig) -> Accelerator:
+    """Devices, processes and number format; a UserError if the processes cannot share the batch."""
     precision = resolve_precision(config.precision)
     AcceleratorState._reset_state()  # a process may train several models, each in its own precision
-    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision)
+    cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    # Accelerate joins the processes of a CPU launch (gloo) only when it is told that the CPU is meant.
+    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=cpu)
     processes = accelerator.num_processes
     if config.batch_size % processes:
         raise UserError(
             f"--batch-size {config.batch_size} cannot be shared by {processes} processes: "
             f"use a multiple of {processes}."
         )
+    return accelerator
+
+
+def start(config: TrainConfig, data: ImageData, run: Run, accelerator: Accelerator) -> TrainingState:
+    """Build model and optimizer from the seed, or bring them back from the run's newest checkpoint.
+
+    Raises:
+        UserError: the run was trained on other images.
+    """
     torch.manual_seed(config.seed)
     model = SpatialVAE(config.model((data.height, data.width), data.channels)).to(accelerator.device)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema)) if config.ema else None
-    optimizer = make_optimizer(model, config, fused=precision != "fp16")
+    optimizer = make_optimizer(model, config, fused=accelerator.mixed_precision != "fp16")
     state = TrainingState(accelerator, model, average, optimizer, model, optimizer, step=0)
     found = latest_checkpoint(run.checkpoints)
     if found is not None:

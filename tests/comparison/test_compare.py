@@ -1,0 +1,227 @@
+"""The paper's experiment in miniature: complete, strict, repeatable, and never done twice."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from spatialvae.comparison import compare
+from spatialvae.errors import UserError
+from spatialvae.store import load
+from spatialvae.training import Interrupted, loop
+from tests.training.tiny import same, settings, tiny_data
+
+module: Any = importlib.import_module("spatialvae.comparison.compare")
+cost: Any = importlib.import_module("spatialvae.comparison.cost")
+
+LATENTS = ["vector", "low-rank:rank=2"]
+FOLDERS = ["vector/seed-0", "vector/seed-1", "low-rank-rank2/seed-0", "low-rank-rank2/seed-1"]
+METRICS = {"elbo", "kl", "reconstruction", "bits_per_dim", "nll", "mse", "psnr", "ssim"}
+
+
+def run(out: Path, latents: list[str] = LATENTS, **options: Any) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"seeds": 2, "importance_samples": 3, "nll_images": 10, "command": "spatialvae compare"}
+    config = settings(images=60, checkpoint_every=20)
+    return compare(config, latents, tiny_data(), out, progress=False, **{**chosen, **options})
+
+
+def strict(path: Path) -> Any:
+    """JSON as its standard has it: no NaN, no Infinity."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} in {path}")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_pictures() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cost, "GENERATED", 5)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished comparison of two latents with two seeds each; not to be changed."""
+    out = tmp_path_factory.mktemp("comparison") / "out"
+    returned = run(out)
+    assert strict(out / "comparison.json") == json.loads(json.dumps(returned))
+    return out
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a training step nor an evaluation is allowed."""
+    monkeypatch.setattr(loop, "train_step", None)
+    monkeypatch.setattr(importlib.import_module("spatialvae.comparison.evaluated"), "evaluate", None)
+
+
+def test_every_file_is_there(finished: Path) -> None:
+    for name in ("comparison.json", "report.md", "report.html"):
+        assert (finished / name).stat().st_size > 0
+    for folder in FOLDERS:
+        assert load(finished / folder).prior("gaussian").event_shape
+        assert (finished / folder / "evaluation.json").is_file()
+    figures = strict(finished / "comparison.json")["figures"]
+    assert {"samples-standard", "samples-gaussian", "reconstructions", "curves"} <= set(figures)
+    assert all((finished / path).is_file() for path in figures.values())
+    assert not [path for path in finished.rglob("*") if path.name.endswith(".tmp")]
+
+
+def test_the_comparison_is_complete(finished: Path) -> None:
+    found = strict(finished / "comparison.json")
+    assert found["format"] == 1
+    assert found["command"] == "spatialvae compare"
+    assert found["baseline"] == "vector"
+    assert found["seeds"] == [0, 1]
+    assert found["settings"]["images"] == 60
+    assert not {"latent", "seed", "data"} & set(found["settings"])
+    assert found["evaluation"] == {"split": "test", "importance_samples": 3, "nll_images": 10, "seed": 0}
+    assert found["data"]["splits"] == {"train": 60, "validation": 25, "test": 15}
+    assert found["machine"]["precision"] == "fp32"
+    assert [model["latent"] for model in found["models"]] == LATENTS
+    for model in found["models"]:
+        assert set(model["metrics"]) == METRICS
+        assert [entry["folder"] for entry in model["runs"]] == [f for f in FOLDERS if model["latent"][:4] in f]
+        assert [line["images"] for line in model["runs"][0]["curve"]] == [20, 40, 60]
+        assert set(model["cost"]) >= {"epoch_seconds", "epoch_ratio", "generation_seconds", "generation_ratio"}
+    outputs = [model["encoder_outputs"] for model in found["models"]]
+    assert outputs == [2 * found["models"][0]["code"][0], 2 * (3 + 3) * 3]
+    assert [model["kl_weight"] for model in found["models"]] == [None, None]
+    assert (found["models"][0]["cost"]["epoch_ratio"], found["models"][0]["cost"]["generation_ratio"]) == (1, 1)
+
+
+def test_parameters_are_counted_once(finished: Path) -> None:
+    for entry in strict(finished / "comparison.json")["models"]:
+        model = load(finished / entry["runs"][0]["folder"])
+        likelihood = sum(parameter.numel() for parameter in model.likelihood.parameters())
+        total = sum(parameter.numel() for parameter in model.parameters())
+        assert sum(entry["parameters"].values()) + likelihood == total
+
+
+def test_standard_errors_are_over_seeds(finished: Path) -> None:
+    for model in strict(finished / "comparison.json")["models"]:
+        for name, estimate in model["metrics"].items():
+            one, two = (entry["metrics"][name] for entry in model["runs"])
+            assert one["n"] == (10 if name == "nll" else 15)
+            assert estimate["n"] == 2
+            assert estimate["value"] == pytest.approx((one["value"] + two["value"]) / 2)
+            assert estimate["standard_error"] == pytest.approx(abs(one["value"] - two["value"]) / 2)
+        assert model["metrics"]["elbo"]["standard_error"] > 0  # the seeds are different runs
+
+
+def test_runs_differ_in_latent_and_seed_alone(finished: Path) -> None:
+    configs = [yaml.safe_load((finished / folder / "config.yaml").read_text()) for folder in FOLDERS]
+    varied = [(config.pop("latent"), config.pop("seed")) for config in configs]
+    assert varied == [(latent, seed) for latent in LATENTS for seed in (0, 1)]
+    assert all(config == configs[0] for config in configs)
+
+
+def test_a_finished_comparison_is_reused(finished: Path, no_work: None) -> None:
+    before = strict(finished / "comparison.json")
+    kept = [*finished.rglob("*.safetensors"), *finished.rglob("evaluation.json")]
+    stamps = {path: path.stat().st_mtime_ns for path in kept}
+    assert len(stamps) > 4 * 3
+    journals = {path: path.read_text() for path in finished.rglob("metrics.jsonl")}
+    again = run(finished)
+    assert {path: path.read_text() for path in journals} == journals
+    assert {path: path.stat().st_mtime_ns for path in kept} == stamps
+    assert {**again, "models": [{**model, "cost": None} for model in again["models"]]} == {
+        **before,
+        "models": [{**model, "cost": None} for model in before["models"]],
+    }
+
+
+def test_other_questions_are_measured_again_without_training(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "train_step", None)
+    before = strict(finished / "comparison.json")
+    found = run(finished, split="validation")
+    assert found["evaluation"]["split"] == "validation"
+    assert found["models"][0]["runs"][0]["metrics"]["mse"]["n"] == 25
+    run(finished)  # as it was
+    metrics = [model["metrics"] for model in strict(finished / "comparison.json")["models"]]
+    assert metrics == [model["metrics"] for model in before["models"]]
+
+
+def test_a_latent_more_trains_only_that(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[str] = []
+    step = loop.train_step
+
+    def noted(state: Any, config: Any, *rest: Any) -> Any:
+        trained.append(config.latent)
+        return step(state, config, *rest)
+
+    monkeypatch.setattr(loop, "train_step", noted)
+    found = run(finished, ["low-rank:rank=2", "naive"], seeds=1)
+    assert set(trained) == {"naive"}
+    assert found["baseline"] == "low-rank:rank=2"
+    estimate = found["models"][0]["metrics"]["mse"]
+    assert estimate == found["models"][0]["runs"][0]["metrics"]["mse"]
+    assert estimate["n"] == 15  # one seed: the error over images
+    run(finished)
+
+
+def test_an_interrupted_comparison_goes_on(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, step = 0, loop.train_step
+
+    def counted(*args: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        if taken == 6 + 3:  # in the second run
+            signal.raise_signal(signal.SIGTERM)
+        return step(*args)
+
+    monkeypatch.setattr(loop, "train_step", counted)
+    with pytest.raises(Interrupted, match="Stopped after 30 of 60 images"):
+        run(tmp_path / "out")
+    assert not (tmp_path / "out" / "comparison.json").exists()
+    assert taken == 9
+    run(tmp_path / "out")
+    assert taken == 4 * 6
+    for folder in FOLDERS:
+        parts, whole = (load_file(out / folder / "model.safetensors") for out in (tmp_path / "out", finished))
+        assert same(parts, whole)
+    found, expected = (strict(out / "comparison.json") for out in (tmp_path / "out", finished))
+    assert [model["metrics"] for model in found["models"]] == [model["metrics"] for model in expected["models"]]
+
+
+def test_the_papers_objective_tells_its_kl_weight(tmp_path: Path) -> None:
+    config = settings(images=20, objective="paper", beta=2.0)
+    found = compare(config, ["low-rank"], tiny_data(), tmp_path, importance_samples=0, progress=False)
+    numbers = 2 * 3 * 3
+    assert found["models"][0]["kl_weight"] == pytest.approx(2 * 64 / (2 * numbers))
+    assert "nll" not in found["models"][0]["metrics"]
+    assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("latents", "options", "words"),
+    [
+        (["vector", "vector"], {}, "Name each latent to compare once"),
+        ([], {}, "Name each latent to compare once"),
+        (["vector", "low-rnk"], {}, "no latent 'low-rnk'. Did you mean 'low-rank'?"),
+        (["vector", "low-rank:rank=4"], {}, "rank=4"),
+        (["vector"], {"seeds": 0}, "--seeds 0 is not possible"),
+        (["vector"], {"split": "tset"}, "Split 'tset' is not known. Did you mean 'test'?"),
+    ],
+)
+def test_mistakes_are_told_before_any_training(
+    tmp_path: Path, no_work: None, latents: list[str], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        run(tmp_path / "out", latents, **options)
+    assert words in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_settings_are_refused(finished: Path, no_work: None) -> None:
+    with pytest.raises(UserError, match=r"--beta was 1\.0, now 3\.0"):
+        compare(settings(images=60, beta=3.0), LATENTS, tiny_data(), finished, seeds=2, progress=False)

@@ -1,0 +1,178 @@
+"""report.md and report.html: complete, safe, and asking nothing of any network."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from spatialvae.errors import UserError
+from spatialvae.report import draw_figures, write_report
+from spatialvae.report.layout import picture_figures
+from tests.report import made_up
+
+
+class Page(HTMLParser):
+    """What a test asks of a page: its elements with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def written(folder, comparison, channels=1, side=8):
+    """The two texts, made as `compare` makes them: the comparison comes back from its JSON file."""
+    names = tuple(model["latent"] for model in comparison["models"])
+    comparison["figures"] = draw_figures(made_up.pictures(channels, side, names), comparison, folder)
+    markdown, html = write_report(folder, json.loads(json.dumps(comparison)))
+    assert (markdown, html) == (folder / "report.md", folder / "report.html")
+    return markdown.read_text(encoding="utf-8"), html.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 64)])
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_the_page_is_one_file_that_asks_for_nothing(tmp_path, channels, side, seeds):
+    comparison = made_up.comparison(seeds=seeds, channels=channels, side=side)
+    _, html = written(tmp_path, comparison, channels, side)
+    page = Page(html)
+    assert not {"script", "link", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.elements}
+    assert "http://" not in html and "https://" not in html and "url(" not in html and "@import" not in html
+    assert all((image["src"] or "").startswith("data:image/png;base64,") for image in page.all("img"))
+    assert all(name not in attributes for _, attributes in page.elements for name in ("href", "srcset", "onload"))
+    assert len(page.all("img")) == 3 * 4  # three figures of real images and three models
+    assert sum(svg.get("role") == "img" for svg in page.all("svg")) == 2  # for a wide page and a narrow one
+
+
+def test_every_row_of_every_figure_is_embedded(tmp_path):
+    import base64
+
+    comparison = made_up.comparison()
+    _, html = written(tmp_path, comparison)
+    for figure in picture_figures(comparison, comparison["figures"]):
+        for row in figure.rows:
+            content = (tmp_path / comparison["figures"][row.id]).read_bytes()
+            assert base64.b64encode(content).decode() in html
+
+
+def test_where_only_whole_figures_exist_they_are_embedded(tmp_path):
+    comparison = made_up.comparison()
+    written(tmp_path, comparison)
+    comparison["figures"] = {name: path for name, path in comparison["figures"].items() if "/" not in name}
+    _, html = write_report(tmp_path, comparison)
+    assert len(Page(html.read_text(encoding="utf-8")).all("img")) == 3
+
+
+def test_the_page_is_accessible(tmp_path):
+    _, html = written(tmp_path, made_up.comparison())
+    page = Page(html)
+    assert page.all("html")[0]["lang"] == "en"
+    assert all(image["alt"] for image in page.all("img"))
+    assert {scope["scope"] for scope in page.all("th")} == {"row", "col"}
+    assert [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3")][:3] == [1, 2, 3]
+    assert "prefers-color-scheme:dark" in html
+    assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
+
+
+def test_both_priors_are_labelled_in_both_texts(tmp_path):
+    markdown, html = written(tmp_path, made_up.comparison())
+    for text in (markdown, Page(html).text):
+        assert "prior N(0, I), as in the paper" in text
+        assert "Gaussian fitted to the aggregate posterior" in text
+
+
+HOSTILE = '<script>alert("1")</script>|`*x*`'
+
+
+def test_hostile_text_stays_text(tmp_path):
+    comparison = made_up.comparison()
+    model = comparison["models"][1]
+    model.update(latent=HOSTILE, spec=HOSTILE, law=HOSTILE, equation=HOSTILE)
+    comparison["command"] = f"spatialvae compare --data '{HOSTILE}'\n```\n# out"
+    comparison["data"].update(name=HOSTILE, source=HOSTILE + "x", fingerprint=HOSTILE)
+    comparison["settings"][HOSTILE] = HOSTILE
+    comparison["machine"]["processor"] = HOSTILE
+    comparison["version"] = comparison["baseline"] = HOSTILE
+    markdown, html = written(tmp_path, comparison)
+    page = Page(html)
+    assert not page.all("script")
+    assert HOSTILE in page.text
+    fenced = markdown[markdown.index("````sh\n") : markdown.index("\n````\n")]
+    rest = markdown.replace(fenced, "")
+    assert "<script" not in rest
+    columns = [line.count("|") - line.count("\\|") for line in rest.splitlines() if line.startswith("| bound")]
+    assert columns == [5]
+
+
+def test_markdown_links_exist_and_tables_are_whole(tmp_path):
+    import re
+
+    comparison = made_up.comparison()
+    markdown, _ = written(tmp_path, comparison)
+    links = re.findall(r"!\[[^]]+]\(([^)]+)\)", markdown)
+    assert len(links) == 4
+    assert all((tmp_path / link).is_file() for link in links)
+    lines = markdown.splitlines()
+    header = lines.index("| quantity | vector | matrix-normal | low-rank |")
+    assert lines[header + 1] == "| --- | ---: | ---: | ---: |"
+    assert "| bound (nats, ↑) | −30.0 ± 0.4 | −28.0 ± 0.4 | **−26.0 ± 0.4** |" in lines
+    assert comparison["command"] in lines
+    assert "| fingerprint | c0ffee |" in lines
+    assert "| split | test |" in lines
+
+
+def test_the_papers_objective_is_pointed_out(tmp_path):
+    comparison = made_up.comparison()
+    for text in written(tmp_path, comparison):
+        assert "pixels / (2 latents)" not in text
+    comparison["settings"]["objective"] = "paper"
+    for model, weight in zip(comparison["models"], (75.9, 10.67, 10.67), strict=True):
+        model["kl_weight"] = weight
+    for text in written(tmp_path, comparison):
+        assert "weighs the KL by pixels / (2 latents), so differently for each latent" in text
+        assert "vector 75.90" in text
+        assert "KL weight" in text
+
+
+def test_missing_numbers_are_dashes_in_both(tmp_path):
+    comparison = made_up.comparison()
+    comparison["models"][0]["metrics"]["elbo"] = made_up.estimate(float("nan"), None)
+    comparison["models"][1]["metrics"]["nll"] = made_up.estimate(None, None)
+    markdown, html = written(tmp_path, comparison)
+    assert "| bound (nats, ↑) | – |" in markdown
+    assert "<td>–</td>" in html
+    assert "nan" not in Page(html).text.lower()
+
+
+def test_a_comparison_without_pictures_or_curves_still_reports(tmp_path):
+    comparison = made_up.comparison()
+    for model in comparison["models"]:
+        model["runs"] = []
+    markdown, html = write_report(tmp_path, comparison)
+    assert "![" not in markdown.read_text(encoding="utf-8")
+    assert not Page(html.read_text(encoding="utf-8")).all("img")
+
+
+@pytest.mark.parametrize("path", ["figures/gone.png", "figures/broken.png", "../outside.png"])
+def test_figures_that_are_gone_broken_or_outside_are_an_error_that_names_them(tmp_path, path):
+    comparison = made_up.comparison()
+    comparison["figures"] = {"samples-standard": path}
+    folder = tmp_path / "out"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "broken.png").write_bytes(b"\x89PNG")
+    Image.new("L", (8, 8)).save(tmp_path / "outside.png")
+    with pytest.raises(UserError, match=path):
+        write_report(folder, comparison)
+    assert not (folder / "report.md").exists()

@@ -1,0 +1,83 @@
+"""The number format that was asked for is the one in effect, for every part of the loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from spatialvae.errors import UserError
+from spatialvae.training import train
+from spatialvae.training.loop import train_step
+from spatialvae.training.precision import resolve_precision
+from tests.training.tiny import begin, settings, tiny_data, weights
+
+AMX = "spatialvae.training.precision._cpu_has_amx"
+
+
+def kinds(tmp_path: Path, precision: str, **changed: Any) -> dict[str, set[torch.dtype]]:
+    """The dtypes that convolutions, the head, and the terms of one step have."""
+    config = settings(precision=precision, **changed)
+    state = begin(tmp_path / precision, precision=precision, **changed)
+    seen: dict[str, set[torch.dtype]] = {}
+
+    def note(layer: nn.Module, _: object, output: torch.Tensor) -> None:
+        seen.setdefault(type(layer).__name__, set()).add(output.dtype)
+
+    for layer in state.model.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            layer.register_forward_hook(note)
+    loss, terms = train_step(state, config, tiny_data(), 0, 1000)
+    seen["loss"] = {loss.dtype, terms.kl.dtype, terms.reconstruction.dtype}
+    seen["weights"] = {parameter.dtype for parameter in state.model.parameters()}
+    return seen
+
+
+@pytest.mark.parametrize("objective", ["elbo", "paper"])
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_it_is_in_effect_under_both_objectives(
+    tmp_path: Path, objective: str, precision: str, dtype: torch.dtype
+) -> None:
+    seen = kinds(tmp_path, precision, objective=objective)
+    for name in ("Conv2d", "ConvTranspose2d", "Linear"):
+        assert seen[name] == {dtype}, name
+    assert seen["loss"] == seen["weights"] == {torch.float32}
+
+
+def test_one_process_trains_in_several_formats(tmp_path: Path) -> None:
+    assert kinds(tmp_path, "bf16")["Conv2d"] == {torch.bfloat16}
+    assert kinds(tmp_path, "fp32")["Conv2d"] == {torch.float32}
+
+
+def test_bf16_trains(tmp_path: Path) -> None:
+    # Two steps on this CPU, which may have to emulate it.
+    model = train(settings(images=20, precision="bf16"), tiny_data(), tmp_path / "run", progress=False)
+    assert all(torch.isfinite(value).all() for value in weights(tmp_path / "run").values())
+    assert model.sample(2, seed=0).shape == (2, 1, 8, 8)
+
+
+def test_fp16_needs_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"--precision fp16 needs a CUDA device.* Use bf16, fp32 or auto") as caught:
+        resolve_precision("fp16")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="fp16"):
+        train(settings(precision="fp16"), tiny_data(), tmp_path / "run", progress=False)
+
+
+@pytest.mark.parametrize(("amx", "found"), [(True, "bf16"), (False, "fp32")])
+def test_auto_looks_for_amx(monkeypatch: pytest.MonkeyPatch, amx: bool, found: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(AMX, lambda: amx)
+    assert resolve_precision("auto") == found
+
+
+@pytest.mark.parametrize(("supported", "found"), [(True, "bf16"), (False, "fp32")])
+def test_auto_asks_the_cuda_device(monkeypatch: pytest.MonkeyPatch, supported: bool, found: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: supported)
+    assert resolve_precision("auto") == found
+    assert resolve_precision("fp16") == "fp16"

@@ -1,0 +1,43 @@
+"""A program of two processes: `python two_ranks.py gradients|train FOLDER`, as torchrun would start each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import save_file
+
+from spatialvae.data.batches import training_batch
+from spatialvae.elbo import elbo_loss
+from spatialvae.model import SpatialVAE
+from spatialvae.training import train
+from tests.training.tiny import settings, tiny_data
+
+
+def gradients(folder: Path) -> None:
+    """Each rank's share of one batch, through the wrapped model; its own gradient and the shared one."""
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    accelerator = Accelerator(cpu=True)
+    torch.manual_seed(0)
+    model = SpatialVAE(settings().model((8, 8), 1))
+    images = training_batch(tiny_data().split("train"), 16, 0, seed=0, flip=False, rank=rank, world=world)
+    wrapped = accelerator.prepare(model).eval()  # batch norm on its running statistics: images do not mix
+    for name, forward in (("alone", model), ("together", wrapped)):
+        model.zero_grad()
+        torch.manual_seed(rank)
+        accelerator.backward(elbo_loss(forward(images)))
+        found = {key: value.grad.clone() for key, value in model.named_parameters() if value.grad is not None}
+        save_file(found, folder / f"{name}-{rank}.safetensors")
+
+
+if __name__ == "__main__":
+    task, out = sys.argv[1], Path(sys.argv[2])
+    if task == "gradients":
+        gradients(out)
+    else:
+        train(settings(checkpoint_every=20), tiny_data(), out / "run", progress=False)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
