@@ -7,15 +7,17 @@ from spatialvae.errors import UserError
 __all__ = ["default_grid", "parse_size"]
 
 
-def parse_size(text: str, flag: str) -> tuple[int, int]:
-    """(height, width) from ``SIDE`` or ``HEIGHTxWIDTH``.
+def parse_size(text: str, flag: str, example: int = 3) -> tuple[int, int]:
+    """(height, width) from ``SIDE`` or ``HEIGHTxWIDTH``; a UserError names `flag`, and sizes near `example`.
 
     >>> parse_size("3", "--map-size"), parse_size("3x5", "--map-size")
     ((3, 3), (3, 5))
     """
-    parts = text.lower().split("x")
+    parts = text.strip().lower().split("x")
     if len(parts) not in (1, 2) or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise UserError(f"{flag} {text} is not a size: write a side such as 3, or HEIGHTxWIDTH such as 3x5.")
+        raise UserError(
+            f"{flag} {text} is not a size: write a side such as {example}, or HEIGHTxWIDTH, {example}x{example + 2}."
+        )
     return int(parts[0]), int(parts[-1])
 
 

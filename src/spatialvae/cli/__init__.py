@@ -53,7 +53,7 @@ def _root(
 def main() -> None:
     """Run the program; a user's mistake is one or two plain lines and exit code 2."""
     try:
-        sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
+        sys.exit(app(args=sys.argv[1:] or ["--help"], prog_name="spatialvae", standalone_mode=False))
     except UserError as error:
         complaint = str(error)
     except UsageError as error:  # an unknown flag, a value of the wrong type

@@ -24,7 +24,7 @@ Samples = Annotated[
 NllImages = Annotated[int, typer.Option(min=1, help="Images that nll is measured on.")]
 
 
-@with_settings(AbstractDataOptions)
+@with_settings(AbstractDataOptions, default="the run's")
 def evaluate(
     *,
     run: RunFolder,

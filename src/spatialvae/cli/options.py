@@ -20,15 +20,18 @@ Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 
 
-def with_settings(settings: type[AbstractSettings], *, without: tuple[str, ...] = ()) -> Callable[[Callable], Callable]:
+def with_settings(
+    settings: type[AbstractSettings], *, without: tuple[str, ...] = (), default: str | None = None
+) -> Callable[[Callable], Callable]:
     """Give a command one flag for each field of `settings`; what was given arrives as keyword arguments.
 
-    The flags' defaults are None, so that a command can tell what the user gave from what was left out.
+    The flags' defaults are None, so that a command can tell what the user gave from what was left out; the help names
+    the field's own, or says `default`.
     """
 
     def decorate(command: Callable) -> Callable:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        flags = [_flag(name, field) for name, field in settings.model_fields.items() if name not in without]
+        flags = [_flag(name, field, default) for name, field in settings.model_fields.items() if name not in without]
 
         def wrapper(**arguments: Any) -> Any:
             return command(**arguments)
@@ -45,13 +48,14 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _flag(name: str, field: FieldInfo) -> inspect.Parameter:
+def _flag(name: str, field: FieldInfo, default: str | None) -> inspect.Parameter:
     kind = _plain_type(field.annotation)
     flag = "--" + name.replace("_", "-")
-    default = "" if field.default is None else f" [default: {field.default}]"
+    # No square brackets: the help would take them for rich's markup.
+    said = "" if field.default in (None, False) else f" (default: {default or field.default})"
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=f"{field.description}{'' if kind is bool else default}",
+        help=f"{field.description}{said}",
         rich_help_panel=_panel(name),
         show_default=False,
     )

@@ -21,8 +21,10 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings from
 @with_settings(TrainConfig)
 def train(*, out: Out, config: ConfigFile = None, json: Json = False, **settings: Any) -> None:
     """Train a model into a run folder; the same command goes on where it stopped."""
-    values = {**(TrainConfig.read(config).model_dump() if config else {}), **given(settings)}
-    chosen = TrainConfig.parse(values, "train")
+    before, flags = TrainConfig.read(config).model_dump() if config else {}, given(settings)
+    if {"images", "epochs"} & set(flags):  # one length takes the place of the other
+        before = {**before, "images": None, "epochs": None}
+    chosen = TrainConfig.parse({**before, **flags}, "train")
     data = prepare_images(chosen)
     from spatialvae import training
     from spatialvae.latents import spell_latent

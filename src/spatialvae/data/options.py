@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from spatialvae.errors import UserError, nearest
+from spatialvae.sizes import parse_size
 
 __all__ = ["MINIMUM_SIDE", "ImageOptions", "parse_image_size"]
 
@@ -57,11 +58,7 @@ def parse_image_size(text: str) -> tuple[int, int]:
     >>> parse_image_size("64"), parse_image_size("64x48")
     ((64, 64), (64, 48))
     """
-    match = re.fullmatch(r"\s*(\d{1,5})(?:\s*[xX]\s*(\d{1,5}))?\s*", text)
-    if match is None:
-        raise UserError(f"Image size '{text}' is not a size: write 64, or 64x48 (height x width).")
-    height = int(match[1])
-    size = (height, int(match[2] or height))
+    size = parse_size(text, "--image-size", example=64)
     if min(size) < MINIMUM_SIDE:
         raise UserError(f"Image size '{text}' is too small: both sides must be {MINIMUM_SIDE} pixels or more.")
     return size

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from spatialvae.errors import UserError
 
 __all__ = ["latest_checkpoint", "restore_checkpoint", "save_checkpoint"]
 
@@ -58,7 +60,21 @@ def latest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def restore_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
-    """Put weights and optimiser moments back, bit for bit."""
+    """Put weights and optimiser moments back, bit for bit.
+
+    Raises:
+        UserError: a file of the checkpoint is missing or damaged.
+    """
+    try:
+        _restore(path, modules, optimizer)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"The checkpoint {path} is damaged ({error}).\nDelete that folder: the same command then goes on from the "
+            "checkpoint before it."
+        ) from None
+
+
+def _restore(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
     for name, module in modules.items():
         module.load_state_dict(load_file(path / f"{name}.safetensors"))
     state: dict[int, dict[str, Tensor]] = {}

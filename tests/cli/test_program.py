@@ -1,0 +1,163 @@
+"""The program around the commands: help, version, completion, exit codes, and what it does not wait for."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from spatialvae._version import __version__
+from spatialvae.cli import app
+from spatialvae.config import AbstractDataOptions, TrainConfig
+from tests.cli.program import spatialvae
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ["train", "sample", "reconstruct", "interpolate", "evaluate", "compare", "data", "latents"]
+HEAVY = {"accelerate", "datasets", "matplotlib", "pyarrow", "scipy", "sklearn", "torch", "torchmetrics"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def options(command: str) -> dict[str, Any]:
+    """The parameters of a command by name."""
+    group: Any = typer.main.get_command(app)
+    return {parameter.name: parameter for parameter in group.commands[command].params}
+
+
+def test_version() -> None:
+    assert spatialvae("--version") == (0, f"spatialvae {__version__}\n", "")
+
+
+def test_help_lists_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    for arguments in ([], ["--help"], ["-h"]):
+        found = spatialvae(*arguments)
+        assert found.code == 0
+        assert all(f" {command} " in found.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_json(command: str) -> None:
+    found = spatialvae(command, "--help")
+    assert found.code == 0
+    assert "--json" in found.out
+    assert all(parameter.help for name, parameter in options(command).items() if name != "help")
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "without"),
+    [
+        ("train", TrainConfig, set()),
+        ("compare", TrainConfig, {"latent", "seed"}),
+        ("evaluate", AbstractDataOptions, set()),
+        ("data", AbstractDataOptions, {"data"}),
+    ],
+)
+def test_a_fields_text_is_its_flags_help(
+    command: str, settings: type[TrainConfig], without: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    printed, found = spatialvae(command, "--help").out, options(command)
+    for name, field in settings.model_fields.items():
+        if name in without:
+            continue
+        assert field.description
+        assert found[name].help.startswith(field.description)
+        assert f"--{name.replace('_', '-')}" in found[name].opts
+        assert field.description in printed
+        if field.default not in (None, False):
+            default = "the run's" if command == "evaluate" else field.default
+            assert f"{field.description} (default: {default})" in printed
+
+
+def test_help_and_version_wait_for_nothing_heavy() -> None:
+    script = f"""
+import contextlib, io, sys
+from spatialvae.cli import main
+for line in (["--version"], ["--help"], *([name, "--help"] for name in {COMMANDS!r})):
+    sys.argv = ["spatialvae", *line]
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        main()
+print(sorted({{name.partition(".")[0] for name in sys.modules}} & {HEAVY!r}))
+"""
+    assert python("-c", script).stdout == "[]\n"
+
+
+def test_the_module_is_the_program(tmp_path: Path) -> None:
+    assert python("-m", "spatialvae", "--version").stdout == f"spatialvae {__version__}\n"
+    found = python("-m", "spatialvae", "latents", "--json")
+    assert "low-rank" in [row["name"] for row in json.loads(found.stdout)["latents"]]
+    assert found.stderr == ""
+    wrong = python("-m", "spatialvae", "sample", str(tmp_path / "none"), "--json")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("Error: ")
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_a_reader_that_leaves_early_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("spatialvae.cli.look.emit", leave)
+    assert spatialvae("latents", "--json") == (1, "", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "completions"),
+    [
+        ("spatialvae tr", ["train"]),
+        ("spatialvae train --like", ["--likelihood"]),
+        ("spatialvae sample --pri", ["--prior"]),
+    ],
+)
+def test_completion(typed: str, completions: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_SPATIALVAE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+    assert spatialvae().out.split() == completions
+
+
+def test_the_completion_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    for shell in ("bash", "zsh", "fish"):
+        found = spatialvae("--show-completion", shell)
+        assert found.code == 0
+        assert "_SPATIALVAE_COMPLETE" in found.out
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("tran", ["'tran'", "'train'"]),
+        ("--verison", ["--verison"]),
+        ("train --laten naive --out x", ["--laten", "--latent"]),
+        ("train", ["--out"]),
+        ("sample", ["run"]),
+        ("sample x --count some", ["--count"]),
+        ("sample x --count 0", ["--count", "1"]),
+        ("sample x --temperature -1", ["--temperature", "0"]),
+        ("interpolate x --steps 1", ["--steps", "2"]),
+        ("evaluate x --limit 0", ["--limit", "1"]),
+        ("compare --seeds 0 --out x", ["--seeds", "1"]),
+        ("train --images many --out x", ["--images"]),
+        ("latents --maps 0", ["--maps", "1"]),
+        ("latents --map-size 3by3", ["--map-size", "3by3", "3x5"]),
+        ("latents extra", ["extra"]),
+    ],
+)
+def test_what_the_parser_refuses_is_plain_too(line: str, words: list[str]) -> None:
+    said = spatialvae(*line.split()).complaint
+    assert all(word in said for word in words), said
+    assert not set("│╭╰") & set(said)

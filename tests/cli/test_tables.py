@@ -1,0 +1,108 @@
+"""`spatialvae data` and `spatialvae latents`: what there is to choose from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spatialvae.latents import LATENTS
+from tests.cli.program import spatialvae
+from tests.conftest import smooth_images
+
+PAPER = {"vector": 162, "naive": 1152, "matrix-normal": 960, "low-rank": 768}
+PAPER_32 = {"vector": 300, "naive": 2304, "matrix-normal": 1920, "low-rank": 1536}
+
+
+def test_data_as_json(images: Path) -> None:
+    found = spatialvae("data", images, "--json").json
+    assert (found["height"], found["width"], found["channels"]) == (8, 8, 1)
+    assert sum(found["splits"].values()) == 120
+    assert set(found["splits"]) == {"train", "validation", "test"}
+    assert 0 < found["channel_means"][0] < 255
+    assert (found["skipped"], found["source"]) == (0, str(images))
+    assert re.fullmatch("[0-9a-f]+", found["fingerprint"])
+    with Image.open(found["grid"]) as picture:
+        assert picture.size == (8 * 34 + 2, 8 * 34 + 2)
+    assert spatialvae("data", images, "--json").json == found
+
+
+def test_data_in_words(images: Path) -> None:
+    found = spatialvae("data", images, "--image-size", "16x12")
+    assert found.code == 0
+    assert "120 images of 16x12, 1 channel(s)" in found.out
+    assert [line.split(":")[0] for line in found.out.splitlines()[1:]] == [
+        "splits",
+        "channel means (0 to 255)",
+        "fingerprint",
+        "grid",
+    ]
+
+
+def test_digits_are_embedded() -> None:
+    found = spatialvae("data", "digits", "--json").json
+    assert sum(found["splits"].values()) == 1797
+    assert found["label_names"] == [str(digit) for digit in range(10)]
+
+
+def test_bad_pictures_are_listed_or_skipped(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index, image in enumerate(smooth_images(30, 3, 8, 8)):
+        Image.fromarray(image.transpose(1, 2, 0)).save(folder / f"{index}.png")
+    (folder / "letter.png").write_text("Dear reader")
+    said = spatialvae("data", folder, "--json").complaint
+    assert "letter.png" in said and "--skip-bad-images" in said
+    found = spatialvae("data", folder, "--skip-bad-images", "--json").json
+    assert (found["skipped"], sum(found["splits"].values())) == (1, 30)
+    assert "skipped: 1 pictures" in spatialvae("data", folder, "--skip-bad-images").out
+
+
+def test_an_ambiguous_array_offers_the_layout(tmp_path: Path) -> None:
+    np.save(tmp_path / "odd.npy", smooth_images(30, 3, 9, 3))
+    said = spatialvae("data", tmp_path / "odd.npy", "--image-size", 8).complaint
+    assert "--layout" in said
+    found = spatialvae("data", tmp_path / "odd.npy", "--layout", "nchw", "--image-size", 8, "--json").json
+    assert found["channels"] == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("digts", ["'digts'", "'digits'"]),
+        ("cifar-10", ["'cifar-10'", "'cifar10'"]),
+        ("digits --crop middle", ["'middle'", "center"]),
+        ("digits --image-size 7", ["7", "8"]),
+    ],
+)
+def test_data_mistakes(line: str, words: list[str]) -> None:
+    said = spatialvae("data", *line.split()).complaint
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize(("maps", "outputs"), [(64, PAPER), (128, PAPER_32)])
+def test_latents_have_the_papers_encoder_outputs(maps: int, outputs: dict[str, int]) -> None:
+    rows = spatialvae("latents", "--maps", maps, "--json").json["latents"]
+    assert [row["name"] for row in rows] == list(LATENTS)
+    assert {row["name"]: row["encoder_outputs"] for row in rows} == outputs
+    assert all(row["law"] and row["equation"] for row in rows)
+
+
+def test_latents_of_another_size() -> None:
+    rows = {
+        row["name"]: row for row in spatialvae("latents", "--maps", 2, "--map-size", "3x5", "--json").json["latents"]
+    }
+    assert rows["naive"]["maps"] == [2, 3, 5]
+    assert rows["low-rank"]["encoder_outputs"] == 2 * 2 * (3 + 5)
+
+
+def test_latents_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    printed = spatialvae("latents").out
+    for name, outputs in PAPER.items():
+        row = next(line for line in printed.splitlines() if f" {name} " in line)
+        assert f" {outputs} " in row
+        assert LATENTS[name].equation in row
