@@ -23,9 +23,7 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(CACHE, ignore_errors=True)
 
 
-def smooth_images(
-    count: int, channels: int = 3, height: int = 16, width: int = 16, seed: int = 0
-) -> np.ndarray:
+def smooth_images(count: int, channels: int = 3, height: int = 16, width: int = 16, seed: int = 0) -> np.ndarray:
     """Random smooth uint8 pictures [count, channels, height, width], no two alike.
 
     Each channel is a plane wave of its own direction, length and phase: neighbours resemble each other as in

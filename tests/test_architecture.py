@@ -134,18 +134,13 @@ def test_imports_go_downwards(name: str) -> None:
 def test_packages_make_no_circle() -> None:
     graph: dict[str, set[str]] = {package(name): set() for name in MODULES}
     for name in MODULES:
-        graph[package(name)] |= {package(item.target) for item in imports(name) if own(item.target)} - {
-            package(name)
-        }
+        graph[package(name)] |= {package(item.target) for item in imports(name) if own(item.target)} - {package(name)}
     assert not circle(graph)
 
 
 def test_modules_make_no_circle() -> None:
     # Imports inside functions count: they are for heavy packages, not for a way round a circle.
-    graph = {
-        name: {i.target for i in imports(name) if i.target in MODULES and i.target != name}
-        for name in MODULES
-    }
+    graph = {name: {i.target for i in imports(name) if i.target in MODULES and i.target != name} for name in MODULES}
     assert not circle(graph)
 
 
@@ -159,13 +154,9 @@ def test_no_star_and_no_import_from_a_parent(name: str) -> None:
 def test_distributions_need_torch_alone() -> None:
     for name in MODULES:
         if package(name) == "distributions":
-            foreign = {
-                i.target for i in imports(name) if i.target.split(".")[0] not in sys.stdlib_module_names
-            }
+            foreign = {i.target for i in imports(name) if i.target.split(".")[0] not in sys.stdlib_module_names}
             allowed = ("torch", "spatialvae.distributions", "spatialvae.errors")
-            assert not [
-                target for target in foreign if not (target + ".").startswith(tuple(a + "." for a in allowed))
-            ]
+            assert not [target for target in foreign if not (target + ".").startswith(tuple(a + "." for a in allowed))]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -198,9 +189,7 @@ def test_public_names_have_docstrings(name: str) -> None:
     if MODULES[name].name not in ("__main__.py",):
         assert ast.get_docstring(module), f"{place(name, 1)}: say in a sentence what this module holds"
     listed = [
-        node
-        for node in module.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        node for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     ]
     public = ast.literal_eval(listed[0].value) if listed else []
     defined = [n for n in module.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name in public]
@@ -208,9 +197,7 @@ def test_public_names_have_docstrings(name: str) -> None:
 
 
 def test_abstract_classes_say_so_and_concrete_ones_are_final() -> None:
-    classes = [
-        (name, n) for name in MODULES for n in ast.walk(tree(MODULES[name])) if isinstance(n, ast.ClassDef)
-    ]
+    classes = [(name, n) for name in MODULES for n in ast.walk(tree(MODULES[name])) if isinstance(n, ast.ClassDef)]
     names = {node.name for _, node in classes}
     wrong = []
     for name, node in classes:
@@ -219,7 +206,5 @@ def test_abstract_classes_say_so_and_concrete_ones_are_final() -> None:
             wrong.append(f"{place(name, node.lineno)}: {node.name} is abstract: call it Abstract{node.name}")
         concrete = {b for b in bases if b in names and not b.lstrip("_").startswith("Abstract")}
         concrete = {base for base in concrete if base not in ("UserError", node.name)}
-        wrong += [
-            f"{place(name, node.lineno)}: {node.name} subclasses the concrete {base}" for base in concrete
-        ]
+        wrong += [f"{place(name, node.lineno)}: {node.name} subclasses the concrete {base}" for base in concrete]
     assert not wrong

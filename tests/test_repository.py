@@ -137,15 +137,10 @@ def commands(path: Path) -> list[str]:
 def test_every_install_command_takes_the_constraints() -> None:
     scripts = [ROOT / "Makefile", ROOT / ".ci" / "run", *(path for path in TRACKED if path.suffix == ".sh")]
     installs = [
-        (path, line)
-        for path in [*MARKDOWN, *scripts]
-        for line in commands(path)
-        if re.search(r"pip install \S", line)
+        (path, line) for path in [*MARKDOWN, *scripts] for line in commands(path) if re.search(r"pip install \S", line)
     ]
     assert installs
-    open_ended = [
-        f"{path.relative_to(ROOT)}: {line}" for path, line in installs if "-c constraints.txt" not in line
-    ]
+    open_ended = [f"{path.relative_to(ROOT)}: {line}" for path, line in installs if "-c constraints.txt" not in line]
     assert not open_ended, "without `-c constraints.txt` torch resolves to several GB"
 
 

@@ -7,8 +7,8 @@ from spatialvae.errors import UserError
 __all__ = ["default_grid", "parse_size"]
 
 
-def parse_size(text: str, flag: str, example: int = 3) -> tuple[int, int]:
-    """(height, width) from ``SIDE`` or ``HEIGHTxWIDTH``; a UserError names `flag`, and sizes near `example`.
+def parse_size(text: str, flag: str, example: tuple[int, int] = (3, 5)) -> tuple[int, int]:
+    """(height, width) from ``SIDE`` or ``HEIGHTxWIDTH``; a UserError names `flag`, and an `example`.
 
     >>> parse_size("3", "--map-size"), parse_size("3x5", "--map-size")
     ((3, 3), (3, 5))
@@ -16,7 +16,7 @@ def parse_size(text: str, flag: str, example: int = 3) -> tuple[int, int]:
     parts = text.strip().lower().split("x")
     if len(parts) not in (1, 2) or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise UserError(
-            f"{flag} {text} is not a size: write a side such as {example}, or HEIGHTxWIDTH, {example}x{example + 2}."
+            f"{flag} {text} is not a size: write a side such as {example[0]}, or HEIGHTxWIDTH, {example[0]}x{example[1]}."
         )
     return int(parts[0]), int(parts[-1])
 

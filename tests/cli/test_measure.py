@@ -75,6 +75,15 @@ def test_a_prior_that_is_there_is_left(own_run: Path) -> None:
     assert (own_run / "prior-gaussian.safetensors").stat().st_mtime_ns == stamp
 
 
+def test_no_prior_is_fitted_to_foreign_images(own_run: Path, tmp_path: Path) -> None:
+    (own_run / "prior-gaussian.safetensors").unlink()
+    np.savez(tmp_path / "other.npz", images=smooth_images(40, channels=1, height=8, width=8, seed=9))
+    assert spatialvae("evaluate", own_run, "--data", tmp_path / "other.npz", *FAST).code == 0
+    assert load(own_run).priors == {}
+    assert spatialvae("evaluate", own_run, *FAST).code == 0
+    assert load(own_run).priors.keys() == {"gaussian"}
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -13,9 +13,7 @@ from PIL import Image
 from spatialvae.data import ImageData, ImageOptions, prepare
 
 
-def noise(
-    count: int, channels: int = 3, height: int = 8, width: int = 8, seed: int = 0
-) -> npt.NDArray[np.uint8]:
+def noise(count: int, channels: int = 3, height: int = 8, width: int = 8, seed: int = 0) -> npt.NDArray[np.uint8]:
     """Images [count, channels, height, width] of random bytes, no two alike."""
     shape = (count, channels, height, width)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)

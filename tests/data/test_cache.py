@@ -173,9 +173,7 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path, cache: Path) -> N
     assert not old.exists() and young.exists()
 
 
-def test_changes_while_reading_are_noticed(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changes_while_reading_are_noticed(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_folder(tmp_path / "own", noise(30))
     original = files.AbstractFileSource.identity
 

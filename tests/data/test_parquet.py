@@ -14,9 +14,7 @@ from tests.data.pictures import encoded, everything, noise, prepared
 IMAGES = noise(40)
 
 
-def write_parquet(
-    path: Path, contents: list[bytes | None], labels: Any = None, column: str = "image"
-) -> Path:
+def write_parquet(path: Path, contents: list[bytes | None], labels: Any = None, column: str = "image") -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -59,9 +57,7 @@ def test_one_file_without_labels(tmp_path: Path, cache: Path) -> None:
 def test_label_names_from_the_library(tmp_path: Path, cache: Path) -> None:
     import datasets
 
-    features = datasets.Features(
-        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])}
-    )
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
     table = {"image": [{"bytes": row, "path": None} for row in rows(IMAGES)], "label": [0, 1] * 20}
     datasets.Dataset.from_dict(table, features=features).to_parquet(tmp_path / "a.parquet")
     assert prepared(tmp_path / "a.parquet", cache).label_names == ["cat", "dog"]

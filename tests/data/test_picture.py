@@ -52,9 +52,7 @@ def test_exif_rotation_is_applied(orientation: int, kind: str) -> None:
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    settings = (
-        {"quality": 95, "subsampling": 0} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
-    )
+    settings = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
     pixels = picture_pixels(encoded(np.ascontiguousarray(stored), kind, exif=exif, **settings), PLAIN, None)
     assert pixels.shape == upright.shape
     assert np.abs(pixels.astype(int) - upright).max() <= 8
@@ -92,12 +90,7 @@ def test_sixteen_bit_colour() -> None:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
-    png = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     pixels = picture_pixels(png, PLAIN, None).transpose(1, 2, 0)
     assert np.abs(pixels - values.astype(float) / 257).max() <= 1
 
@@ -121,9 +114,7 @@ def test_alpha_lies_over_white() -> None:
 
 def test_one_bit_and_animated_first_frame() -> None:
     black_white = Image.fromarray(GREY[0] > 127)
-    assert np.array_equal(
-        picture_pixels(encoded(black_white), PLAIN, None)[0], (GREY[0] > 127) * np.uint8(255)
-    )
+    assert np.array_equal(picture_pixels(encoded(black_white), PLAIN, None)[0], (GREY[0] > 127) * np.uint8(255))
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     for kind in ("GIF", "PNG", "WEBP"):
         moving = encoded(frames[0], kind, save_all=True, append_images=frames[1:])

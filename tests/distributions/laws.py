@@ -44,9 +44,7 @@ def law(form: tuple[str, str], m: int, n: int, shapes: Any = NO_BATCH) -> Matrix
     return MatrixNormal(**arguments(form, m, n, shapes), validate_args=True)
 
 
-def elementwise(
-    m: int, n: int, loc_batch: tuple[int, ...] = (), scale_batch: tuple[int, ...] = ()
-) -> Independent:
+def elementwise(m: int, n: int, loc_batch: tuple[int, ...] = (), scale_batch: tuple[int, ...] = ()) -> Independent:
     """A random Independent(Normal, 2) in float64, each entry with its own mean and scale."""
     loc = torch.randn(*loc_batch, m, n, dtype=torch.float64)
     scale = torch.randn(*scale_batch, m, n, dtype=torch.float64).mul(0.4).exp()

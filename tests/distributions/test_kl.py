@@ -41,9 +41,7 @@ def build(form: Form | None, m: int, n: int, shapes: Any = ((), (), ())) -> Matr
 @each_pair
 @settings(deadline=None, max_examples=10)
 @given(m=sizes, n=sizes, shapes=batches, seed=seeds)
-def test_dense_normal_agrees(
-    pair: tuple[Form | None, Form | None], m: int, n: int, shapes: Any, seed: int
-) -> None:
+def test_dense_normal_agrees(pair: tuple[Form | None, Form | None], m: int, n: int, shapes: Any, seed: int) -> None:
     torch.manual_seed(seed)
     q, p = build(pair[0], m, n, shapes[:3]), build(pair[1], m, n, shapes[3:])
     result = kl_divergence(q, p)

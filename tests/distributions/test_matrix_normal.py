@@ -247,9 +247,7 @@ def test_float32_is_close_to_float64(form: tuple[str, str]) -> None:
 
 @each_form
 def test_nothing_of_the_size_of_the_dense_covariance_is_made(form: tuple[str, str]) -> None:
-    tensors = {
-        name: tensor.requires_grad_() for name, tensor in arguments(form, 64, 64, ((2,), (), ())).items()
-    }
+    tensors = {name: tensor.requires_grad_() for name, tensor in arguments(form, 64, 64, ((2,), (), ())).items()}
     with LargestTensor() as largest:
         a = MatrixNormal(**tensors)
         total = a.log_prob(a.rsample()).sum() + a.entropy().sum() + a.variance.sum()

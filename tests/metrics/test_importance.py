@@ -50,12 +50,14 @@ def test_it_never_falls_with_more_samples_and_comes_to_the_exact_value(spec: str
     assert importance_weighted_bound(model, image, 40_000).item() == pytest.approx(exact, abs=0.02)
 
 
-def test_every_image_has_its_own_value_in_order() -> None:
+@pytest.mark.parametrize("samples", [100, 4000])  # all images in one part, and each in its own
+def test_every_image_has_its_own_value_in_order(samples: int) -> None:
     model = toy("matrix-normal")
     images = torch.rand(5, *SHAPE, dtype=torch.float64) * 1.6 - 0.8
-    found = importance_weighted_bound(model, images, 4000)
+    draws = [importance_weighted_bound(model, images, samples) for _ in range(4000 // samples)]
+    found = torch.stack(draws).mean(0)
     assert found.shape == (5,)
-    assert (found - model.log_likelihood(images)).abs().max() < 0.1
+    assert (found - model.log_likelihood(images)).abs().max() < 0.15
     assert model.log_likelihood(images).std() > 0.2  # else their order would not show
 
 

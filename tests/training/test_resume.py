@@ -139,6 +139,15 @@ def test_a_finished_run_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == journal
 
 
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(settings(), tiny_data(), out, progress=False)
+    newest = sorted((out / "checkpoints").iterdir())[-1]
+    (newest / "optimizer.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UserError, match=f"{newest} is damaged"):
+        train(settings(), tiny_data(), out, progress=False)
+
+
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     one, same_again, other = (
         run(tmp_path / name, settings(seed=seed)) for name, seed in (("one", 3), ("again", 3), ("other", 4))

@@ -39,7 +39,7 @@ def evaluate(
     """Measure a model: bound, KL, bits per dim, likelihood, error, PSNR, SSIM, each with its standard error."""
     from spatialvae import metrics
     from spatialvae.store import load
-    from spatialvae.training import fit_run_prior
+    from spatialvae.training import Run, fit_run_prior
 
     model = load(run)
     data = images_for(run, model, given(settings))
@@ -53,7 +53,8 @@ def evaluate(
         seed=seed,
         progress=True,
     )
-    if "gaussian" not in model.priors:
+    own = "data" not in given(settings) or not Run(run).config.is_file()
+    if "gaussian" not in model.priors and own:  # never from images that the model was not trained on
         say("fitting a Gaussian to the aggregate posterior")
         fit_run_prior(model, data, run)
     payload = {

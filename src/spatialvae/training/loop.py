@@ -138,7 +138,7 @@ def agreed(signum: int | None, state: TrainingState) -> int | None:
     if state.step % JOURNAL_STEPS:
         return None
     signals = accelerator.gather(torch.tensor([signum or 0], device=accelerator.device))
-    return int(signals.max().item()) or None
+    return int(torch.as_tensor(signals).max().item()) or None
 
 
 def check_finite(values: dict[str, float], step: int, config: TrainConfig) -> None:

@@ -23,7 +23,6 @@ class Run:
     model.safetensors       its weights: together all that `spatialvae.load` needs
     prior-gaussian.safetensors   the Gaussian fitted to the aggregate posterior
     metrics.jsonl           the journal
-    summary.json            what came out, once the run is complete
     checkpoints/, grids/, tensorboard/
 
     >>> Run(Path("runs/a")).journal.as_posix()
@@ -34,7 +33,6 @@ class Run:
         self.folder = folder
         self.config = folder / "config.yaml"
         self.journal = folder / "metrics.jsonl"
-        self.summary = folder / "summary.json"
         self.checkpoints = folder / "checkpoints"
         self.grids = folder / "grids"
         self.tensorboard = folder / "tensorboard"
