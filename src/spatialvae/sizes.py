@@ -15,8 +15,9 @@ def parse_size(text: str, flag: str, example: tuple[int, int] = (3, 5)) -> tuple
     """
     parts = text.strip().lower().split("x")
     if len(parts) not in (1, 2) or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        height, width = example
         raise UserError(
-            f"{flag} {text} is not a size: write a side such as {example[0]}, or HEIGHTxWIDTH, {example[0]}x{example[1]}."
+            f"{flag} {text} is not a size: write a side such as {height}, or HEIGHTxWIDTH, {height}x{width}."
         )
     return int(parts[0]), int(parts[-1])
 
