@@ -14,6 +14,8 @@ from spatialvae.errors import UserError
 
 __all__ = ["AbstractLatent", "independent_normals", "positive"]
 
+TANGENT_FROM = 2.0
+
 
 @dataclass(frozen=True)
 class AbstractLatent(ABC):
@@ -76,13 +78,19 @@ class AbstractLatent(ABC):
 
 
 def positive(raw: Tensor) -> Tensor:
-    """A standard deviation from an unconstrained number: scale = exp(raw), so that raw = 0 means 1.
+    """A standard deviation from an unconstrained number: exp(raw) up to raw = 2, its tangent from there on.
+
+        scale = exp(raw) for raw <= 2,   e^2 (raw - 1) for raw > 2
+
+    raw = 0 means 1. A trained posterior is hardly ever wider than the prior, so the tangent is for the first steps:
+    Adam moves every weight of a wide layer at once, and the KL would grow with the exponential of twice the sum of a
+    row's and a column's number.
 
     >>> import torch
-    >>> positive(torch.tensor([0.0, -1.0]))
-    tensor([1.0000, 0.3679])
+    >>> positive(torch.tensor([0.0, -1.0, 2.0, 3.0]))
+    tensor([ 1.0000,  0.3679,  7.3891, 14.7781])
     """
-    return raw.exp()
+    return raw.clamp(max=TANGENT_FROM).exp() * (1 + (raw - TANGENT_FROM).clamp(min=0))
 
 
 def independent_normals(loc: Tensor, scale: Tensor) -> Distribution:

@@ -1,0 +1,37 @@
+"""Scales from raw numbers: exp where posteriors live, a straight line where only a bad first step gets."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.distributions import kl_divergence
+
+from spatialvae.latents import AbstractLatent, spell_latent
+from spatialvae.latents.base import TANGENT_FROM, positive
+from spatialvae.priors import standard_normal
+from tests.latents.cases import CASES
+
+
+def test_is_exp_up_to_the_tangent() -> None:
+    raw = torch.linspace(-30, TANGENT_FROM, 200, dtype=torch.float64)
+    assert torch.equal(positive(raw), raw.exp())
+
+
+def test_is_the_tangent_beyond() -> None:
+    edge = math.exp(TANGENT_FROM)
+    raw = torch.tensor([TANGENT_FROM + 1e-9, 5.0, 50.0], dtype=torch.float64, requires_grad=True)
+    scale = positive(raw)
+    torch.testing.assert_close(scale.detach(), edge * (raw.detach() - TANGENT_FROM + 1))
+    scale.sum().backward()
+    torch.testing.assert_close(raw.grad, torch.full_like(raw, edge))
+
+
+@pytest.mark.parametrize("latent", CASES, ids=spell_latent)
+def test_a_wild_first_step_keeps_the_kl_finite(latent: AbstractLatent) -> None:
+    raw = {name: torch.full((2, *shape), 60.0, requires_grad=True) for name, shape in latent.shapes.items()}
+    kl = kl_divergence(latent.distribution(raw), standard_normal(latent.event_shape))
+    kl.sum().backward()
+    assert kl.isfinite().all()
+    assert all(value.grad is not None and value.grad.isfinite().all() for value in raw.values())
