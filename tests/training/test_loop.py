@@ -84,16 +84,16 @@ def test_a_larger_beta_makes_a_smaller_kl(tmp_path: Path) -> None:
     # The KL with the wrong sign would grow instead.
     found = []
     for beta in (0.3, 30.0):
-        train(settings(images=300, beta=beta), tiny_data(), tmp_path / str(beta), progress=False)
+        train(settings(images=2000, beta=beta), tiny_data(), tmp_path / str(beta), progress=False)
         found.append(journal(tmp_path / str(beta))[1][-1]["validation_kl"])
     assert 0 < found[1] < found[0] / 2
 
 
 def test_training_improves_the_bound(tmp_path: Path) -> None:
-    train(settings(images=600, checkpoint_every=100), tiny_data(), tmp_path / "run", progress=False)
+    train(settings(images=2000, checkpoint_every=200), tiny_data(), tmp_path / "run", progress=False)
     bounds = [line["validation_bound"] for line in journal(tmp_path / "run")[1]]
-    assert len(bounds) == 6
-    assert bounds[-1] > bounds[0] + 5
+    assert len(bounds) == 10
+    assert sum(bounds[-3:]) / 3 > sum(bounds[:3]) / 3 + 5  # single values are draws of 25 images
 
 
 @pytest.mark.parametrize("objective", ["elbo", "paper"])

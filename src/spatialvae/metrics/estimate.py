@@ -14,6 +14,7 @@ __all__ = ["Estimate"]
 class Estimate:
     """A mean over images (or seeds), its standard error s / sqrt(n), and n.
 
+    >>> import torch
     >>> Estimate.of(torch.tensor([1.0, 3.0]))
     Estimate(value=2.0, standard_error=1.0, n=2)
     """
