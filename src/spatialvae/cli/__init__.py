@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from spatialvae._version import __version__
 from spatialvae.cli import look, measure, run
@@ -16,8 +17,17 @@ __all__ = ["app", "main"]
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """click's class, or that of the copy of click inside newer versions of typer."""
 
+
+class PlainGroup(TyperGroup):
+    """The list of commands in plain text: the help of the program itself answers before Rich is even imported."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "rich_markup_mode": None})
+
+
 app = typer.Typer(
     name="spatialvae",
+    cls=PlainGroup,
     help="Variational auto-encoders whose latents are maps.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
