@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from spatialvae.errors import UserError, nearest
 
-__all__ = ["AbstractDataOptions", "AbstractModelOptions", "AbstractSettings", "ModelConfig", "TrainConfig"]
+__all__ = [
+    "AbstractDataOptions",
+    "AbstractModelOptions",
+    "AbstractSettings",
+    "CompareConfig",
+    "EvaluationConfig",
+    "ModelConfig",
+    "TrainConfig",
+    "read_settings",
+]
 
 
 class AbstractSettings(BaseModel):
     """Settings that refuse unknown keys and never change once made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A YAML file says `image_size: 64`, a flag says the same as text.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     @classmethod
     def parse(cls, values: dict[str, Any], where: str) -> Self:
@@ -35,15 +45,24 @@ class AbstractSettings(BaseModel):
     @classmethod
     def read(cls, path: Path) -> Self:
         """Settings from a YAML file (never executed: the safe subset)."""
-        import yaml  # here, since the command line's help should not wait for it
+        return cls.parse(read_settings(path), str(path))
 
-        try:
-            values = yaml.safe_load(path.read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"{path} cannot be read as settings: {str(error).splitlines()[0]}.") from None
-        if not isinstance(values, dict):
-            raise UserError(f"{path} holds no settings: a YAML mapping of names to values is wanted.")
-        return cls.parse(values, str(path))
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The plain values of a YAML file (never executed: the safe subset), not yet checked against any settings.
+
+    Raises:
+        UserError: no such file, no YAML, or something else than names with values.
+    """
+    import yaml  # here, since the command line's help should not wait for it
+
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read as settings: {str(error).splitlines()[0]}.") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds no settings: a YAML mapping of names to values is wanted.")
+    return values
 
 
 class AbstractDataOptions(AbstractSettings):
@@ -136,3 +155,63 @@ class TrainConfig(AbstractDataOptions, AbstractModelOptions):
         if self.objective == "paper":  # its squared error is the log-density of a unit-variance Gaussian
             options["likelihood"] = "gaussian:scale=1"
         return ModelConfig(**options, image_size=image_size, channels=channels)
+
+
+class EvaluationConfig(AbstractSettings):
+    """What is measured, on which images, and with what."""
+
+    metrics: str = Field(
+        default="default",
+        description="What to measure, with commas: bound, nll, mse, psnr, ssim, lpips, frechet, kernel, precision, "
+        "recall, density, coverage, health, probe, parzen; all; or default: all that the given files and labels "
+        "allow, but parzen.",
+    )
+    split: str = Field(default="test", description="Which images: train, validation or test.")
+    limit: int | None = Field(default=None, ge=1, description="Use the first so many images only.")
+    importance_samples: int = Field(default=64, ge=1, description="K, draws an image for nll.")
+    nll_images: int = Field(default=1000, ge=1, description="Images that nll is measured on, from the first.")
+    features: str | None = Field(
+        default=None,
+        description="Network for frechet to coverage: a TorchScript file (uint8 in, features out), or inception.",
+    )
+    lpips: str | None = Field(default=None, description="TorchScript file of a perceptual distance.")
+    generated: int = Field(default=10_000, ge=2, description="Samples drawn from each prior for metrics of sets.")
+    parzen_protocol: Literal["held-out", "authors"] = Field(
+        default="held-out",
+        description="held-out: sigma picked on validation images. authors: picked on 1,000 of the images scored, as "
+        "in the paper's code; for comparison with old numbers only.",
+    )
+    seed: int = Field(default=0, ge=0, description="Of the draws.")
+
+
+class CompareConfig(AbstractSettings):
+    """Which models a comparison trains, and where it writes."""
+
+    latent: list[str] | None = Field(
+        default=None,
+        description="The latents to compare, one or more. Default: the paper's four, and a vector with as many numbers "
+        "as their maps.",
+    )
+    beta: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        default=[1.0],
+        description="Weights of the KL in the objective, one or more: every latent is trained with each.",
+    )
+    seeds: int | None = Field(
+        default=None,
+        ge=1,
+        description="Train each model with seeds 0 to N-1. Default: 3 with fewer than 10,000 training images, else 1.",
+    )
+    out: str | None = Field(default=None, description="The folder to write runs and report into.")
+
+    @field_validator("latent", "beta", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        """`beta: 1` and `latent: vector` in a file."""
+        return value if value is None or isinstance(value, list | tuple) else [value]
+
+    @field_validator("latent", "beta")
+    @classmethod
+    def _names_something(cls, value: Any) -> Any:
+        if value is not None and not value:
+            raise ValueError("name at least one")
+        return value

@@ -15,7 +15,7 @@ import typer
 
 from spatialvae._version import __version__
 from spatialvae.cli import app
-from spatialvae.config import AbstractDataOptions, TrainConfig
+from spatialvae.config import AbstractDataOptions, CompareConfig, EvaluationConfig, TrainConfig
 from tests.cli.program import spatialvae
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,9 @@ def test_every_command_has_help_and_json(command: str) -> None:
     ("command", "settings", "without"),
     [
         ("train", TrainConfig, set()),
-        ("compare", TrainConfig, {"latent", "seed"}),
+        ("compare", TrainConfig, {"latent", "beta", "seed"}),
+        ("compare", CompareConfig, set()),
+        ("compare", EvaluationConfig, {"seed"}),
         ("evaluate", AbstractDataOptions, set()),
         ("data", AbstractDataOptions, {"data"}),
     ],
@@ -79,6 +81,7 @@ def test_a_fields_text_is_its_flags_help(
         assert field.description in printed
         if field.default not in (None, False):
             default = "the run's" if command == "evaluate" else field.default
+            default = 1 if default == [1.0] else default
             assert f"{field.description} (default: {default})" in printed
 
 

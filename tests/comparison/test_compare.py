@@ -9,27 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from safetensors.torch import load_file
 
-from spatialvae.comparison import compare
+from spatialvae.comparison import compare, paired_by_image
+from spatialvae.config import CompareConfig, EvaluationConfig
 from spatialvae.errors import UserError
 from spatialvae.store import load
 from spatialvae.training import Interrupted, loop
 from tests.training.tiny import same, settings, tiny_data
 
-module: Any = importlib.import_module("spatialvae.comparison.compare")
 cost: Any = importlib.import_module("spatialvae.comparison.cost")
 
 LATENTS = ["vector", "low-rank:rank=2"]
-FOLDERS = ["vector/seed-0", "vector/seed-1", "low-rank-rank2/seed-0", "low-rank-rank2/seed-1"]
-METRICS = {"elbo", "kl", "reconstruction", "bits_per_dim", "nll", "mse", "psnr", "ssim"}
+FOLDERS = [f"{name}/beta-1/seed-{seed}" for name in ("vector", "low-rank-rank2") for seed in (0, 1)]
+ON_IMAGES = {"elbo", "kl", "reconstruction", "bits_per_dim", "nll", "mse", "psnr", "ssim"}
+METRICS = {*ON_IMAGES, "active_units", "rank_one_share"}
+FAST: dict[str, Any] = {"importance_samples": 3, "nll_images": 10}
 
 
-def run(out: Path, latents: list[str] = LATENTS, **options: Any) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"seeds": 2, "importance_samples": 3, "nll_images": 10, "command": "spatialvae compare"}
-    config = settings(images=60, checkpoint_every=20)
-    return compare(config, latents, tiny_data(), out, progress=False, **{**chosen, **options})
+def run(out: Path, latents: list[str] = LATENTS, seeds: int = 2, **measured: Any) -> dict[str, Any]:
+    wanted = CompareConfig(latent=latents, seeds=seeds)
+    config, evaluation = settings(images=60, checkpoint_every=20), EvaluationConfig(**FAST, **measured)
+    return compare(wanted, config, evaluation, tiny_data(), out, command="spatialvae compare", progress=False)
 
 
 def strict(path: Path) -> Any:
@@ -69,7 +72,14 @@ def test_every_file_is_there(finished: Path) -> None:
         assert (finished / name).stat().st_size > 0
     for folder in FOLDERS:
         assert load(finished / folder).prior("gaussian").event_shape
-        assert (finished / folder / "evaluation.json").is_file()
+        told = strict(finished / folder / "evaluation.json")
+        assert {"basis", "command", "metrics", "health", "provenance", "warnings"} == set(told)
+        assert told["provenance"]["split"] == "test"
+        values = load_file(finished / folder / "evaluation.safetensors")
+        assert set(values) == ON_IMAGES
+        for name, value in values.items():
+            assert value.mean().item() == pytest.approx(told["metrics"][name]["value"])
+            assert len(value) == told["metrics"][name]["n"] == (10 if name == "nll" else 15)
     figures = strict(finished / "comparison.json")["figures"]
     assert {"samples-standard", "samples-gaussian", "reconstructions", "curves"} <= set(figures)
     assert all((finished / path).is_file() for path in figures.values())
@@ -78,19 +88,23 @@ def test_every_file_is_there(finished: Path) -> None:
 
 def test_the_comparison_is_complete(finished: Path) -> None:
     found = strict(finished / "comparison.json")
-    assert found["format"] == 1
+    assert found["format"] == 2
     assert found["command"] == "spatialvae compare"
     assert found["baseline"] == "vector"
     assert found["seeds"] == [0, 1]
     assert found["settings"]["images"] == 60
-    assert not {"latent", "seed", "data"} & set(found["settings"])
-    assert found["evaluation"] == {"split": "test", "importance_samples": 3, "nll_images": 10, "seed": 0}
+    assert not {"latent", "seed", "data", "beta"} & set(found["settings"])
+    assert found["evaluation"] == EvaluationConfig(**FAST).model_dump(mode="json")
+    assert (found["betas"], found["beta"], found["warnings"]) == ([1.0], 1.0, [])
+    assert (found["data"]["crop"], found["data"]["image_size"]) == ("none", None)
     assert found["data"]["splits"] == {"train": 60, "validation": 25, "test": 15}
     assert found["machine"]["precision"] == "fp32"
     assert [model["latent"] for model in found["models"]] == LATENTS
     for model in found["models"]:
-        assert set(model["metrics"]) == METRICS
-        assert [entry["folder"] for entry in model["runs"]] == [f for f in FOLDERS if model["latent"][:4] in f]
+        assert set(model["metrics"]) == METRICS - ({"rank_one_share"} if model["latent"] == "vector" else set())
+        folders = [folder for folder in FOLDERS if model["latent"][:4] in folder]
+        assert [entry["folder"] for entry in model["runs"]] == folders
+        assert [entry["evaluation"] for entry in model["runs"]] == [f"{folder}/evaluation.json" for folder in folders]
         assert [line["images"] for line in model["runs"][0]["curve"]] == [20, 40, 60]
         assert set(model["cost"]) >= {"epoch_seconds", "epoch_ratio", "generation_seconds", "generation_ratio"}
     outputs = [model["encoder_outputs"] for model in found["models"]]
@@ -111,11 +125,40 @@ def test_standard_errors_are_over_seeds(finished: Path) -> None:
     for model in strict(finished / "comparison.json")["models"]:
         for name, estimate in model["metrics"].items():
             one, two = (entry["metrics"][name] for entry in model["runs"])
-            assert one["n"] == (10 if name == "nll" else 15)
             assert estimate["n"] == 2
             assert estimate["value"] == pytest.approx((one["value"] + two["value"]) / 2)
             assert estimate["standard_error"] == pytest.approx(abs(one["value"] - two["value"]) / 2)
         assert model["metrics"]["elbo"]["standard_error"] > 0  # the seeds are different runs
+
+
+def test_differences_are_those_of_the_kept_values(finished: Path) -> None:
+    found = strict(finished / "comparison.json")
+    assert "differences" not in found["models"][0]
+    told = found["models"][1]["differences"]
+    assert set(told) == ON_IMAGES | {"active_units"}
+    tables = [
+        [load_file(finished / entry["folder"] / "evaluation.safetensors") for entry in model["runs"]]
+        for model in found["models"]
+    ]
+    for name in ON_IMAGES:
+        baseline, values = (torch.stack([seed[name] for seed in table]) for table in tables)
+        expected = paired_by_image(values, baseline)
+        assert expected is not None and told[name] == expected.as_dict()
+        means = [model["metrics"][name]["value"] for model in found["models"]]
+        assert told[name]["value"] == pytest.approx(means[1] - means[0])
+    assert told["active_units"]["paired"] == "seed"
+    assert set(found["best"]) == METRICS
+    assert (found["best"]["kl"], found["best"]["rank_one_share"]) == (None, None)
+
+
+def test_health_is_the_mean_over_seeds(finished: Path) -> None:
+    for model in strict(finished / "comparison.json")["models"]:
+        one, two = (entry["health"] for entry in model["runs"])
+        assert model["health"]["kl"] == pytest.approx((one["kl"] + two["kl"]) / 2)
+        sites = torch.tensor([health["kl_per_site"] for health in (one, two, model["health"])])
+        assert torch.allclose(sites[:2].mean(0), sites[2])
+        alarms = [f"seed {seed}: {alarm}" for seed, health in enumerate((one, two)) for alarm in health["alarms"]]
+        assert model["health"]["alarms"] == alarms
 
 
 def test_runs_differ_in_latent_and_seed_alone(finished: Path) -> None:
@@ -129,7 +172,7 @@ def test_a_finished_comparison_is_reused(finished: Path, no_work: None) -> None:
     before = strict(finished / "comparison.json")
     kept = [*finished.rglob("*.safetensors"), *finished.rglob("evaluation.json")]
     stamps = {path: path.stat().st_mtime_ns for path in kept}
-    assert len(stamps) > 4 * 3
+    assert len(stamps) > 4 * 4
     journals = {path: path.read_text() for path in finished.rglob("metrics.jsonl")}
     again = run(finished)
     assert {path: path.read_text() for path in journals} == journals
@@ -194,34 +237,39 @@ def test_an_interrupted_comparison_goes_on(finished: Path, tmp_path: Path, monke
 
 
 def test_the_papers_objective_tells_its_kl_weight(tmp_path: Path) -> None:
-    config = settings(images=20, objective="paper", beta=2.0)
-    found = compare(config, ["low-rank"], tiny_data(), tmp_path, importance_samples=0, progress=False)
+    config, wanted = settings(images=20, objective="paper"), CompareConfig(latent=["low-rank"], beta=[2.0], seeds=1)
+    found = compare(wanted, config, EvaluationConfig(metrics="mse"), tiny_data(), tmp_path, progress=False)
     numbers = 2 * 3 * 3
     assert found["models"][0]["kl_weight"] == pytest.approx(2 * 64 / (2 * numbers))
-    assert "nll" not in found["models"][0]["metrics"]
+    assert set(found["models"][0]["metrics"]) == {"mse"}
+    assert (found["beta"], found["rate_distortion"], found["models"][0]["health"]) == (2.0, [], None)
     assert (tmp_path / "report.html").is_file()
 
 
 @pytest.mark.parametrize(
-    ("latents", "options", "words"),
+    ("latents", "measured", "words"),
     [
-        (["vector", "vector"], {}, "Name each latent to compare once"),
-        ([], {}, "Name each latent to compare once"),
+        (["vector", "vector"], {}, "--latent vector came twice: name each latent to compare once"),
+        (["low-rank", "low-rank:rank=1"], {}, "(low-rank:rank=1 and low-rank are the same)"),
         (["vector", "low-rnk"], {}, "no latent 'low-rnk'. Did you mean 'low-rank'?"),
         (["vector", "low-rank:rank=4"], {}, "rank=4"),
-        (["vector"], {"seeds": 0}, "--seeds 0 is not possible"),
         (["vector"], {"split": "tset"}, "Split 'tset' is not known. Did you mean 'test'?"),
+        (["vector"], {"metrics": "bound,frehcet"}, "Did you mean 'frechet'?"),
+        (["vector"], {"metrics": "frechet"}, "--features"),
+        (["vector"], {"features": "none.pt"}, "none.pt"),
+        (["vector"], {"lpips": "none.pt"}, "none.pt"),
     ],
 )
 def test_mistakes_are_told_before_any_training(
-    tmp_path: Path, no_work: None, latents: list[str], options: dict[str, Any], words: str
+    tmp_path: Path, no_work: None, latents: list[str], measured: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(UserError) as caught:
-        run(tmp_path / "out", latents, **options)
+        run(tmp_path / "out", latents, **measured)
     assert words in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_other_settings_are_refused(finished: Path, no_work: None) -> None:
-    with pytest.raises(UserError, match=r"--beta was 1\.0, now 3\.0"):
-        compare(settings(images=60, beta=3.0), LATENTS, tiny_data(), finished, seeds=2, progress=False)
+    wanted = CompareConfig(latent=LATENTS, seeds=2)
+    with pytest.raises(UserError, match=r"--flip was False, now True"):
+        compare(wanted, settings(images=60, flip=True), EvaluationConfig(), tiny_data(), finished, progress=False)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import importlib
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from spatialvae.config import ModelConfig
-from spatialvae.data import ImageSplit
+from spatialvae.config import EvaluationConfig, ModelConfig
+from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.pixels import to_float
 from spatialvae.errors import UserError
 from spatialvae.likelihoods import LIKELIHOODS
-from spatialvae.metrics import Estimate, evaluate
+from spatialvae.metrics import Estimate, Evaluation, evaluate
 from spatialvae.model import SpatialVAE
 from tests.conftest import smooth_images
+from tests.metrics.networks import feature_file
 
 module: Any = importlib.import_module("spatialvae.metrics.evaluate")  # the package has a function of that name
 
-NAMES = ["elbo", "kl", "reconstruction", "bits_per_dim", "mse", "psnr", "ssim", "nll"]
+BOUND = ["elbo", "kl", "reconstruction", "bits_per_dim"]
+PAIRS = ["mse", "psnr", "ssim"]
 PIXELS = 64
 
 
@@ -30,8 +33,22 @@ def small(**options: object) -> SpatialVAE:
     return SpatialVAE(ModelConfig(**values)).eval()
 
 
-def split(count: int = 12, channels: int = 1, height: int = 8, width: int = 8) -> ImageSplit:
-    return ImageSplit(smooth_images(count, channels, height, width), None)
+def split(count: int = 12, channels: int = 1, height: int = 8, width: int = 8, labels: bool = False) -> ImageSplit:
+    return ImageSplit(smooth_images(count, channels, height, width), np.arange(count) % 2 if labels else None)
+
+
+def data_of(test: ImageSplit) -> ImageData:
+    _, channels, height, width = test.images.shape
+    splits = {"train": test, "validation": test, "test": test}
+    return ImageData("made-up", "made-up", "0a", height, width, channels, splits, [0.0] * channels, 0, None)
+
+
+def measure(model: SpatialVAE, test: ImageSplit, **config: Any) -> Evaluation:
+    return evaluate(model, data_of(test), EvaluationConfig(**{"metrics": "bound,mse,psnr,ssim", **config}))
+
+
+def found_by(model: SpatialVAE, test: ImageSplit, **config: Any) -> dict[str, Estimate]:
+    return measure(model, test, **config).estimates
 
 
 def values(found: dict[str, Estimate]) -> dict[str, float]:
@@ -55,7 +72,7 @@ def test_sums_run_in_double_precision() -> None:
 @pytest.mark.parametrize("latent", ["vector", "low-rank"])
 def test_the_bound_is_the_models_own(latent: str) -> None:
     model, images = small(latent=latent), split()
-    found = evaluate(model, images, importance_samples=0, seed=5)
+    found = found_by(model, images, seed=5)
     torch.manual_seed(5)
     with torch.no_grad():
         terms = model.elbo(torch.from_numpy(images.images))
@@ -71,7 +88,7 @@ def test_the_bound_is_the_models_own(latent: str) -> None:
 @pytest.mark.parametrize("likelihood", list(LIKELIHOODS))
 def test_bits_per_dim_is_the_formula(likelihood: str) -> None:
     model, images = small(likelihood=likelihood), split()
-    found = evaluate(model, images, importance_samples=0, seed=2)["bits_per_dim"]
+    found = found_by(model, images, seed=2)["bits_per_dim"]
     floats = to_float(torch.from_numpy(images.images))
     torch.manual_seed(2)
     with torch.no_grad():
@@ -86,7 +103,7 @@ def test_bits_per_dim_is_the_formula(likelihood: str) -> None:
 def test_bits_per_dim_is_above_the_code_length_of_the_tighter_bound() -> None:
     # A discretised likelihood's log-density is the mass itself: the bound, in bits a number, is the code length.
     model, images = small(likelihood="discretized-logistic"), split(40)
-    found = evaluate(model, images, importance_samples=50)
+    found = found_by(model, images, metrics="bound,nll", importance_samples=50)
     bits = PIXELS * math.log(2)
     assert found["bits_per_dim"].value == pytest.approx(-found["elbo"].value / bits, rel=1e-5)
     assert found["bits_per_dim"].value >= found["nll"].value / bits
@@ -94,13 +111,13 @@ def test_bits_per_dim_is_above_the_code_length_of_the_tighter_bound() -> None:
 
 
 def test_an_untrained_model_pays_about_eight_bits() -> None:
-    found = evaluate(small(), split(40), importance_samples=0)["bits_per_dim"]
+    found = found_by(small(), split(40))["bits_per_dim"]
     assert 5 < found.value < 12
 
 
 def test_reconstructions_are_those_of_the_mean_code() -> None:
     model, images = small(), split()
-    found = evaluate(model, images, importance_samples=0)
+    found = found_by(model, images)
     pictures = model.reconstruct(torch.from_numpy(images.images)).numpy().astype(float)
     errors = ((images.images - pictures) / 255) ** 2
     assert found["mse"].value == pytest.approx(errors.mean(), rel=0.01)
@@ -109,31 +126,85 @@ def test_reconstructions_are_those_of_the_mean_code() -> None:
 
 
 def test_names_and_numbers_of_images() -> None:
-    found = evaluate(small(), split(), importance_samples=3, nll_images=5)
-    assert list(found) == NAMES
-    assert {name: estimate.n for name, estimate in found.items()} == {**dict.fromkeys(NAMES, 12), "nll": 5}
+    found = found_by(small(), split(), metrics="bound,nll,mse,psnr,ssim", importance_samples=3, nll_images=5)
+    assert set(found) == {*BOUND, *PAIRS, "nll"}
+    assert {name: estimate.n for name, estimate in found.items()} == {**dict.fromkeys(BOUND + PAIRS, 12), "nll": 5}
     assert all(math.isfinite(estimate.value) for estimate in found.values())
     assert all(estimate.standard_error for estimate in found.values())
 
 
 def test_limit_takes_the_first_images() -> None:
     model, images = small(), split(30)
-    few = evaluate(model, images, limit=7, importance_samples=2, nll_images=100)
-    alone = evaluate(model, ImageSplit(images.images[:7], None), importance_samples=2)
+    few = found_by(model, images, limit=7)
+    alone = found_by(model, ImageSplit(images.images[:7], None))
     assert few == alone
     assert {estimate.n for estimate in few.values()} == {7}
-    assert evaluate(model, images, limit=500, importance_samples=0)["mse"].n == 30
+    assert found_by(model, images, limit=500)["mse"].n == 30
 
 
-def test_no_importance_samples_leave_nll_out() -> None:
-    assert list(evaluate(small(), split(), importance_samples=0)) == NAMES[:-1]
+def test_the_values_an_image_are_kept() -> None:
+    found = measure(small(), split(), metrics="bound,nll,mse", importance_samples=2, nll_images=5)
+    assert set(found.values) == {*BOUND, "mse", "nll"}
+    for name, each in found.values.items():
+        assert each.dtype == torch.float64
+        assert Estimate.of(each) == found.estimates[name]
+
+
+def test_the_default_is_all_that_is_possible(tmp_path: Path) -> None:
+    plain = measure(small(), split(), metrics="default")
+    assert set(plain.estimates) == {*BOUND, *PAIRS, "nll", "active_units", "rank_one_share"}
+    assert plain.health is not None
+    sets = ("frechet", "kernel", "precision", "recall", "density", "coverage")
+    everything = measure(
+        small(),
+        split(20, labels=True),
+        metrics="all",
+        importance_samples=2,
+        generated=30,
+        features=str(feature_file(tmp_path)),
+    )
+    wanted = {f"{name}/{of}" for name in sets for of in ("standard", "reconstructions")}
+    assert set(everything.estimates) == {*plain.estimates, *wanted, "probe", "parzen/standard"}
+    assert everything.estimates["frechet/standard"].n == 30
+    assert everything.estimates["frechet/reconstructions"].n == 20
+
+
+def test_what_the_numbers_depend_on_is_part_of_the_result(tmp_path: Path) -> None:
+    path = feature_file(tmp_path)
+    told = measure(small(), split(), metrics="frechet", features=str(path), generated=20, seed=3).provenance
+    assert (told["split"], told["images"], told["generated"], told["seed"]) == ("test", 12, 20, 3)
+    assert (told["crop"], told["resize"], told["image_size"], told["fingerprint"]) == ("none", "none", [8, 8], "0a")
+    features = told["features"]
+    assert features["name"] == path.stem
+    assert features["title"] == f"Fréchet distance, {path.stem}"
+    assert len(features["sha256"]) == 64
+    assert features["dimension"] > 0
+
+
+def test_few_images_for_the_features_are_warned_of(tmp_path: Path) -> None:
+    found = measure(small(), split(), metrics="frechet", features=str(feature_file(tmp_path)), generated=20)
+    assert len(found.warnings) == 1
+    assert "12" in found.warnings[0]
+
+
+def test_reconstructions_that_are_the_images_are_at_distance_zero(tmp_path: Path) -> None:
+    model, images = small(), split(30)
+    model.reconstruct = None  # type: ignore[assignment, method-assign]
+    decoded = torch.from_numpy(images.images)
+    from spatialvae.metrics.reference import Reference
+
+    config = EvaluationConfig(features=str(feature_file(tmp_path)), metrics="frechet,precision,recall")
+    found = Evaluation()
+    Reference(data_of(images), config, 30, ("frechet", "precision", "recall")).measure(decoded, "same", found)
+    assert found.estimates["frechet/same"].value == pytest.approx(0, abs=1e-6)
+    assert (found.estimates["precision/same"].value, found.estimates["recall/same"].value) == (1, 1)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_leaves_no_trace() -> None:
     model, images = small().train(), split()
     state = torch.random.get_rng_state()
     buffers = {name: value.clone() for name, value in model.named_buffers()}
-    first, again, other = (evaluate(model, images, importance_samples=2, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (found_by(model, images, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first["elbo"] != other["elbo"]
     assert first["mse"] == other["mse"]
@@ -145,21 +216,21 @@ def test_the_same_seed_gives_the_same_numbers_and_leaves_no_trace() -> None:
 def test_dropout_and_batch_norm_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
     # Batches of another size see the same network: no statistics of the batch.
     model, images = small().train(), split()
-    whole = values(evaluate(model, images, importance_samples=0))
+    whole = values(found_by(model, images))
     monkeypatch.setattr(module, "BATCH", 5)
-    parts = values(evaluate(model, images, importance_samples=0))
+    parts = values(found_by(model, images))
     for name in ("kl", "mse", "psnr", "ssim"):  # the others follow the draw
         assert parts[name] == pytest.approx(whole[name], rel=0.02)
 
 
 def test_colour_and_odd_sizes() -> None:
     model = small(channels=3, image_size=(9, 14))
-    found = evaluate(model, split(3, 3, 9, 14), importance_samples=2)
+    found = found_by(model, split(3, 3, 9, 14))
     assert all(math.isfinite(estimate.value) for estimate in found.values())
 
 
 def test_a_single_image_has_no_standard_error() -> None:
-    found = evaluate(small(), split(1), importance_samples=2)
+    found = found_by(small(), split(1))
     assert {estimate.standard_error for estimate in found.values()} == {None}
 
 
@@ -172,17 +243,17 @@ def test_a_single_image_has_no_standard_error() -> None:
 )
 def test_images_of_another_kind(shape: tuple[int, int, int, int], words: str) -> None:
     with pytest.raises(UserError) as caught:
-        evaluate(small(), split(*shape))
+        found_by(small(), split(*shape))
     assert words in str(caught.value)
 
 
 def test_no_images() -> None:
     with pytest.raises(UserError, match="holds no images"):
-        evaluate(small(), ImageSplit(np.zeros((0, 1, 8, 8), np.uint8), None))
+        found_by(small(), ImageSplit(np.zeros((0, 1, 8, 8), np.uint8), None))
 
 
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate(small(), split(2), importance_samples=1, progress=True)
+    evaluate(small(), data_of(split(2)), EvaluationConfig(metrics="bound"), progress=True)
     said = capsys.readouterr()
     assert said.out == ""
     assert "metrics" in said.err

@@ -10,17 +10,20 @@ import pytest
 from PIL import Image
 
 from spatialvae.report import draw_figures
-from spatialvae.report.curves import curves_file, curves_svg
+from spatialvae.report.curves import curves_svg
+from spatialvae.report.frame import svg_file
 from tests.report import made_up
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 64), (2, 9), (4, 33)])
 def test_every_figure_is_written_with_a_row_for_each_model(tmp_path, channels, side):
-    comparison = made_up.comparison(channels=channels, side=side)
+    comparison = made_up.comparison(channels=channels, side=side, betas=(0.3, 1.0))
     paths = draw_figures(made_up.pictures(channels, side), comparison, tmp_path)
     wholes = {name for name in paths if "/" not in name}
-    assert wholes == {"samples-standard", "samples-gaussian", "reconstructions", "curves"}
-    for name in wholes - {"curves"}:
+    plots = {"curves", "rate-distortion", "health"}
+    assert wholes == {"samples-standard", "samples-gaussian", "reconstructions", *plots}
+    assert all(paths[name] == f"figures/{name}.svg" for name in plots)
+    for name in wholes - plots:
         assert {f"{name}/images", f"{name}/0", f"{name}/1", f"{name}/2"} <= set(paths)
     assert all((tmp_path / path).is_file() and not path.startswith("/") for path in paths.values())
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
@@ -59,6 +62,29 @@ def test_a_hostile_name_reaches_no_path(tmp_path):
     pictures = made_up.pictures(names=("../../<script>", "matrix-normal", "low-rank"))
     paths = draw_figures(pictures, comparison, tmp_path)
     assert all(re.fullmatch(r"[a-z0-9./-]+", path) and ".." not in path for path in paths.values())
+
+
+def curves_file(comparison):
+    drawn = curves_svg(comparison)
+    return None if drawn is None else svg_file(drawn)
+
+
+def test_files_of_plots_bring_their_colours_letters_and_background(tmp_path):
+    paths = draw_figures(made_up.pictures(), made_up.comparison(betas=(1.0, 2.0)), tmp_path)
+    for name in ("curves", "rate-distortion", "health"):
+        root = ElementTree.fromstring((tmp_path / paths[name]).read_text(encoding="utf-8"))
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and root.get("font-family")
+        style, background = root[0], root[1]
+        assert "prefers-color-scheme:dark" in (style.text or "") and "--model-2:" in (style.text or "")
+        assert background.get("style") == "fill:var(--page)"
+
+
+def test_without_betas_or_health_their_figures_are_not_drawn(tmp_path):
+    comparison = made_up.comparison()
+    for model in comparison["models"]:
+        model["health"] = None
+    paths = draw_figures(made_up.pictures(), comparison, tmp_path)
+    assert not {"rate-distortion", "health"} & set(paths)
 
 
 def test_curves_have_a_thick_line_for_the_mean_and_thin_ones_for_seeds():

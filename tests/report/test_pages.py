@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -51,9 +52,14 @@ def test_the_page_is_one_file_that_asks_for_nothing(tmp_path, channels, side, se
     assert not {"script", "link", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.elements}
     assert "http://" not in html and "https://" not in html and "url(" not in html and "@import" not in html
     assert all((image["src"] or "").startswith("data:image/png;base64,") for image in page.all("img"))
-    assert all(name not in attributes for _, attributes in page.elements for name in ("href", "srcset", "onload"))
+    assert all(name not in attributes for _, attributes in page.elements for name in ("srcset", "onload"))
+    targets = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    links = [attributes["href"] or "" for _, attributes in page.elements if "href" in attributes]
+    assert links and all(link.startswith("#") and link[1:] in targets for link in links)
     assert len(page.all("img")) == 3 * 4  # three figures of real images and three models
-    assert sum(svg.get("role") == "img" for svg in page.all("svg")) == 2  # for a wide page and a narrow one
+    # A plot is there for a wide page and for a narrow one; with a single beta the curves are the only one.
+    assert sum(svg.get("class") in ("wide", "narrow") for svg in page.all("svg")) == 2
+    assert len(html) < 5e6
 
 
 def test_every_row_of_every_figure_is_embedded(tmp_path):
@@ -80,7 +86,12 @@ def test_the_page_is_accessible(tmp_path):
     page = Page(html)
     assert page.all("html")[0]["lang"] == "en"
     assert all(image["alt"] for image in page.all("img"))
-    assert {scope["scope"] for scope in page.all("th")} == {"row", "col"}
+    assert all(svg.get("aria-label") for svg in page.all("svg") if svg.get("role") == "img")
+    assert {scope["scope"] for scope in page.all("th")} == {"row", "col", "rowgroup"}
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    named = [attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes]
+    assert set(named) <= set(ids)
     assert [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3")][:3] == [1, 2, 3]
     assert "prefers-color-scheme:dark" in html
     assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
@@ -105,32 +116,110 @@ def test_hostile_text_stays_text(tmp_path):
     comparison["settings"][HOSTILE] = HOSTILE
     comparison["machine"]["processor"] = HOSTILE
     comparison["version"] = comparison["baseline"] = HOSTILE
+    comparison["warnings"] = [HOSTILE]
+    comparison["evaluation"]["features"] |= {"name": HOSTILE, "title": HOSTILE, "sha256": HOSTILE, "resize": HOSTILE}
+    model["runs"][0].update(evaluation=HOSTILE, command=f"spatialvae evaluate '{HOSTILE}'")
+    model["health"]["alarms"] = [HOSTILE]
     markdown, html = written(tmp_path, comparison)
     page = Page(html)
     assert not page.all("script")
     assert HOSTILE in page.text
-    fenced = markdown[markdown.index("````sh\n") : markdown.index("\n````\n")]
-    rest = markdown.replace(fenced, "")
+    rest = re.sub(r"^(`{3,})sh\n.*?\n\1$", "", markdown, flags=re.MULTILINE | re.DOTALL)
     assert "<script" not in rest
     columns = [line.count("|") - line.count("\\|") for line in rest.splitlines() if line.startswith("| bound")]
     assert columns == [5]
 
 
 def test_markdown_links_exist_and_tables_are_whole(tmp_path):
-    import re
-
-    comparison = made_up.comparison()
+    comparison = made_up.comparison(betas=(0.5, 1.0))
     markdown, _ = written(tmp_path, comparison)
     links = re.findall(r"!\[[^]]+]\(([^)]+)\)", markdown)
-    assert len(links) == 4
+    assert len(links) == 6
     assert all((tmp_path / link).is_file() for link in links)
     lines = markdown.splitlines()
     header = lines.index("| quantity | vector | matrix-normal | low-rank |")
     assert lines[header + 1] == "| --- | ---: | ---: | ---: |"
-    assert "| bound (nats, ↑) | −30.0 ± 0.4 | −28.0 ± 0.4 | **−26.0 ± 0.4** |" in lines
+    bound = "−30.0 ± 0.4 | −28.0 ± 0.4<br>+2.0 (1.5 to 2.5) | **−26.0 ± 0.4**<br>+4.0 (3.5 to 4.5)"
+    assert f"| bound (nats, ↑) | {bound} |" in lines
     assert comparison["command"] in lines
     assert "| fingerprint | c0ffee |" in lines
     assert "| split | test |" in lines
+
+
+SECTIONS = [
+    "Pictures",
+    "Samples and reconstructions",
+    "Likelihood",
+    "Latent health",
+    "Rate and distortion",
+    "Learning curves",
+    "Size and cost",
+    "The latents",
+    "Where the numbers are",
+    "How this was made",
+]
+
+
+def test_both_texts_have_the_same_sections_in_the_same_order(tmp_path):
+    markdown, html = written(tmp_path, made_up.comparison(betas=(0.3, 1.0, 3.0)))
+    assert re.findall(r"^## (.+)$", markdown, re.MULTILINE) == SECTIONS
+    assert re.findall(r"<h2[^>]*>(.+?)</h2>", html) == SECTIONS
+    markdown, html = written(tmp_path, made_up.comparison())
+    assert re.findall(r"<h2[^>]*>(.+?)</h2>", html) == [name for name in SECTIONS if name != "Rate and distortion"]
+    assert "The KL was weighted" not in html
+
+
+def test_every_column_leads_to_its_runs_and_the_commands_that_measure_them(tmp_path):
+    comparison = made_up.comparison(seeds=(0, 1, 2), betas=(0.5, 1.0))
+    markdown, html = written(tmp_path, comparison)
+    page = Page(html)
+    for text in (markdown, page.text):
+        text = text.replace("\\", "")
+        for model in comparison["models"]:
+            for run in model["runs"]:
+                assert run["evaluation"] in text and run["command"] in text
+        assert "comparison.json" in text
+        assert "The KL was weighted by β = 0.5 and 1; pictures and tables are of β = 1." in text
+    columns = [link["href"] for link in page.all("a")]
+    assert columns == ["#runs-0", "#runs-1", "#runs-2"] * 4  # one table each for quality, likelihood, health and cost
+
+
+def test_what_was_measured_on_is_said(tmp_path):
+    comparison = made_up.comparison()
+    comparison["data"] |= {"crop": "148", "image_size": "8"}
+    comparison["evaluation"] |= {"limit": 60, "lpips": {"name": "vgg", "sha256": "5a5a"}}
+    comparison["evaluation"]["features"]["resize"] = "bilinear antialiased to 32x32"
+    markdown, html = written(tmp_path, comparison)
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", html))
+    assert facts["split"] == "test" and facts["images, N"] == "60" and facts["crop"] == "148"
+    assert facts["image size"] == "8 × 8 pixels, resized to 8"
+    assert facts["features"] == "tiny" and facts["features: sha256"] == made_up.SHA
+    assert facts["features: resize"] == "bilinear antialiased to 32x32" and facts["features: dimension"] == "64"
+    assert facts["LPIPS"] == "vgg" and facts["LPIPS: sha256"] == "5a5a"
+    assert f"| features: sha256 | {made_up.SHA} |" in markdown
+    comparison["evaluation"]["limit"] = None
+    assert "<dt>images, N</dt><dd>85</dd>" in written(tmp_path, comparison)[1]
+
+
+def test_warnings_and_alarms_are_shown(tmp_path):
+    for text in written(tmp_path, made_up.comparison()):
+        assert "85 images are few for features of 64 numbers" in text
+        assert "Prior holes: 97 %" in text
+
+
+def test_models_without_health_or_features_are_reported(tmp_path):
+    comparison = made_up.comparison(seeds=(0,))
+    comparison["models"][1] |= {"health": None, "metrics": {"elbo": made_up.estimate(-3.0, 0.1)}, "differences": {}}
+    _, html = written(tmp_path, comparison)
+    assert "KL per site" in html
+    comparison["evaluation"] |= {"features": None}
+    for model in comparison["models"]:
+        model["health"], model["metrics"] = None, {"mse": made_up.estimate(0.1, 0.01)}
+    comparison["warnings"] = []
+    markdown, html = written(tmp_path, comparison)
+    for text in (markdown, html):
+        assert "Latent health" not in text and "Likelihood" not in text and "Fréchet" not in text
+        assert "squared error" in text
 
 
 def test_the_papers_objective_is_pointed_out(tmp_path):
@@ -152,7 +241,7 @@ def test_missing_numbers_are_dashes_in_both(tmp_path):
     comparison["models"][1]["metrics"]["nll"] = made_up.estimate(None, None)
     markdown, html = written(tmp_path, comparison)
     assert "| bound (nats, ↑) | – |" in markdown
-    assert "<td>–</td>" in html
+    assert re.search(r"<td>–\s*</td>", html)
     assert "nan" not in Page(html).text.lower()
 
 

@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from spatialvae.metrics.catalogue import CATALOGUE
 from spatialvae.report import result_table, terminal_table
-from spatialvae.report.spelling import MISSING, estimate
-from spatialvae.report.table import RULE
+from spatialvae.report.spelling import MISSING, difference, estimate
+from spatialvae.report.table import RULE, cost_note
 from spatialvae.report.wording import verdict
 from tests.report import made_up
 
 
-def row(table, title):
-    return next(row for row in table.rows if row.title == title)
+def row(table, title, of=""):
+    return next(row for row in table.rows if (row.title, row.of) == (title, of))
 
 
 def test_a_column_a_model_and_a_row_a_quantity_with_its_unit():
@@ -33,57 +34,123 @@ def test_a_column_a_model_and_a_row_a_quantity_with_its_unit():
     assert "KL weight" not in [row.title for row in table.rows]
 
 
-def test_everything_asked_for_is_there():
-    titles = {row.title for row in result_table(made_up.comparison()).rows}
-    assert titles >= {"bound", "bits per dim", "KL", "squared error", "PSNR", "SSIM", "neg. log-likelihood"}
-    assert titles >= {"encoder outputs", "encoder", "decoder", "epoch time", "10,000 images"}
-
-
-def test_best_is_marked_in_the_direction_of_each_quantity():
+def test_rows_stand_in_the_order_of_their_groups_and_samples_by_what_they_are_of():
     table = result_table(made_up.comparison())
-    best = {row.title: row.best for row in table.rows}
-    assert best["bound"] == best["bits per dim"] == best["PSNR"] == best["SSIM"] == 2
-    assert best["squared error"] is None  # within the errors
-    assert best["neg. log-likelihood"] is None  # ahead by less than the two errors together
-    assert best["KL"] is best["reconstruction"] is best["encoder"] is best["epoch time"] is None
-
-
-@pytest.mark.parametrize(("distance", "marked"), [(0.0, None), (0.75, None), (1.0, 1), (-1.0, 0)])
-def test_best_is_marked_only_beyond_both_errors_together(distance, marked):
+    groups = list(dict.fromkeys(row.group for row in table.rows))
+    assert groups == ["samples", "reconstruction", "likelihood", "latent", "size", "cost"]
+    of = list(dict.fromkeys(row.of for row in table.rows if row.group == "samples"))
+    assert of == ["samples from N(0, I)", "samples from the fitted Gaussian", "reconstructions"]
     comparison = made_up.comparison()
-    comparison["models"] = comparison["models"][:2]
-    for model, value in zip(comparison["models"], (-10.0, -10.0 + distance), strict=True):
-        model["metrics"]["elbo"] = made_up.estimate(value, 0.375)
-    assert row(result_table(comparison), "bound").best == marked
+    comparison["models"][0]["metrics"]["parzen/flow"] = made_up.estimate(3.0, 1.0)
+    assert row(result_table(comparison), "Parzen log-density", "samples from the prior flow").cells[1] == MISSING
 
 
-def test_without_a_standard_error_nothing_is_marked():
+def test_every_row_of_a_metric_has_the_words_of_the_catalogue():
     comparison = made_up.comparison()
-    comparison["models"][2]["metrics"]["elbo"]["standard_error"] = None
-    table = result_table(comparison)
-    assert row(table, "bound").cells[2] == "−26.00"
-    assert row(table, "bound").best is None
+    comparison["models"][0]["metrics"] |= {name: made_up.estimate(1.0, 0.1) for name in CATALOGUE}
+    found = {row.metric: row for row in result_table(comparison).rows if row.metric in CATALOGUE}
+    assert set(found) == set(CATALOGUE)
+    for name, metric in CATALOGUE.items():
+        if name != "frechet":  # the features say what its distance is called
+            assert found[name].title == metric.title
+        assert found[name].unit.startswith(metric.unit) and found[name].meaning.startswith(metric.meaning)
+        assert ("↑" in found[name].unit, "↓" in found[name].unit) == (
+            metric.better == "higher",
+            metric.better == "lower",
+        )
+
+
+@pytest.mark.parametrize("title", ["FID", "Fréchet distance, tiny"])
+def test_the_frechet_distance_is_called_what_its_features_allow(title):
+    comparison = made_up.comparison()
+    comparison["evaluation"]["features"]["title"] = title
+    found = row(result_table(comparison), title, "samples from the fitted Gaussian")
+    assert found.heading == f"{title}, samples from the fitted Gaussian (squared, ↓)"
+    assert found.cells == ("40.0 ± 0.7", "32.0 ± 0.7", MISSING)
+    comparison["evaluation"]["features"] = None
+    assert row(result_table(comparison), "Fréchet distance", "reconstructions")
+
+
+def test_health_is_there_in_numbers():
+    table = result_table(made_up.comparison())
+    assert row(table, "active numbers").cells == ("36 of 36", "35 of 36", "34 of 36")
+    assert row(table, "informative maps").cells == ("4 of 4", "4 of 4", "4 of 4")
+    assert row(table, "prior draws outside").cells[0] == "2.0 %"
+    assert row(table, "variance of the codes").cells[0] == "0.710 / 0.980 / 1.31"
+    assert row(table, "rank-1 share").cells[0] == MISSING
+
+
+def test_a_comparison_without_health_has_no_rows_of_it():
+    comparison = made_up.comparison()
+    comparison["models"][1]["health"] = None
+    assert row(result_table(comparison), "informative maps").cells[1] == MISSING
+    for model in comparison["models"]:
+        model["health"] = None
+    assert "informative maps" not in [row.title for row in result_table(comparison).rows]
+
+
+def test_best_is_what_the_comparison_says_and_nothing_else():
+    comparison = made_up.comparison()
+    best = {row.heading: row.best for row in result_table(comparison).rows}
+    named = {heading for heading, index in best.items() if index is not None}
+    assert best["bound (nats, ↑)"] == best["PSNR (dB, ↑)"] == best["SSIM (at most 1, ↑)"] == 2
+    assert best["Fréchet distance, tiny, samples from the fitted Gaussian (squared, ↓)"] == 1
+    assert len(named) == 5
+    comparison["best"] = {"elbo": None, "kl": 1, "epoch time": 1}
+    assert not [row.title for row in result_table(comparison).rows if row.best is not None]
+    del comparison["best"]
+    assert not [row.title for row in result_table(comparison).rows if row.best is not None]
+
+
+def test_differences_have_a_sign_and_their_interval_and_a_tie_is_said():
+    table = result_table(made_up.comparison())
+    assert row(table, "bound").differences == ("", "+2.0 (1.5 to 2.5)", "+4.0 (3.5 to 4.5)")
+    assert row(table, "neg. log-likelihood").differences[1] == "level with vector (−2.4 to 0.4)"
+    frechet = row(table, "Fréchet distance, tiny", "samples from N(0, I)")
+    assert frechet.differences == ("", "−8 (−10 to −6)", "")
+    assert row(table, "KL").differences == ()  # neither more nor less is better
+    assert row(table, "epoch time").differences == ()
+
+
+def test_differences_are_to_the_baseline_wherever_it_stands():
+    comparison = made_up.comparison()
+    comparison["models"].reverse()
+    assert row(result_table(comparison), "bound").differences == ("+4.0 (3.5 to 4.5)", "+2.0 (1.5 to 2.5)", "")
+    comparison["models"][0]["differences"]["elbo"] |= {"low": None, "high": float("nan")}
+    comparison["models"][1]["differences"]["elbo"] |= {"value": None}
+    assert row(result_table(comparison), "bound").differences == ("+4.000", "", "")
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), float("inf")])
-def test_missing_values_are_a_dash_and_do_not_win(missing):
+def test_missing_values_are_a_dash(missing):
     comparison = made_up.comparison()
     comparison["models"][2]["metrics"]["elbo"] = made_up.estimate(missing, missing)
     comparison["models"][0]["metrics"]["kl"] = {}
     del comparison["models"][0]["metrics"]["nll"], comparison["models"][0]["cost"]
     table = result_table(comparison)
     assert row(table, "bound").cells[2] == MISSING
-    assert row(table, "bound").best == 1
     assert row(table, "KL").cells[0] == row(table, "neg. log-likelihood").cells[0] == MISSING
     assert row(table, "epoch time").cells[0] == MISSING
+    assert cost_note(comparison) == ""
 
 
-def test_notes_say_the_rule_and_what_the_error_is_over():
+def test_notes_say_the_rule_what_the_error_is_over_and_how_differences_are_paired():
     several, single = result_table(made_up.comparison()), result_table(made_up.comparison(seeds=(0,)))
     assert several.notes[0] == single.notes[0] == RULE
+    assert "95 % intervals of the paired differences" in RULE
     assert "over 2 seeds" in several.notes[1]
-    assert "over the images; with one seed" in single.notes[1]
-    assert "1.250 s an epoch" in several.notes[2]
+    assert "over the images" in single.notes[1] and "with one seed" in single.notes[1]
+    assert "difference to vector with the 95 % interval" in several.notes[2]
+    assert "single images are paired by seed and image" in several.notes[2]
+    assert "whole sets are paired by seed" in several.notes[2]
+    assert "1.250 s an epoch" in cost_note(made_up.comparison())
+    comparison = made_up.comparison(seeds=(0,))
+    for model in comparison["models"][1:]:
+        for entry in model["differences"].values():
+            entry["paired"] = "none"
+    assert "not paired" in result_table(comparison).notes[2]
+    comparison["models"] = comparison["models"][:1]
+    assert len(result_table(comparison).notes) == 1
 
 
 def test_the_papers_objective_adds_the_weight_of_the_kl():
@@ -104,12 +171,13 @@ def test_verdict_names_who_is_ahead_and_where_nobody_is():
     comparison = made_up.comparison()
     text = verdict(result_table(comparison))
     assert text == (
-        "low-rank has the best bound and bits per dim; "
-        "no latent leads in squared error by more than the standard errors."
+        "matrix-normal has the best Fréchet distance of samples from the fitted Gaussian; low-rank has the best bound; "
+        "no latent leads in Fréchet distance of samples from N(0, I) and squared error beyond the 95 % intervals."
     )
+    comparison["best"] = {}
     for model in comparison["models"]:
         model["metrics"] = {"elbo": made_up.estimate(-3.0, 0.1)}
-    assert verdict(result_table(comparison)) == "No latent leads in bound by more than the standard errors."
+    assert verdict(result_table(comparison)) == "No latent leads in bound beyond the 95 % intervals."
     comparison["models"] = comparison["models"][:1]
     assert verdict(result_table(comparison)) == ""
 
@@ -119,8 +187,24 @@ def test_terminal_table_shows_names_as_they_are():
     comparison["models"][2]["latent"] = "[red]low-rank[/red]"
     stream = io.StringIO()
     Console(file=stream, width=120).print(terminal_table(comparison))
-    assert "[red]low-rank[/red]" in stream.getvalue()
-    assert "−26.0 ± 0.4 *" in stream.getvalue()
+    shown = stream.getvalue()
+    assert "[red]low-rank[/red]" in shown
+    assert "−26.0 ± 0.4 *" in shown
+    assert "+4.0 (3.5 to 4.5)" in shown and "level (−2.4 to 0.4)" in shown
+    assert "informative maps" in shown
+    assert "! [red]low-rank[/red]: Prior holes: 97 %" in shown and "! 85 images are few" in shown
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0004, 0.02), (-0.02, -0.0004), (1e-7, 9.0)])
+def test_an_interval_without_zero_does_not_read_as_if_it_held_it(low, high):
+    ends = difference((low + high) / 2, low, high).partition("(")[2].rstrip(")").split(" to ")
+    if high < 1:
+        assert all(float(end.replace("−", "-")) != 0 for end in ends)
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False), st.floats(allow_nan=False))
+def test_any_difference_is_spelled(value, low, high):
+    assert "nan" not in difference(value, low, high) and "-" not in difference(value, low, high)
 
 
 @given(st.one_of(st.none(), st.floats()), st.one_of(st.none(), st.floats(min_value=0), st.just(float("nan"))))

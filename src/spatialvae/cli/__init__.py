@@ -9,7 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from spatialvae._version import __version__
-from spatialvae.cli import look, measure, run
+from spatialvae.cli import compare, evaluate, look, run
+from spatialvae.cli.several import SeveralValues
 from spatialvae.errors import UserError
 
 __all__ = ["app", "main"]
@@ -37,10 +38,10 @@ for command in (
     look.sample,
     look.reconstruct,
     look.interpolate,
-    measure.evaluate,
-    measure.compare,
+    evaluate.evaluate,
 ):
     app.command()(command)
+app.command("compare", cls=SeveralValues)(compare.compare)
 app.command("data")(look.data)
 app.command("latents")(look.latents)
 

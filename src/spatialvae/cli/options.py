@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from spatialvae.config import AbstractDataOptions, AbstractModelOptions, AbstractSettings
+from spatialvae.config import (
+    AbstractDataOptions,
+    AbstractModelOptions,
+    AbstractSettings,
+    CompareConfig,
+    EvaluationConfig,
+)
 
 __all__ = ["Json", "Out", "Overwrite", "given", "with_settings"]
 
@@ -21,17 +27,21 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at
 
 
 def with_settings(
-    settings: type[AbstractSettings], *, without: tuple[str, ...] = (), default: str | None = None
+    *settings: type[AbstractSettings], without: tuple[str, ...] = (), default: str | None = None
 ) -> Callable[[Callable], Callable]:
     """Give a command one flag for each field of `settings`; what was given arrives as keyword arguments.
 
-    The flags' defaults are None, so that a command can tell what the user gave from what was left out; the help names
-    the field's own, or says `default`.
+    A field that several classes have becomes one flag, with the text of the first. The flags' defaults are None, so
+    that a command can tell what was given from what was left out; the help names the field's own, or says `default`.
     """
+    fields: dict[str, tuple[FieldInfo, str]] = {}
+    for kind in settings:
+        for name, field in kind.model_fields.items():
+            fields.setdefault(name, (field, _panel(kind, name)))
 
     def decorate(command: Callable) -> Callable:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        flags = [_flag(name, field, default) for name, field in settings.model_fields.items() if name not in without]
+        flags = [_flag(name, *field, default) for name, field in fields.items() if name not in without]
 
         def wrapper(**arguments: Any) -> Any:
             return command(**arguments)
@@ -44,33 +54,47 @@ def with_settings(
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
-    """The settings that the user gave."""
-    return {name: value for name, value in values.items() if value is not None}
+    """The settings that the user gave; a flag that may be repeated and was not given is an empty list."""
+    return {name: value for name, value in values.items() if value is not None and value != []}
 
 
-def _flag(name: str, field: FieldInfo, default: str | None) -> inspect.Parameter:
+def _flag(name: str, field: FieldInfo, panel: str, default: str | None) -> inspect.Parameter:
     kind = _plain_type(field.annotation)
     flag = "--" + name.replace("_", "-")
     # No square brackets: the help would take them for rich's markup.
-    said = "" if field.default in (None, False) else f" (default: {default or field.default})"
+    said = "" if field.default in (None, False) else f" (default: {default or _spelled(field.default)})"
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
         help=f"{field.description}{said}",
-        rich_help_panel=_panel(name),
+        rich_help_panel=panel,
         show_default=False,
     )
     annotation = Annotated[kind | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def _plain_type(annotation: Any) -> type:
-    """int, float, bool or str for a field's annotation; choices are checked by the settings, not by the parser."""
+def _plain_type(annotation: Any) -> Any:
+    """int, float, bool or str, or a list of one, for a field's annotation; the settings check choices and bounds."""
     if isinstance(annotation, types.UnionType):
         annotation = next(part for part in get_args(annotation) if part is not type(None))
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) is list:
+        return list[_plain_type(get_args(annotation)[0])]
     return str if get_origin(annotation) is Literal else annotation
 
 
-def _panel(name: str) -> str:
+def _spelled(value: Any) -> str:
+    return " ".join(f"{part:g}" for part in value) if isinstance(value, list) else str(value)
+
+
+def _panel(settings: type[AbstractSettings], name: str) -> str:
+    """The heading that a flag's help stands under."""
+    if settings in PANELS:
+        return PANELS[settings]
     if name in AbstractDataOptions.model_fields:
         return "Data"
     return "Model" if name in AbstractModelOptions.model_fields else "Training"
+
+
+PANELS: dict[type[AbstractSettings], str] = {CompareConfig: "Comparison", EvaluationConfig: "Evaluation"}

@@ -1,147 +1,145 @@
-"""The paper's experiment: the same data, order, objective and length for every latent; one report."""
+"""The paper's experiment: the same data, order, objective, KL weight and length for every latent; one report."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from spatialvae._version import __version__
 from spatialvae.comparison.cost import Cost, measure_costs
-from spatialvae.comparison.evaluated import evaluated
+from spatialvae.comparison.entries import Trained, differences, model_entry, rate_distortion
+from spatialvae.comparison.evaluated import evaluated, network_hashes
 from spatialvae.comparison.machine import describe_machine
-from spatialvae.config import TrainConfig
+from spatialvae.comparison.plan import Plan, make_plan, run_folder
+from spatialvae.comparison.shown import pictures
+from spatialvae.comparison.verdict import best
+from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
 from spatialvae.data import ImageData
-from spatialvae.data.batches import in_order, training_batch
-from spatialvae.elbo import authors_kl_weight
-from spatialvae.errors import UserError
-from spatialvae.latents import spell_latent
+from spatialvae.data.batches import training_batch
+from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
-from spatialvae.report import Pictures, draw_figures, write_report
+from spatialvae.report import draw_figures, write_report
 from spatialvae.store import write_json
-from spatialvae.training import Run, read_journal, train
+from spatialvae.training import train
 from spatialvae.training.precision import resolve_precision
 
 __all__ = ["compare"]
 
-SHOWN = 10
 GENERATED = 10_000
+
+Runs = dict[tuple[str, float], list[Trained]]
+"""(latent, beta) -> its seeds in order."""
 
 
 def compare(
+    wanted: CompareConfig,
     config: TrainConfig,
-    latents: Sequence[str],
+    evaluation: EvaluationConfig,
     data: ImageData,
     out: Path,
     *,
-    seeds: int = 1,
-    split: str = "test",
-    importance_samples: int = 64,
-    nll_images: int = 1000,
     command: str = "",
     progress: bool = True,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Train every latent with the same seeds, data order and settings, evaluate, and write the report into `out`.
+    """Train every latent with the same betas, seeds, data order and settings, measure, and write the report into `out`.
 
-    Runs that are complete are used as they are, interrupted ones go on. Returns the content of comparison.json.
+    Runs that are complete are used as they are, interrupted ones go on; results are measured again only where something
+    that they depend on has changed. Returns the content of comparison.json.
+
+    Args:
+        wanted: latents, betas and seeds; its `out` is not read.
+        config: of every run; its latent, beta and seed take the plan's values.
+        evaluation: of every run.
+        command: the line that did all this, for the report.
 
     Raises:
-        UserError: fewer than one latent, one named twice, or a run in `out` with other settings.
+        UserError: a latent named twice, a metric, split or network that is not there (all before any training), or a
+            run in `out` with other settings.
+        Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
-    if not latents or len(set(latents)) < len(latents):
-        raise UserError("Name each latent to compare once: --latent vector --latent low-rank.")
-    if seeds < 1:
-        raise UserError(f"--seeds {seeds} is not possible: at least 1 is wanted.")
-    data.split(split)  # a typo here or in the last latent should not show up after hours of training
-    for latent in latents:
-        SpatialVAE(config.model_copy(update={"latent": latent}).model((data.height, data.width), data.channels))
-    settings = {"importance_samples": importance_samples, "nll_images": nll_images, "seed": 0}
-    entries, first_models = [], {}
-    for latent in latents:
-        runs = []
-        for seed in range(seeds):
-            folder = out / _folder_name(latent) / f"seed-{seed}"
-            say(f"{latent}, seed {seed}")
-            model = train(config.model_copy(update={"latent": latent, "seed": seed}), data, folder, progress=progress)
-            metrics = evaluated(folder, model, data, split, settings, progress)
-            where = folder.relative_to(out).as_posix()
-            runs.append({"seed": seed, "folder": where, "metrics": metrics, "curve": _curve(folder)})
-            first_models.setdefault(latent, model)
-        entries.append(_entry(latent, first_models[latent], config, runs))
+    plan = make_plan(wanted, config, data)
+    networks = _check(evaluation, data)
+    runs: Runs = {}
+    models: dict[str, SpatialVAE] = {}
+    for latent in plan.latents:
+        for beta in plan.betas:
+            own = config.model_copy(update={"latent": latent, "beta": beta})
+            # The other betas are points of the rate-distortion curve: its two terms are all it takes.
+            asked = evaluation if beta == plan.beta else evaluation.model_copy(update={"metrics": "bound"})
+            for seed in plan.seeds:
+                say(f"{latent}, beta {beta:g}, seed {seed}")
+                folder = run_folder(out, latent, beta, seed)
+                model = train(own.model_copy(update={"seed": seed}), data, folder, progress=progress)
+                found = evaluated(folder, model, data, asked, networks, progress)
+                runs.setdefault((latent, beta), []).append(Trained(seed, folder, found))
+                if beta == plan.beta:
+                    models.setdefault(latent, model)
 
-    baseline = "vector" if "vector" in latents else latents[0]
+    comparison = _comparison(plan, config, evaluation, data, runs, models, out, command)
     say("timing, in turn")
     batch = training_batch(data.split("train"), config.batch_size, 0, seed=0, flip=False)
-    costs = measure_costs(first_models, batch, baseline)
-    for entry in entries:
+    costs = measure_costs(models, batch, plan.baseline)
+    for entry in comparison["models"]:
         entry["cost"] = _cost(costs[entry["latent"]], len(data.split("train")) / config.batch_size)
-    comparison: dict[str, Any] = {
-        "format": 1,
-        "version": __version__,
-        "command": command,
-        "machine": describe_machine(resolve_precision(config.precision)),
-        "data": _describe_data(data),
-        "settings": config.model_dump(mode="json", exclude={"latent", "seed", "data"}),
-        "evaluation": {"split": split, **settings},
-        "seeds": list(range(seeds)),
-        "baseline": baseline,
-        "models": entries,
-    }
-    comparison["figures"] = draw_figures(_pictures(first_models, data, split), comparison, out)
+    comparison["figures"] = draw_figures(pictures(models, data, evaluation.split), comparison, out)
     write_json(out / "comparison.json", comparison)
     write_report(out, comparison)
     return comparison
 
 
-def _folder_name(latent: str) -> str:
-    """A latent's spelling as a folder: low-rank:rank=2 -> low-rank-rank2."""
-    return re.sub(r"[:,]", "-", latent).replace("=", "")
+def _check(evaluation: EvaluationConfig, data: ImageData) -> dict[str, str | None]:
+    """Refuse what would only fail once hours of training have passed; the networks' sha256."""
+    labels = data.split(evaluation.split).labels is not None and data.split("train").labels is not None
+    select(evaluation, labels=labels)
+    return network_hashes(evaluation)
 
 
-def _entry(latent: str, model: SpatialVAE, config: TrainConfig, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    law = model.latent
-    pixels = math.prod((model.config.channels, *model.config.image_size))
-    encoder = [*model.encoder.parameters(), *model.posterior.parameters()]
+def _comparison(
+    plan: Plan,
+    config: TrainConfig,
+    evaluation: EvaluationConfig,
+    data: ImageData,
+    runs: Runs,
+    models: dict[str, SpatialVAE],
+    out: Path,
+    command: str,
+) -> dict[str, Any]:
+    """What comparison.json holds, costs and figures aside."""
+    table = {latent: runs[latent, plan.beta] for latent in plan.latents}
+    entries = []
+    for latent, own in table.items():
+        entry = model_entry(latent, models[latent], config.model_copy(update={"beta": plan.beta}), own, out)
+        if latent != plan.baseline:
+            entry["differences"] = differences(own, table[plan.baseline])
+        entries.append(entry)
+    found = [[run.found for run in own] for own in table.values()]
+    points = [rate_distortion(latent, beta, own) for (latent, beta), own in runs.items()]
+    everything = [run.found for own in runs.values() for run in own]
+    provenance = found[0][0].provenance
     return {
-        "latent": latent,
-        "spec": spell_latent(law),
-        "law": law.law,
-        "equation": law.equation,
-        "code": list(law.event_shape),
-        "encoder_outputs": law.encoder_outputs,
-        "parameters": {
-            "encoder": sum(parameter.numel() for parameter in encoder),
-            "decoder": sum(parameter.numel() for parameter in model.decoder.parameters()),
+        "format": 2,
+        "version": __version__,
+        "command": command,
+        "machine": describe_machine(resolve_precision(config.precision)),
+        "data": _describe_data(data, config),
+        "settings": config.model_dump(mode="json", exclude={"latent", "seed", "data", "beta"}),
+        "evaluation": {
+            **evaluation.model_dump(mode="json"),
+            "features": provenance.get("features"),
+            "lpips": provenance.get("lpips"),
         },
-        "kl_weight": authors_kl_weight(pixels, law.numbers) * config.beta if config.objective == "paper" else None,
-        "runs": runs,
-        "metrics": _over_seeds([run["metrics"] for run in runs]),
+        "seeds": plan.seeds,
+        "betas": plan.betas,
+        "beta": plan.beta,
+        "baseline": plan.baseline,
+        "models": entries,
+        "best": {key: best(found, key) for key in dict.fromkeys(key for entry in entries for key in entry["metrics"])},
+        "rate_distortion": [point for point in points if point is not None],
+        "warnings": list(dict.fromkeys(warning for measured in everything for warning in measured.warnings)),
     }
-
-
-def _over_seeds(metrics: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and standard error over seeds; with one seed its own estimate over images."""
-    if len(metrics) == 1:
-        return metrics[0]
-    result = {}
-    for name in metrics[0]:
-        values = torch.tensor([seed[name]["value"] for seed in metrics], dtype=torch.float64)
-        error = (values.std() / math.sqrt(len(values))).item()
-        result[name] = {"value": values.mean().item(), "standard_error": error, "n": len(values)}
-    return result
-
-
-def _curve(folder: Path) -> list[dict[str, float]]:
-    """The validation lines of a run's journal."""
-    lines = read_journal(Run(folder).journal)
-    names = ("images", "validation_bound", "validation_reconstruction", "validation_kl")
-    return [{name: line[name] for name in names} for line in lines if "validation_bound" in line]
 
 
 def _cost(cost: Cost, steps: float) -> dict[str, float]:
@@ -154,20 +152,8 @@ def _cost(cost: Cost, steps: float) -> dict[str, float]:
     }
 
 
-def _describe_data(data: ImageData) -> dict[str, Any]:
+def _describe_data(data: ImageData, config: TrainConfig) -> dict[str, Any]:
     names = ("source", "name", "fingerprint", "height", "width", "channels", "channel_means")
     splits = {name: len(split) for name, split in data.splits.items()}
-    return {**{name: getattr(data, name) for name in names}, "splits": splits}
-
-
-def _pictures(models: dict[str, SpatialVAE], data: ImageData, split: str) -> Pictures:
-    held_out = next(in_order(data.split(split), SHOWN))
-    return Pictures(
-        training=next(in_order(data.split("train"), SHOWN)),
-        samples={
-            name: {prior: model.sample(SHOWN, seed=0, prior=prior) for prior in ("standard", *model.priors)}
-            for name, model in models.items()
-        },
-        originals=held_out,
-        reconstructions={name: model.reconstruct(held_out) for name, model in models.items()},
-    )
+    told = {name: getattr(data, name) for name in names}
+    return {**told, "crop": config.crop, "image_size": config.image_size, "splits": splits}

@@ -1,42 +1,125 @@
-"""A run's metrics, kept beside it with what they depend on, so that a repeated comparison only reads them."""
+"""A run's results, kept beside it with what they depend on, so that a repeated comparison only reads them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spatialvae.data import ImageData
-from spatialvae.metrics import evaluate
-from spatialvae.model import SpatialVAE
-from spatialvae.store import WEIGHTS, write_json
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-__all__ = ["evaluated"]
+from spatialvae._version import __version__
+from spatialvae.config import EvaluationConfig
+from spatialvae.data import ImageData
+from spatialvae.metrics import Estimate
+from spatialvae.metrics.evaluate import evaluate
+from spatialvae.metrics.features import FeatureNetwork
+from spatialvae.metrics.perceptual import PerceptualDistance
+from spatialvae.model import SpatialVAE
+from spatialvae.store import GAUSSIAN, WEIGHTS, replacing, write_json
+
+__all__ = ["FILE", "Measured", "evaluated", "network_hashes"]
 
 FILE = "evaluation.json"
+VALUES = "evaluation.safetensors"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What evaluation.json and evaluation.safetensors of a run hold."""
+
+    metrics: dict[str, Estimate]
+    values: dict[str, Tensor]
+    """One value an image, float64 [n], for the metrics that have one."""
+    health: dict[str, Any] | None
+    provenance: dict[str, Any]
+    warnings: list[str]
+    command: str
+    """The line that measures the same again."""
 
 
 def evaluated(
-    folder: Path, model: SpatialVAE, data: ImageData, split: str, settings: dict[str, int], progress: bool
-) -> dict[str, Any]:
-    """{metric: {value, standard_error, n}} of the run in `folder`, measured again only if its basis changed.
+    folder: Path,
+    model: SpatialVAE,
+    data: ImageData,
+    config: EvaluationConfig,
+    networks: dict[str, str | None],
+    progress: bool,
+) -> Measured:
+    """The results of the run in `folder`, measured again only if something that they depend on has changed.
 
     Args:
-        settings: `importance_samples`, `nll_images` and `seed` of `evaluate`.
+        networks: what `network_hashes` gives for `config`.
     """
-    path = folder / FILE
-    weights = (folder / WEIGHTS).stat()
     basis = {
+        "version": __version__,
         "fingerprint": data.fingerprint,
-        "split": split,
-        "weights_written": weights.st_mtime_ns,
-        **settings,
+        "weights": _sha256(folder / WEIGHTS),
+        "prior": _sha256(folder / GAUSSIAN),
+        "settings": config.model_dump(mode="json"),
+        "networks": networks,
     }
-    if path.is_file():
-        stored = json.loads(path.read_text())
-        if stored.get("basis") == basis:
-            return stored["metrics"]
-    result = evaluate(model, data.split(split), **settings, progress=progress)
-    metrics = {name: estimate.as_dict() for name, estimate in result.items()}
-    write_json(path, {"basis": basis, "metrics": metrics})
-    return metrics
+    command = _command(folder, config)
+    stored = _stored(folder)
+    if stored is not None and stored[0]["basis"] == basis:
+        told, values = stored
+        if told["command"] != command:  # the folder was moved
+            told["command"] = command
+            write_json(folder / FILE, told)
+    else:
+        found = evaluate(model, data, config, progress=progress)
+        told, values = {"basis": basis, "command": command, **found.as_dict()}, found.values
+        (folder / FILE).unlink(missing_ok=True)  # so that it never stands beside values that are not its own
+        with replacing(folder / VALUES) as path:
+            save_file({key: value.contiguous() for key, value in values.items()}, path)
+        write_json(folder / FILE, told)
+    metrics = {key: Estimate(**estimate) for key, estimate in told["metrics"].items()}
+    return Measured(metrics, values, told["health"], told["provenance"], told["warnings"], command)
+
+
+def network_hashes(config: EvaluationConfig) -> dict[str, str | None]:
+    """The sha256 of the networks that the settings name, None for none.
+
+    Raises:
+        UserError: a file that is not there or is no such network.
+
+    >>> network_hashes(EvaluationConfig())
+    {'features': None, 'lpips': None}
+    """
+    return {
+        "features": None if config.features is None else FeatureNetwork.open(config.features).sha256,
+        "lpips": None if config.lpips is None else PerceptualDistance.open(config.lpips).sha256,
+    }
+
+
+def _stored(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """Both files of an earlier evaluation; None where one is missing, damaged or of another version."""
+    try:
+        told = json.loads((folder / FILE).read_text())
+        values = load_file(folder / VALUES)
+    except (OSError, ValueError, SafetensorError):
+        return None
+    parts = {"basis", "command", "metrics", "health", "provenance", "warnings"}
+    return (told, values) if isinstance(told, dict) and parts <= told.keys() else None
+
+
+def _command(folder: Path, config: EvaluationConfig) -> str:
+    """`spatialvae evaluate` with every setting that is not the default."""
+    words = ["spatialvae", "evaluate", str(folder)]
+    for name, field in EvaluationConfig.model_fields.items():
+        value = getattr(config, name)
+        if value != field.default:
+            words += ["--" + name.replace("_", "-"), str(value)]
+    return shlex.join(words)
+
+
+def _sha256(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError, nearest
 
 __all__ = ["SPLITS", "ImageData", "ImageSplit"]
@@ -61,6 +62,8 @@ class ImageData:
     channel_means: list[float]
     skipped: int
     label_names: list[str] | None
+    options: ImageOptions = field(default_factory=ImageOptions)
+    """The crop, size and the like that the images were prepared with."""
 
     def split(self, name: str) -> ImageSplit:
         """The split called `name`; `UserError` naming the nearest one when there is none.

@@ -69,7 +69,9 @@ def prepare(
         raise UserError(f"The cache entry {root / fingerprint} vanished. Run the command again.")
     info, splits = found
     sizes = {key: info[key] for key in ("height", "width", "channels", "channel_means", "skipped", "label_names")}
-    return ImageData(source=str(source), name=opened.name, fingerprint=fingerprint, splits=splits, **sizes)
+    return ImageData(
+        source=str(source), name=opened.name, fingerprint=fingerprint, splits=splits, options=options, **sizes
+    )
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,30 @@
-"""All metrics of a model on a split, in one pass over its images."""
+"""Every metric of a model, in one call."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import dataclass
 
 import torch
-from rich.console import Console
-from rich.progress import Progress
 from torch import Tensor
 from torch.distributions import kl_divergence
 
-from spatialvae.data import ImageSplit
+from spatialvae.config import EvaluationConfig
+from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.batches import in_order
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
-from spatialvae.errors import UserError
+from spatialvae.metrics.codes import check_images
 from spatialvae.metrics.estimate import Estimate
+from spatialvae.metrics.health import latent_health
 from spatialvae.metrics.importance import importance_weighted_bound
-from spatialvae.metrics.pictures import mean_squared_error, peak_signal_to_noise, structural_similarity
+from spatialvae.metrics.pairs import PairMetrics
+from spatialvae.metrics.probe import probe
+from spatialvae.metrics.progress import bar
+from spatialvae.metrics.reference import Reference
+from spatialvae.metrics.result import Evaluation
+from spatialvae.metrics.selection import ON_PAIRS, select
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.seeding import seeded
 
@@ -28,71 +34,113 @@ BATCH = 250
 
 
 def evaluate(
-    model: SpatialVAE,
-    split: ImageSplit,
-    *,
-    importance_samples: int = 64,
-    nll_images: int = 1000,
-    limit: int | None = None,
-    seed: int = 0,
-    progress: bool = False,
-) -> dict[str, Estimate]:
-    """Every metric with its standard error over images and n.
+    model: SpatialVAE, data: ImageData, config: EvaluationConfig | None = None, *, progress: bool = False
+) -> Evaluation:
+    """Measure a model on a split of `data`: each metric with its standard error and n.
 
     `elbo`, `kl`, `reconstruction`: nats per image, one seeded draw each. `bits_per_dim`: of the 8-bit image, an upper
     bound on its code length, -(log-mass - KL) / (D log 2). `nll`: minus the importance-weighted bound, nats, on the
-    first `nll_images` images. `mse` (pixels in [0, 1]), `psnr` (decibels), `ssim`: of the mean code's reconstruction.
+    first `nll_images` images. `mse` (pixels in [0, 1]), `psnr` (decibels), `ssim`, `lpips`: of the mean code's
+    reconstruction. `frechet` to `coverage`, on features: of the reconstructions and of samples from each prior.
+    `health`: see `latent_health`. `probe`: accuracy of a linear classifier on the mean codes.
 
     Args:
-        importance_samples: K of `nll`; 0 leaves `nll` out.
-        limit: use the first `limit` images only.
+        config: what is measured, and with what; None for the defaults.
 
     Raises:
-        UserError: images of another shape than the model's, or none.
+        UserError: images of another shape than the model's, or a metric that wants something that is not there.
     """
-    shape, wanted = split.images.shape[1:], (model.config.channels, *model.config.image_size)
-    if tuple(shape) != wanted:
-        raise UserError(
-            f"The images are {_spell(shape)}; this model was trained on {_spell(wanted)}: use --image-size."
-        )
-    count = min(limit or len(split), len(split))
-    if count < 1:
-        raise UserError("The split holds no images: choose another with --split.")
-    values: dict[str, list[Tensor]] = defaultdict(list)
-    bar = Progress(console=Console(stderr=True), disable=not progress)
-    with torch.no_grad(), evaluating(model), seeded(seed), bar:
-        task = bar.add_task("metrics", total=count)
-        for images in in_order(split, BATCH, count):
-            for name, value in _one_pass(model, images).items():
-                values[name].append(value)
-            bar.advance(task, len(images))
-        if importance_samples:
-            some = min(count, nll_images)
-            task = bar.add_task(f"nll, {importance_samples} samples", total=some)
-            for images in in_order(split, BATCH // 10, some):
-                values["nll"].append(-importance_weighted_bound(model, images, importance_samples).cpu())
-                bar.advance(task, len(images))
-    return {name: Estimate.of(torch.cat(parts)) for name, parts in values.items()}
+    config = config or EvaluationConfig()
+    split = data.split(config.split)
+    count = check_images(model, split, config.limit)
+    labels = split.labels is not None and data.split("train").labels is not None
+    wanted = select(config, labels=labels)
+    reference = Reference(data, config, count, wanted, progress)
+    found = Evaluation(provenance=reference.provenance())
+    task = _Task(model, split, count, wanted, config, found, progress)
+
+    with torch.no_grad(), evaluating(model):
+        with seeded(config.seed):
+            reconstructions = _one_pass(task, keep=reference.on_features)
+            _likelihood(task)
+        if "health" in wanted:
+            found.health = latent_health(model, split, limit=count, seed=config.seed, progress=progress)
+            _summaries(found, count)
+        if "probe" in wanted:
+            correct, found.provenance["probe"] = probe(model, data, config.split, count)
+            found.add("probe", correct)
+        if reference.on_features:
+            reference.measure(reconstructions, "reconstructions", found)
+        if reference.on_features or "parzen" in wanted:
+            found.provenance["generated"] = config.generated
+            for prior in ("standard", *model.priors):
+                samples = model.sample(config.generated, seed=config.seed, prior=prior)
+                reference.measure(samples, prior, found)
+                reference.parzen(samples, prior, found)
+    return found
 
 
-def _one_pass(model: SpatialVAE, images: Tensor) -> dict[str, Tensor]:
-    """One value an image of every metric but nll."""
-    floats = to_float(images.to(model.device))
-    posterior = model.encode(floats)
+@dataclass(frozen=True)
+class _Task:
+    """What every part of an evaluation needs to know."""
+
+    model: SpatialVAE
+    split: ImageSplit
+    count: int
+    wanted: tuple[str, ...]
+    config: EvaluationConfig
+    found: Evaluation
+    progress: bool
+
+
+def _one_pass(task: _Task, *, keep: bool) -> Tensor:
+    """The bound's terms and the reconstructions' metrics; returns the reconstructions, uint8 [N C H W], if `keep`."""
+    kept: list[Tensor] = []
+    parts: dict[str, list[Tensor]] = defaultdict(list)
+    pairs = PairMetrics(task.wanted, task.config, task.found)
+    if not keep and not set(task.wanted) & {"bound", *ON_PAIRS}:
+        return torch.empty(0)
+    with bar("metrics", task.count, task.progress) as advance:
+        for images in in_order(task.split, BATCH, task.count):
+            floats = to_float(images.to(task.model.device))
+            posterior = task.model.encode(floats)
+            values = _bound(task.model, floats, posterior) if "bound" in task.wanted else {}
+            decoded = to_uint8(task.model.decode(posterior.mean).mean).cpu()
+            for name, value in {**values, **pairs(images, decoded)}.items():
+                parts[name].append(value.cpu())
+            if keep:
+                kept.append(decoded)
+            advance(len(images))
+    for name, values in parts.items():
+        task.found.add(name, torch.cat(values))
+    return torch.cat(kept) if keep else torch.empty(0)
+
+
+def _bound(model: SpatialVAE, floats: Tensor, posterior: torch.distributions.Distribution) -> dict[str, Tensor]:
+    """The terms of the bound by one draw, and the code length that it bounds: [B] each."""
     drawn = model.decode(posterior.sample())
     terms = ELBO(drawn.log_prob(floats), kl_divergence(posterior, model.prior()))
-    decoded = to_uint8(model.decode(posterior.mean).mean).cpu()
-    values = {
-        "elbo": terms.bound,
-        "kl": terms.kl,
-        "reconstruction": terms.reconstruction,
-        "bits_per_dim": (terms.kl - drawn.log_mass(floats)) / (floats[0].numel() * math.log(2)),
-        "mse": mean_squared_error(images, decoded),
-        "psnr": peak_signal_to_noise(images, decoded),
-        "ssim": structural_similarity(images, decoded),
-    }
-    return {name: value.cpu() for name, value in values.items()}
+    bits = (terms.kl - drawn.log_mass(floats)) / (floats[0].numel() * math.log(2))
+    return {"elbo": terms.bound, "kl": terms.kl, "reconstruction": terms.reconstruction, "bits_per_dim": bits}
 
 
-def _spell(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[2]} with {shape[0]} channel{'s' if shape[0] > 1 else ''}"
+def _likelihood(task: _Task) -> None:
+    """nll, minus the importance-weighted bound of the first images."""
+    if "nll" not in task.wanted:
+        return
+    samples, count = task.config.importance_samples, min(task.count, task.config.nll_images)
+    parts = []
+    with bar(f"nll, {samples} samples", count, task.progress) as advance:
+        for images in in_order(task.split, BATCH // 10, count):
+            parts.append(-importance_weighted_bound(task.model, images, samples).cpu())
+            advance(len(images))
+    task.found.add("nll", torch.cat(parts))
+
+
+def _summaries(found: Evaluation, count: int) -> None:
+    """Two numbers of the latent's health that stand among the metrics."""
+    health = found.health or {}
+    if health.get("active_units") is not None:
+        found.estimates["active_units"] = Estimate(float(health["active_units"]), None, count)
+    if health.get("rank_one_share") is not None:
+        found.estimates["rank_one_share"] = Estimate(**health["rank_one_share"])

@@ -1,4 +1,4 @@
-"""The pictures of a comparison: rows of images with their labels, and the learning curves."""
+"""The files of a comparison's figures: rows of images with their labels, and the plots."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from spatialvae.report.curves import curves_file
-from spatialvae.report.layout import CURVES, RECONSTRUCTIONS, Figure, FigureRow, picture_figures, samples_id
+from spatialvae.report.curves import curves_svg
+from spatialvae.report.frame import svg_file
+from spatialvae.report.health import health_svg
+from spatialvae.report.layout import (
+    CURVES,
+    HEALTH,
+    RATE_DISTORTION,
+    RECONSTRUCTIONS,
+    Figure,
+    FigureRow,
+    picture_figures,
+    samples_id,
+)
 from spatialvae.report.models import light_colour
+from spatialvae.report.rate_distortion import rate_distortion_svg
 from spatialvae.store import replacing
 
 if TYPE_CHECKING:
@@ -45,7 +57,8 @@ def draw_figures(pictures: Pictures, comparison: dict[str, Any], folder: Path) -
 
     Each figure of images is one PNG with its labels ("samples-standard", "samples-gaussian", "reconstructions"), and a
     PNG without labels for every row ("samples-standard/images", "samples-standard/0" for the first model, ...), which a
-    page labels itself. "curves", where there are any, is an SVG that follows light and dark.
+    page labels itself. "curves", "rate-distortion" and "health", where there is anything to draw, are SVGs that follow
+    light and dark.
     """
     priors = {prior for by_prior in pictures.samples.values() for prior in by_prior}
     wanted = [*(samples_id(prior) for prior in priors), *([RECONSTRUCTIONS] if len(pictures.originals) else [])]
@@ -58,11 +71,16 @@ def draw_figures(pictures: Pictures, comparison: dict[str, Any], folder: Path) -
         paths[figure.id] = _save(_labelled(figure.title, strips), folder, figure.id)
         for row, strip in strips:
             paths[row.id] = _save(strip, folder, row.id)
-    curves = curves_file(comparison)
-    if curves is not None:
-        paths[CURVES] = f"{FOLDER}/{CURVES}.svg"
-        with replacing(folder / paths[CURVES]) as temporary:
-            temporary.write_text(curves, encoding="utf-8")
+    plots = {
+        CURVES: curves_svg(comparison),
+        RATE_DISTORTION: rate_distortion_svg(comparison),
+        HEALTH: health_svg(comparison),
+    }
+    for name, drawn in plots.items():
+        if drawn is not None:
+            paths[name] = f"{FOLDER}/{name}.svg"
+            with replacing(folder / paths[name]) as temporary:
+                temporary.write_text(svg_file(drawn), encoding="utf-8")
     return paths
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spatialvae.errors import UserError
-from spatialvae.report import curves, wording
-from spatialvae.report.layout import CURVES, picture_figures
+from spatialvae.report import curves, health, rate_distortion, wording
+from spatialvae.report.layout import picture_figures
 from spatialvae.report.models import colour_rules, colour_variable, labels
-from spatialvae.report.table import ResultTable, Row, result_table
+from spatialvae.report.panel import panel_svg
+from spatialvae.report.sections import sections
+from spatialvae.report.sources import INTRODUCTION, evaluation_facts, sources
+from spatialvae.report.table import cost_note, result_table
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 __all__ = ["html_report"]
 
@@ -35,10 +41,7 @@ def html_report(folder: Path, comparison: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     data, table = comparison.get("data") or {}, result_table(comparison)
-    wide, narrow = (
-        curves.curves_svg(comparison, narrow=narrow, attributes=f'class="{name}"')
-        for name, narrow in (("wide", False), ("narrow", True))
-    )
+    found = sections(table)
     return environment.get_template("report.html.j2").render(
         headline=wording.headline(comparison),
         introduction=wording.introduction(comparison),
@@ -46,12 +49,21 @@ def html_report(folder: Path, comparison: dict[str, Any]) -> str:
         note=wording.objective_note(comparison),
         figures=_figures(folder, comparison),
         pixelated=max(data.get("height") or 0, data.get("width") or 0) < SMALL,
-        table=table,
-        groups=_groups(table),
-        meanings=wording.meanings(table),
-        curves=[Markup(drawn) for drawn in (wide, narrow) if drawn],
+        sections=found,
+        notes=table.notes,
+        notes_at=next(iter(found), ""),
+        cost_note=cost_note(comparison),
+        signs=wording.SIGNS,
+        warnings=[str(warning) for warning in comparison.get("warnings") or []],
+        health=_health(comparison),
+        rate_distortion=_both_shapes(rate_distortion.rate_distortion_svg, comparison),
+        rate_distortion_caption=rate_distortion.CAPTION,
+        curves=_both_shapes(curves.curves_svg, comparison),
         curves_caption=curves.CAPTION,
         latents=_latents(comparison),
+        sources=sources(comparison),
+        sources_introduction=INTRODUCTION,
+        facts=evaluation_facts(comparison),
         command=str(comparison.get("command", "")),
         made=wording.how_made(comparison),
         version=str(comparison.get("version", "")),
@@ -59,9 +71,47 @@ def html_report(folder: Path, comparison: dict[str, Any]) -> str:
     )
 
 
+def _both_shapes(draw: Any, comparison: dict[str, Any]) -> list[Markup]:
+    """A plot for a wide page and for a narrow one, of which the style shows one."""
+    from markupsafe import Markup
+
+    shapes = (("wide", False), ("narrow", True))
+    drawn = (draw(comparison, narrow=narrow, attributes=f'class="{name}"') for name, narrow in shapes)
+    return [Markup(svg) for svg in drawn if svg]
+
+
+def _health(comparison: dict[str, Any]) -> dict[str, Any]:
+    """The heat maps and strips of every figure, and the alarms, each with its model."""
+    from markupsafe import Markup
+
+    names = labels(comparison)
+    figures = [
+        {
+            "title": figure.title,
+            "caption": figure.caption,
+            "legend": Markup(panel_svg(figure.legend)) if figure.legend else None,
+            "panels": [
+                {
+                    "label": names[shown.model],
+                    "colour": colour_variable(shown.model),
+                    "drawn": Markup(panel_svg(shown.panel)),
+                    "note": shown.note,
+                }
+                for shown in figure.panels
+            ],
+        }
+        for figure in health.health_figures(comparison)
+    ]
+    told = [
+        {"label": names[model], "colour": colour_variable(model), "text": text}
+        for model, text in health.alarms(comparison)
+    ]
+    return {"figures": figures, "alarms": told}
+
+
 def _figures(folder: Path, comparison: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every figure with its rows as data URIs; where only the labelled picture exists, that one."""
-    paths = {name: path for name, path in (comparison.get("figures") or {}).items() if name != CURVES}
+    """Every figure of images with its rows as data URIs; where only the labelled picture exists, that one."""
+    paths = comparison.get("figures") or {}
     figures = []
     for figure in picture_figures(comparison, paths):
         rows = [
@@ -96,16 +146,6 @@ def _embedded(folder: Path, relative: str) -> dict[str, Any]:
     except OSError:
         raise UserError(f"The figure {path} cannot be read: draw it again with `spatialvae compare`.") from None
     return {"uri": f"data:image/png;base64,{base64.b64encode(content).decode()}", "width": width, "height": height}
-
-
-def _groups(table: ResultTable) -> list[list[Row]]:
-    """The rows of the table, those of a group together."""
-    groups: list[list[Row]] = []
-    for row in table.rows:
-        if not groups or groups[-1][-1].group != row.group:
-            groups.append([])
-        groups[-1].append(row)
-    return groups
 
 
 def _latents(comparison: dict[str, Any]) -> list[dict[str, str]]:

@@ -8,9 +8,18 @@ from typing import Any
 
 from spatialvae.report.models import labels
 
-__all__ = ["CURVES", "RECONSTRUCTIONS", "Figure", "FigureRow", "picture_figures", "samples_id"]
+__all__ = [
+    "CURVES",
+    "HEALTH",
+    "RATE_DISTORTION",
+    "RECONSTRUCTIONS",
+    "Figure",
+    "FigureRow",
+    "picture_figures",
+    "samples_id",
+]
 
-CURVES = "curves"
+CURVES, RATE_DISTORTION, HEALTH = "curves", "rate-distortion", "health"
 RECONSTRUCTIONS = "reconstructions"
 SAMPLES = "samples-"
 PRIORS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["LIGHT", "colour_rules", "colour_variable", "labels", "light_colour"]
+__all__ = ["LIGHT", "baseline_index", "baseline_label", "colour_rules", "colour_variable", "labels", "light_colour"]
 
 # Pairs for a light and a dark page, told apart by hue and by lightness.
 LIGHT = ("#1f6fb2", "#c4570b", "#18794e", "#8e4ec6", "#b3264f", "#6b6416")
@@ -40,6 +40,23 @@ def labels(comparison: dict[str, Any]) -> list[str]:
     latents = [str(model["latent"]) for model in models]
     unique = len(set(latents)) == len(latents)
     return latents if unique else [str(model.get("spec") or model["latent"]) for model in models]
+
+
+def baseline_index(comparison: dict[str, Any]) -> int | None:
+    """Which model the others are compared with; None where it is not among them.
+
+    >>> baseline_index({"models": [{"latent": "naive"}, {"latent": "vector"}], "baseline": "vector"})
+    1
+    """
+    baseline = comparison.get("baseline")
+    found = (i for i, model in enumerate(comparison["models"]) if baseline in (model["latent"], model.get("spec")))
+    return None if baseline is None else next(found, None)
+
+
+def baseline_label(comparison: dict[str, Any]) -> str:
+    """The label of the model that the others are compared with, or what the comparison calls it."""
+    index = baseline_index(comparison)
+    return str(comparison.get("baseline") or "") if index is None else labels(comparison)[index]
 
 
 def light_colour(index: int) -> str:

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["MISSING", "estimate", "finite", "integer", "ratio", "setting", "short"]
+__all__ = [
+    "MISSING",
+    "alike",
+    "amount",
+    "difference",
+    "estimate",
+    "finite",
+    "integer",
+    "ratio",
+    "setting",
+    "share",
+    "short",
+]
 
 MISSING = "–"
 MOST_DECIMALS = 8
@@ -36,8 +49,60 @@ def estimate(value: Any, error: Any = None) -> str:
         return MISSING
     if spread is None or spread <= 0:
         return _fixed(number, 3 - _magnitude(number))
-    decimals = -_magnitude(spread) + (spread / 10.0 ** _magnitude(spread) < 2)  # 0.1 for 0.14 would lose a third of it
+    decimals = _decimals(spread)
     return f"{_fixed(number, decimals)} ± {_fixed(spread, decimals)}"
+
+
+def difference(value: Any, low: Any, high: Any) -> str:
+    """A difference with its sign and interval, with the decimals of the interval's half width; a dash for none.
+
+    >>> difference(414.9, 412.1, 417.7), difference(-0.00179, -0.0018123, -0.00177), difference(3.0, None, None)
+    ('+415 (412 to 418)', '−0.00179 (−0.00181 to −0.00177)', '+3.000')
+    """
+    number, bottom, top = finite(value), finite(low), finite(high)
+    if number is None:
+        return MISSING
+    if bottom is None or top is None or top <= bottom:
+        return _signed(_fixed(number, 3 - _magnitude(number)))
+    decimals = _decimals((top - bottom) / 2)
+    if any(end and not _fixed(end, decimals).strip("0.") for end in (bottom, top)):
+        decimals += 1  # an end that is not 0 should not read as if it were: it decides whether there is a tie
+    return f"{_signed(_fixed(number, decimals))} ({_fixed(bottom, decimals)} to {_fixed(top, decimals)})"
+
+
+def amount(value: float) -> str:
+    """A number in three digits.
+
+    >>> amount(305.17), amount(4.25), amount(0.0321), amount(0), amount(2e-5), amount(12345.6)
+    ('305', '4.25', '0.0321', '0', '<0.001', '12,346')
+    """
+    if 0 < value < 0.0005:
+        return "<0.001"
+    return _fixed(value, 2 - _magnitude(value)) if value else "0"
+
+
+def alike(values: Iterable[float]) -> Callable[[float], str]:
+    """How to write several amounts with the same decimals: three digits of the largest.
+
+    >>> spell = alike([12.2, 0.963])
+    >>> spell(12.2), spell(0.963), spell(0.0)
+    ('12.2', '1.0', '0.0')
+    """
+    largest = max((abs(value) for value in values), default=0.0)
+    return lambda value: _fixed(value, 2 - _magnitude(largest)) if largest >= 0.0005 else amount(value)
+
+
+def share(value: Any) -> str:
+    """A share in per cent.
+
+    >>> share(0.9995), share(0.0123), share(0), share(None)
+    ('99.95 %', '1.2 %', '0 %', '–')
+    """
+    number = finite(value)
+    if number is None:
+        return MISSING
+    rest = 100 * min(number, 1 - number) if 0 < number < 1 else 10
+    return f"{_fixed(100 * number, 2 if rest < 0.1 else 1 if rest < 10 else 0)} %"
 
 
 def integer(value: Any) -> str:
@@ -71,10 +136,10 @@ def short(value: float) -> str:
 
 
 def setting(value: Any) -> str:
-    """A setting as one reads it: yes and no, a dash for none, JSON for lists.
+    """A setting as one reads it: yes and no, a dash for none, lists with commas, JSON for what holds names.
 
-    >>> setting(True), setting(0.001), setting(None), setting(30000), setting([8, 8])
-    ('yes', '0.001', '–', '30,000', '[8, 8]')
+    >>> setting(True), setting(0.001), setting(None), setting(30000), setting([8, 0.5])
+    ('yes', '0.001', '–', '30,000', '8, 0.5')
     """
     if value is None:
         return MISSING
@@ -84,7 +149,19 @@ def setting(value: Any) -> str:
         return integer(value)
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, list) and all(isinstance(item, int | float | str) for item in value):
+        return ", ".join(setting(item) for item in value) or MISSING
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _decimals(spread: float) -> int:
+    """Those of the first digit of a spread; one more for 1, since 0.1 for 0.14 would lose a third of it."""
+    first = max(_magnitude(spread), -MOST_DECIMALS - 1)
+    return -first + (spread / 10.0**first < 2)
+
+
+def _signed(text: str) -> str:
+    return text if text.startswith("−") or not text.strip("0.,") else f"+{text}"
 
 
 def _magnitude(value: float) -> int:

@@ -8,7 +8,11 @@ from spatialvae.report import spelling
 from spatialvae.report.models import labels
 from spatialvae.report.table import ResultTable
 
-__all__ = ["headline", "how_made", "introduction", "meanings", "objective_note", "verdict"]
+__all__ = ["SIGNS", "headline", "how_made", "introduction", "objective_note", "verdict"]
+
+
+JUDGED = ("frechet/standard", "frechet/gaussian", "mse", "elbo")
+"""What the first sentence about the results is made of: one metric of each kind."""
 
 
 def headline(comparison: dict[str, Any]) -> str:
@@ -43,6 +47,10 @@ def introduction(comparison: dict[str, Any]) -> str:
         f", with seed{'' if len(seeds) == 1 else 's'} {_listed([str(seed) for seed in seeds])}" if seeds else ""
     )
     parts.append(f"Every model {length}{with_seeds}, in the same order, with the same objective and settings.")
+    betas = comparison.get("betas") or []
+    if len(betas) > 1:
+        listed = _listed([f"{beta:g}" for beta in betas])
+        parts.append(f"The KL was weighted by β = {listed}; pictures and tables are of β = {comparison.get('beta'):g}.")
     return " ".join(parts)
 
 
@@ -50,14 +58,15 @@ def verdict(table: ResultTable) -> str:
     """Who is ahead by the measures that rank models, or that nobody is; empty for a single model."""
     if len(table.header) < 3:
         return ""
-    measured = ("bound", "bits per dim", "squared error")
     ahead: dict[str, list[str]] = {}
     for row in table.rows:
-        if row.title in measured and sum(cell != spelling.MISSING for cell in row.cells) > 1:
-            ahead.setdefault("" if row.best is None else table.header[1 + row.best], []).append(row.title)
+        if row.metric in JUDGED and sum(cell != spelling.MISSING for cell in row.cells) > 1:
+            # Not the whole title: it ends with the feature network's name.
+            words = row.title.split(",")[0] + (f" of {row.of}" if row.of else "")
+            ahead.setdefault("" if row.best is None else table.header[1 + row.best], []).append(words)
     parts = [f"{name} has the best {_listed(rows)}" for name, rows in ahead.items() if name]
     if "" in ahead:
-        parts.append(f"no latent leads in {_listed(ahead[''])} by more than the standard errors")
+        parts.append(f"no latent leads in {_listed(ahead[''])} beyond the 95 % intervals")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text.startswith("no latent") else f"{text}." if text else ""
 
@@ -80,14 +89,11 @@ def objective_note(comparison: dict[str, Any]) -> str:
     )
 
 
-def meanings(table: ResultTable) -> list[tuple[str, str]]:
-    """What each row means and its unit: its title, and the words."""
-    signs = ("↑ ↓ –", "higher is better, lower is better, not measured")
-    return [*((row.title, row.meaning) for row in table.rows), signs]
+SIGNS = ("↑ ↓ –", "higher is better, lower is better, not measured or not defined for that latent")
 
 
 def how_made(comparison: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Data, settings, evaluation and machine: a title and pairs of name and value each."""
+    """Data, settings and machine: a title and pairs of name and value each."""
     data, machine = dict(comparison.get("data") or {}), comparison.get("machine") or {}
     splits = data.pop("splits", None) or {}
     if data.get("name") == data.get("source"):
@@ -98,9 +104,9 @@ def how_made(comparison: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]
     settings = [(name, spelling.setting(value)) for name, value in (comparison.get("settings") or {}).items()]
     program = [("spatialvae", str(comparison.get("version", spelling.MISSING)))]
     machines = [(name, spelling.setting(value)) for name, value in machine.items()]
-    evaluation = [(name, spelling.setting(value)) for name, value in (comparison.get("evaluation") or {}).items()]
-    parts = [("Data", described), ("Settings", seeds + settings), ("Evaluation", evaluation)]
-    return [part for part in [*parts, ("Machine", program + machines)] if part[1]]
+    betas = [("betas", spelling.setting(comparison.get("betas")))] if comparison.get("betas") else []
+    parts = [("Data", described), ("Settings", seeds + betas + settings), ("Machine", program + machines)]
+    return [part for part in parts if part[1]]
 
 
 def _data_name(comparison: dict[str, Any]) -> str:

@@ -1,0 +1,46 @@
+"""`spatialvae compare`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from spatialvae.cli.flat import NOT_FLAGS, comparison_settings
+from spatialvae.cli.images import prepare_images
+from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.output import emit, say
+from spatialvae.cli.run import ConfigFile
+from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
+from spatialvae.errors import UserError
+
+__all__ = ["compare"]
+
+
+@with_settings(CompareConfig, TrainConfig, EvaluationConfig, without=NOT_FLAGS)
+def compare(*, config: ConfigFile = None, json: Json = False, **settings: Any) -> None:
+    """Train several latents alike, measure them, and write a report."""
+    wanted, chosen, evaluation = comparison_settings(config, given(settings))
+    if wanted.out is None:
+        raise UserError("compare wants a folder to write into: --out runs/NAME, or `out` in the --config file.")
+    out = Path(wanted.out)
+    data = prepare_images(chosen)
+    from spatialvae import comparison
+    from spatialvae.training import Interrupted
+
+    try:
+        command = shlex.join(["spatialvae", *sys.argv[1:]])
+        result = comparison.compare(wanted, chosen, evaluation, data, out, command=command, say=say)
+    except Interrupted as stop:
+        say(str(stop))
+        sys.exit(128 + stop.signum)
+    if json:
+        emit(result, True, [])
+        return
+    from rich.console import Console
+
+    from spatialvae.report import terminal_table
+
+    Console().print(terminal_table(result))
+    print(f"report: {out / 'report.html'}")

@@ -1,0 +1,95 @@
+"""`spatialvae evaluate`: a run, or a set of images made by anything else, measured by the same code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spatialvae.cli.images import images_for, prepare_images
+from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.output import emit, say
+from spatialvae.config import AbstractDataOptions, EvaluationConfig
+from spatialvae.errors import UserError
+
+if TYPE_CHECKING:
+    from spatialvae.metrics import Evaluation
+
+__all__ = ["evaluate"]
+
+Target = Annotated[
+    Path, typer.Argument(help="A run folder (config.json, model.safetensors), or images: a folder or an .npz file.")
+]
+Against = Annotated[
+    str | None, typer.Option(help="For images: the data to measure them against, as --data of other commands.")
+]
+Paired = Annotated[
+    bool, typer.Option("--paired", help="For images: each is the reconstruction of one of the split, in its order.")
+]
+
+
+@with_settings(EvaluationConfig)
+@with_settings(AbstractDataOptions, default="the run's")
+def evaluate(
+    *, target: Target, against: Against = None, paired: Paired = False, json: Json = False, **settings: Any
+) -> None:
+    """Measure a model, or images against data: likelihood, reconstructions, samples, the latent's health."""
+    chosen = given(settings)
+    options = {name: chosen.pop(name) for name in AbstractDataOptions.model_fields if name in chosen}
+    config = EvaluationConfig.parse(chosen, "evaluate")
+    if (target / "config.json").is_file():
+        if against is not None or paired:
+            raise UserError(f"{target} is a run: --against and --paired are for images; other data is --data.")
+        found = _run(target, options, config)
+    else:
+        found = _images(target, against, paired, options, config)
+    emit({"target": str(target), **found.as_dict()}, json, _lines(target, found))
+
+
+def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
+    from spatialvae import metrics
+    from spatialvae.store import load
+    from spatialvae.training import Run, fit_run_prior
+
+    model = load(run)
+    data = images_for(run, model, options)
+    own = "data" not in options or not Run(run).config.is_file()
+    if "gaussian" not in model.priors and own:  # never from images that the model was not trained on
+        say("fitting a Gaussian to the aggregate posterior")
+        fit_run_prior(model, data, run)
+    return metrics.evaluate(model, data, config, progress=True)
+
+
+def _images(
+    target: Path, against: str | None, paired: bool, options: dict[str, Any], config: EvaluationConfig
+) -> Evaluation:
+    if not target.exists():
+        raise UserError(f"{target} does not exist: give a run folder, a folder of images or an .npz file.")
+    if against is None or "data" in options:
+        raise UserError(
+            f"{target} holds no model (no config.json); to measure it as images say what against: --against DATA."
+        )
+    from spatialvae import metrics
+    from spatialvae.data.image_set import read_image_set
+
+    data = prepare_images(AbstractDataOptions.parse({**options, "data": against}, "evaluate"))
+    images = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
+    return metrics.evaluate_images(images, data, config, paired=paired, progress=True)
+
+
+def _lines(target: Path, found: Evaluation) -> list[str]:
+    """A metric a line, then what to beware of."""
+    from spatialvae.metrics import describe
+
+    told = found.provenance
+    lines = [f"{target} on {told['data']}, {told['split']}, {told['images']} images"]
+    if "features" in told:
+        features = told["features"]
+        lines.append(f"features: {features['name']} (sha256 {features['sha256'][:12]}, resize {features['resize']})")
+    width = max((len(key) for key in found.estimates), default=0)
+    for key, estimate in found.estimates.items():
+        error = "" if estimate.standard_error is None else f" ± {estimate.standard_error:.4g}"
+        lines.append(f"  {key:<{width}} {estimate.value:>12.4f}{error}  ({describe(key).unit}, n = {estimate.n})")
+    alarms = (found.health or {}).get("alarms", [])
+    return [*lines, *(f"  ! {text}" for text in (*alarms, *found.warnings))]

@@ -1,0 +1,50 @@
+"""A comparison's settings of three kinds, side by side in one YAML file and on one command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig, read_settings
+from spatialvae.errors import UserError, nearest
+
+__all__ = ["NOT_FLAGS", "comparison_settings"]
+
+NOT_FLAGS = ("seed",)
+"""Trained are the seeds 0 to N-1; measured is with seed 0."""
+
+_COMPARED = CompareConfig.model_fields.keys()
+_TRAINED = TrainConfig.model_fields.keys() - _COMPARED - set(NOT_FLAGS)
+_EVALUATED = EvaluationConfig.model_fields.keys() - set(NOT_FLAGS)
+
+
+def comparison_settings(
+    path: Path | None, flags: dict[str, Any]
+) -> tuple[CompareConfig, TrainConfig, EvaluationConfig]:
+    """What to compare, how to train and what to measure, from a YAML file and flags, which go before the file.
+
+    Raises:
+        UserError: an unknown name, a value that is not possible, in the file or on the command line.
+    """
+    before: dict[str, Any] = {}
+    if path is not None:
+        before = read_settings(path)
+        _divide(before, str(path))  # so that a mistake in the file is told as one
+    if {"images", "epochs"} & flags.keys():  # one length takes the place of the other
+        before = {name: value for name, value in before.items() if name not in ("images", "epochs")}
+    return _divide({**before, **flags}, "compare")
+
+
+def _divide(values: dict[str, Any], where: str) -> tuple[CompareConfig, TrainConfig, EvaluationConfig]:
+    known = [*_COMPARED, *sorted(_TRAINED), *sorted(_EVALUATED)]
+    for name in values:
+        if name not in known:
+            raise UserError(f"{where} has an unknown setting {name!r}. {nearest(str(name), known)}")
+    compared, trained, evaluated = (
+        {name: value for name, value in values.items() if name in names} for names in (_COMPARED, _TRAINED, _EVALUATED)
+    )
+    return (
+        CompareConfig.parse(compared, where),
+        TrainConfig.parse(trained, where),
+        EvaluationConfig.parse(evaluated, where),
+    )

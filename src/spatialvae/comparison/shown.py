@@ -1,0 +1,26 @@
+"""The pictures of a comparison: training images with each model's samples, held-out images with reconstructions."""
+
+from __future__ import annotations
+
+from spatialvae.data import ImageData
+from spatialvae.data.batches import in_order
+from spatialvae.model import SpatialVAE
+from spatialvae.report import Pictures
+
+__all__ = ["pictures"]
+
+SHOWN = 10
+
+
+def pictures(models: dict[str, SpatialVAE], data: ImageData, split: str) -> Pictures:
+    """The first training images, samples from every prior that a model has, and the first images of `split`."""
+    held_out = next(in_order(data.split(split), SHOWN))
+    return Pictures(
+        training=next(in_order(data.split("train"), SHOWN)),
+        samples={
+            name: {prior: model.sample(SHOWN, seed=0, prior=prior) for prior in ("standard", *model.priors)}
+            for name, model in models.items()
+        },
+        originals=held_out,
+        reconstructions={name: model.reconstruct(held_out) for name, model in models.items()},
+    )

@@ -1,0 +1,69 @@
+"""The posteriors q(z|x) of a split's images, batch after batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from spatialvae.data import ImageSplit
+from spatialvae.errors import UserError
+from spatialvae.model import SpatialVAE, evaluating
+
+__all__ = ["check_images", "mean_codes", "posteriors"]
+
+BATCH = 250
+
+
+def check_images(model: SpatialVAE, split: ImageSplit, limit: int | None) -> int:
+    """How many images are used: the first `limit` of the split, or all.
+
+    Raises:
+        UserError: images of another shape than the model's, none at all, or a limit below 1.
+    """
+    shape, wanted = tuple(split.images.shape[1:]), (model.config.channels, *model.config.image_size)
+    if shape != wanted:
+        raise UserError(
+            f"The images are {_spell(shape)}; this model was trained on {_spell(wanted)}: use --image-size."
+        )
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit {limit} is not possible: use at least 1 image.")
+    if not len(split):
+        raise UserError("The split holds no images: choose another with --split.")
+    return len(split) if limit is None else min(limit, len(split))
+
+
+def posteriors(model: SpatialVAE, split: ImageSplit, indices: npt.NDArray[np.integer]) -> Iterator[Distribution]:
+    """q(z|x) of the images at `indices`, in that order: batches of up to 250, events [maps, height, width].
+
+    The caller decides about gradients and the model's mode.
+
+    Raises:
+        UserError: means that are no numbers or variances that are not positive, as after a training that diverged.
+    """
+    for start in range(0, len(indices), BATCH):
+        images = torch.from_numpy(split.take(indices[start : start + BATCH]))
+        law = model.encode(images.to(model.device))
+        variance = law.variance
+        if not (torch.isfinite(law.mean).all() and torch.isfinite(variance).all() and (variance > 0).all()):
+            raise UserError(
+                "The codes of these images are not all numbers with a positive spread: the training has diverged. "
+                "Train again with a smaller --learning-rate, or with --clip."
+            )
+        yield law
+
+
+def mean_codes(model: SpatialVAE, split: ImageSplit, indices: npt.NDArray[np.integer]) -> Tensor:
+    """The means of q(z|x) as rows of numbers, [n, maps * height * width], on the CPU; dropout is off."""
+    with torch.no_grad(), evaluating(model):
+        parts = [law.mean.flatten(1).cpu() for law in posteriors(model, split, indices)]
+    return torch.cat(parts) if parts else torch.empty(0, prod(model.latent.event_shape))
+
+
+def _spell(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[2]} with {shape[0]} channel{'s' if shape[0] > 1 else ''}"

@@ -1,0 +1,111 @@
+"""Features of the reference images, computed once and kept beside the prepared images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data.batches import in_order
+from spatialvae.data.cache import default_cache
+from spatialvae.errors import UserError
+from spatialvae.metrics.features import RESIZING, FeatureNetwork
+from spatialvae.metrics.progress import bar
+from spatialvae.store import replacing
+
+__all__ = ["reference_features"]
+
+FORMAT = 1  # raise it whenever the same images and network give other numbers
+BATCH = 500
+
+
+def reference_features(
+    network: FeatureNetwork, data: ImageData, split: str, count: int, *, progress: bool = False
+) -> Tensor:
+    """The features of the first `count` images of a split, float32 [n F]; n is less where the split is.
+
+    Kept in the folder `features` of the cache, by the sha256 of data fingerprint, split, n, network and the rule of
+    resizing, so that the network runs once. A damaged file is made again.
+
+    >>> import numpy as np
+    >>> black = ImageSplit(np.zeros((4, 1, 8, 8), np.uint8), None)
+    >>> data = ImageData("black", "black", "0a", 8, 8, 1, {"test": black}, [0.0], 0, None)
+    >>> network = FeatureNetwork("mean-colour", "0a", False, lambda images: images.float().mean((2, 3)))
+    >>> reference_features(network, data, "test", 3).shape
+    torch.Size([3, 3])
+
+    Raises:
+        UserError: no such split, no images, a cache that cannot be written, or whatever `FeatureNetwork.extract` says.
+    """
+    images = data.split(split)
+    n = min(count, len(images))
+    if n < 1:
+        raise UserError(f"{n} images of the split '{split}': features need at least one.")
+    told = {
+        "format": str(FORMAT),
+        "data": data.fingerprint,
+        "split": split,
+        "count": str(n),
+        "network": network.sha256,
+        "resizing": RESIZING,  # the rule: which size it leads to follows from the network and the data's own size
+    }
+    path = default_cache() / "features" / f"{_key(told)}.safetensors"
+    features = _read(path, n)
+    if features is None:
+        _make_folder(path.parent)
+        features = network.extract(_shown(images, n, network.name, progress))
+        _write(path, features, told)
+    return features
+
+
+def _key(told: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _read(path: Path, n: int) -> Tensor | None:
+    """Whole features of n images, or None."""
+    try:
+        features = load_file(path)["features"]
+    except (OSError, SafetensorError, KeyError):
+        return None
+    whole = features.ndim == 2 and len(features) == n and features.dtype == torch.float32
+    return features if whole and features.isfinite().all() else None
+
+
+def _make_folder(folder: Path) -> None:
+    # Before the network runs: minutes of work must not end in a folder that cannot be written.
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _write(path: Path, features: Tensor, told: dict[str, str]) -> None:
+    try:
+        with replacing(path) as temporary:
+            save_file({"features": features.contiguous()}, temporary, metadata=told)
+    except (OSError, SafetensorError) as error:
+        raise _unwritable(path.parent, error) from None
+
+
+def _unwritable(folder: Path, error: Exception) -> UserError:
+    reason = getattr(error, "strerror", None) or error
+    return UserError(
+        f"The cache {folder} cannot be written: {reason}.\n"
+        "Set the environment variable SPATIALVAE_CACHE to a folder with room."
+    )
+
+
+def _shown(images: ImageSplit, n: int, name: str, progress: bool) -> Iterator[Tensor]:
+    """The batches, and a bar on stderr that follows them."""
+    with bar(f"features, {name}", n, progress) as advance:
+        for batch in in_order(images, BATCH, n):
+            yield batch
+            advance(len(batch))

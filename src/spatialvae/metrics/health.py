@@ -1,0 +1,165 @@
+"""The health of a latent: where its information lies, how many numbers are in use, and how its codes are spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+from spatialvae.data import ImageSplit
+from spatialvae.metrics.aggregate import Aggregate, Moments
+from spatialvae.metrics.alarms import alarms
+from spatialvae.metrics.codes import check_images, posteriors
+from spatialvae.metrics.divergence import divergence_per_map, divergence_per_site
+from spatialvae.metrics.estimate import Estimate
+from spatialvae.metrics.gauge import ScaleSums
+from spatialvae.metrics.holes import share_outside
+from spatialvae.metrics.progress import bar
+from spatialvae.metrics.rank import rank_one_share
+from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.seeding import seeded
+
+__all__ = ["latent_health"]
+
+ACTIVE = 0.01
+SCALES = ("row_scale", "column_scale", "total_scale")
+FEWEST_CODES, MOST_CODES = 1000, 2000
+
+
+def latent_health(
+    model: SpatialVAE, split: ImageSplit, *, limit: int | None = None, seed: int = 0, progress: bool = False
+) -> dict[str, Any]:
+    """What the codes of a split's images look like, as plain numbers and lists that JSON holds.
+
+    - `n` images, `units` numbers of a code, `kl` mean nats per image; `kl_per_map` [maps] and `kl_per_site` [h][w]
+      (see `divergence_per_site`) each sum to it.
+    - `active_units`: numbers whose posterior mean has a variance over images above 0.01 (Burda, Grosse and
+      Salakhutdinov, 2016), and `active_per_site` [h][w], how many of the maps are active there. None for one image.
+    - `row_scale` [h], `column_scale` [w], `total_scale`: geometric means over maps and images of the scales with the
+      gauge fixed (see `fixed_gauge`); None for laws that are not matrix normal.
+    - `rank_one_share`: an estimate over images of the share of the mean maps' energy in their best rank-1
+      approximations (see `rank_one_share`); None for maps of one row or one column, and where all means are 0.
+    - `aggregate`: the aggregate posterior (1/n) sum_i q(z|x_i) against N(0, I): `largest_mean`, in absolute value;
+      `smallest_variance`, `median_variance`, `largest_variance` over the numbers; `kl_to_prior`, nats, of the Gaussian
+      of its mean and covariance; `site_correlation` and `absolute_site_correlation` [h w][h w], means over maps of
+      the correlation between sites and of its absolute value (None beyond 144 sites). The covariance is full up to
+      4096 numbers, beyond that within maps of up to 144 sites, else diagonal.
+    - `outside`: the share of 1,000 draws from N(0, I) that lie outside the codes (see `share_outside`): the Gaussian is
+      fitted to every other image, the codes are drawn for the images between. None for one image.
+    - `alarms`: what is wrong, in sentences (see `alarms`).
+
+    Streams over the images in float64; memory does not grow with their number.
+
+    Args:
+        limit: use the first `limit` images only.
+        seed: of the draws; the global generators stay as they were.
+
+    Raises:
+        UserError: images of another shape than the model's, none, or codes that are no numbers.
+
+    >>> from spatialvae.config import ModelConfig
+    >>> split = ImageSplit(np.zeros((4, 1, 8, 8), np.uint8), None)
+    >>> model = SpatialVAE(ModelConfig(latent="vector", image_size=(8, 8), channels=1))
+    >>> latent_health(model, split)["units"]
+    10
+    """
+    count = check_images(model, split, limit)
+    with torch.no_grad(), evaluating(model), seeded(seed), bar("latent health", count, progress) as advance:
+        halves: list[_Sums] = []
+        codes: list[Tensor] = []
+        for start in range(min(2, count)):
+            indices = np.arange(start, count, 2)
+            sums: _Sums | None = None
+            for law in posteriors(model, split, indices):
+                if halves:
+                    codes.append(_draws(law, sums.moments.n if sums else 0, len(indices)))
+                sums = sums + _Sums.of(law) if sums else _Sums.of(law)
+                advance(len(law.mean))
+            assert sums  # there is an image in each half
+            halves.append(sums)
+        outside = share_outside(halves[0].moments.aggregate(), torch.cat(codes)) if codes else None
+    return _summary(reduce(add, halves), outside)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over images; those of two sets of images add up."""
+
+    moments: Moments
+    per_map: Tensor
+    per_site: Tensor
+    rank_shares: Tensor
+    """Not a sum: one value an image."""
+    scales: ScaleSums | None
+
+    @classmethod
+    def of(cls, law: Distribution) -> _Sums:
+        per_map = divergence_per_map(law)
+        return cls(
+            Moments.of(law),
+            per_map.sum(0),
+            divergence_per_site(law, per_map).sum((0, 1)),
+            rank_one_share(law.mean),
+            ScaleSums.of(cast(Independent, law).base_dist),
+        )
+
+    def __add__(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.moments + other.moments,
+            self.per_map + other.per_map,
+            self.per_site + other.per_site,
+            torch.cat([self.rank_shares, other.rank_shares]),
+            self.scales + other.scales if self.scales and other.scales else None,
+        )
+
+
+def _draws(law: Distribution, seen: int, images: int) -> Tensor:
+    """Codes of a batch's images, [k, numbers]: in all, 1,000 to 2,000 codes of images spread evenly over `images`."""
+    step = -(-images // MOST_CODES)
+    repeats = -(-FEWEST_CODES // images)
+    codes = law.sample(torch.Size([repeats])).flatten(2).cpu()
+    return codes[:, -seen % step :: step].flatten(0, 1)
+
+
+def _summary(sums: _Sums, outside: float | None) -> dict[str, Any]:
+    """The sums as what `latent_health` gives."""
+    moments = sums.moments
+    aggregate = moments.aggregate()
+    variance = moments.variance_of_means()
+    active = None if variance is None else variance > ACTIVE
+    many = min(moments.event_shape[1:]) > 1 and len(sums.rank_shares) > 0
+    found: dict[str, Any] = {
+        "n": moments.n,
+        "units": moments.mean.numel(),
+        "kl": sums.per_map.sum().item() / moments.n,
+        "kl_per_map": (sums.per_map / moments.n).tolist(),
+        "kl_per_site": (sums.per_site / moments.n).tolist(),
+        "active_units": None if active is None else int(active.sum()),
+        "active_per_site": None if active is None else active.sum(0).tolist(),
+        **(sums.scales.geometric_means() if sums.scales else dict.fromkeys(SCALES)),
+        "rank_one_share": Estimate.of(sums.rank_shares).as_dict() if many else None,
+        "aggregate": _against_prior(aggregate),
+        "outside": outside,
+    }
+    said = {name: found[name] for name in ("n", "units", "kl", "outside")}
+    median = found["aggregate"]["median_variance"]
+    return {**found, "alarms": alarms(**said, active=found["active_units"], median_variance=median)}
+
+
+def _against_prior(aggregate: Aggregate) -> dict[str, Any]:
+    variance, correlation = aggregate.variance, aggregate.site_correlation()
+    return {
+        "largest_mean": aggregate.mean.abs().max().item(),
+        "smallest_variance": variance.min().item(),
+        "median_variance": variance.quantile(0.5).item(),
+        "largest_variance": variance.max().item(),
+        "kl_to_prior": aggregate.divergence_from_prior(),
+        "site_correlation": None if correlation is None else correlation.mean(0).tolist(),
+        "absolute_site_correlation": None if correlation is None else correlation.abs().mean(0).tolist(),
+    }

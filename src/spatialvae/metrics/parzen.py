@@ -1,0 +1,151 @@
+"""The Parzen-window log-density of images under a set of samples (Breuleux, Bengio and Vincent, 2011)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from spatialvae.errors import UserError, nearest
+from spatialvae.metrics.distances import squared_distances
+from spatialvae.metrics.estimate import Estimate
+
+__all__ = ["HELD_OUT_SIGMAS", "PARZEN_SIGMAS", "PROTOCOLS", "choose_sigma", "parzen", "parzen_log_likelihood"]
+
+PARZEN_SIGMAS = tuple(10 ** (step / 18) for step in range(-18, 1, 2))
+"""The ten widths that the paper's authors tried: logspace(-1, 0, 10), for pixels in [0, 1]."""
+
+HELD_OUT_SIGMAS = tuple(10 ** (step / 18) for step in range(-36, 10))
+"""0.01 to 3.2, twice as dense: the authors' ten are among them."""
+
+PROTOCOLS = ("held-out", "authors")
+
+AUTHORS_CHOOSE_ON = 1000
+"""How many of the scored images the authors picked sigma on."""
+
+
+def parzen_log_likelihood(images: Tensor, samples: Tensor, sigma: float) -> Tensor:
+    """The log-density of each image under a normal of width sigma around every sample, nats per image, float64 [n].
+
+        log (1/m) sum_j N(x_i; s_j, sigma^2 I)
+
+    It says little about a model of images: in thousands of dimensions 10,000 samples are too few for a kernel density
+    (Theis, van den Oord and Bethge, 2016). It is here for comparison with older papers alone. Its value depends on the
+    scale of the pixels: those of uint8 images are read as [0, 1].
+
+    Products are float32 and sums float64; everything is float64 if either set is. One matrix product a block of 64 MiB
+    of images and of samples, so that memory does not grow with n or m.
+
+    Args:
+        images, samples: [n ...] and [m ...] of one size; uint8, or floating point as it is.
+        sigma: the standard deviation of a kernel, in units of a pixel.
+
+    Raises:
+        UserError: sigma not above 0, an empty set, sets of different sizes, integers other than uint8, NaN.
+
+    >>> black, white = torch.zeros(1, 1, 2, 2, dtype=torch.uint8), torch.full((1, 1, 2, 2), 255, dtype=torch.uint8)
+    >>> parzen_log_likelihood(black, torch.cat([black, white]), sigma=0.5)
+    tensor([-1.5960], dtype=torch.float64)
+    """
+    return _log_densities(images, samples, [sigma])[0]
+
+
+def choose_sigma(images: Tensor, samples: Tensor, sigmas: Iterable[float]) -> tuple[float, bool]:
+    """The sigma with the highest mean log-density of the images, and whether it lies at an edge of those tried.
+
+    At an edge the best may lie outside. The distances are computed once for all sigmas.
+
+    Raises:
+        UserError: no sigmas, and as `parzen_log_likelihood`.
+
+    >>> black, white = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    >>> choose_sigma(black, white, [0.25, 0.5, 1, 2, 4])
+    (1.0, False)
+    """
+    widths = [float(sigma) for sigma in sigmas]
+    if not widths:
+        raise UserError("There is no sigma to choose from: give at least one number above 0.")
+    means = _log_densities(images, samples, widths).mean(1)
+    best = widths[int(means.argmax())]
+    return best, best in (min(widths), max(widths))
+
+
+def parzen(
+    images: Tensor, samples: Tensor, validation: Tensor | None = None, *, protocol: str = "held-out"
+) -> tuple[Estimate, dict[str, str | int | float | bool]]:
+    """The mean Parzen log-density of images, nats per image, and how its sigma was found.
+
+    `held-out`: sigma is the best of `HELD_OUT_SIGMAS` on the validation images, which must not be among the images.
+    `authors`: sigma is the best of `PARZEN_SIGMAS` on the first 1,000 of the images, and all of them are scored, those
+    1,000 once more. That leaks: sigma fits images that are scored, so the value is too high. For old numbers alone.
+
+    The standard error is over images; the samples and sigma are held fixed.
+
+    Args:
+        images, samples, validation: [n ...], [m ...], [v ...]; as in `parzen_log_likelihood`.
+
+    Returns:
+        the estimate, and a dictionary: `protocol`, `sigma`, `at_edge` (of the sigmas tried: the best may lie outside),
+        `samples` (m), `chosen_on` (images that sigma was picked on), `scored_again` (how many of those are scored) and
+        `note` (what a reader must know, in words; may be empty).
+
+    Raises:
+        UserError: an unknown protocol, `held-out` without validation images, and as `parzen_log_likelihood`.
+
+    >>> estimate, how = parzen(torch.rand(20, 3), torch.rand(30, 3), torch.rand(10, 3))
+    >>> how["protocol"], how["scored_again"], estimate.n
+    ('held-out', 0, 20)
+    """
+    if protocol not in PROTOCOLS:
+        raise UserError(f"Parzen protocol {protocol!r} is not known. {nearest(protocol, PROTOCOLS)}")
+    leaks = protocol == "authors"
+    chosen_on = images[:AUTHORS_CHOOSE_ON] if leaks else validation
+    if chosen_on is None:
+        raise UserError("The held-out protocol picks sigma on validation images, and there are none: give some.")
+    sigma, at_edge = choose_sigma(chosen_on, samples, PARZEN_SIGMAS if leaks else HELD_OUT_SIGMAS)
+    estimate = Estimate.of(parzen_log_likelihood(images, samples, sigma))
+    again = len(chosen_on) if leaks else 0
+    how = {"protocol": protocol, "sigma": sigma, "at_edge": at_edge, "samples": len(samples)}
+    how |= {"chosen_on": len(chosen_on), "scored_again": again, "note": _note(again, len(images), at_edge)}
+    return estimate, how
+
+
+def _note(again: int, images: int, at_edge: bool) -> str:
+    """What a reader of the number must know, in words."""
+    notes = []
+    if again:
+        notes.append(f"Sigma was picked on {again} of the {images} images that are scored: the value is too high.")
+    if at_edge:
+        notes.append("The best sigma is at an edge of those tried: a better one may lie outside.")
+    return " ".join(notes)
+
+
+@torch.no_grad()
+def _log_densities(images: Tensor, samples: Tensor, sigmas: Sequence[float]) -> Tensor:
+    """The log-density of every image for every sigma, float64 [sigmas, n]."""
+    _demand(images, samples, sigmas)
+    dtype = torch.float64 if torch.float64 in (images.dtype, samples.dtype) else torch.float32
+    totals = torch.full((len(sigmas), len(images)), -math.inf, dtype=torch.float64, device=samples.device)
+    for rows, _, squared in squared_distances(images, samples, names=("images", "samples"), dtype=dtype):
+        for total, sigma in zip(totals, sigmas, strict=True):
+            # Divided twice: sigma^2 of a tiny sigma is 0.
+            block = squared.div(-2 * sigma).div_(sigma).logsumexp(1)
+            total[rows] = torch.logaddexp(total[rows], block)
+    widths = torch.tensor(sigmas, dtype=torch.float64, device=samples.device).unsqueeze(1)
+    return totals - images[0].numel() * (widths.log() + math.log(2 * math.pi) / 2) - math.log(len(samples))
+
+
+def _demand(images: Tensor, samples: Tensor, sigmas: Sequence[float]) -> None:
+    for sigma in sigmas:
+        if not (math.isfinite(sigma) and sigma > 0):
+            raise UserError(f"Sigma is {sigma}; it must be a finite number above 0, such as 0.1.")
+    for name, rows in (("images", images), ("samples", samples)):
+        if not len(rows):
+            raise UserError(f"There are no {name}; a Parzen window needs at least one.")
+        if not (rows.dtype == torch.uint8 or rows.is_floating_point()):
+            raise UserError(f"The {name} are {rows.dtype}; wanted are uint8 (0 to 255) or floating-point numbers.")
+    if images.shape[1:] != samples.shape[1:]:
+        sizes = " and ".join("x".join(str(side) for side in rows.shape[1:]) for rows in (images, samples))
+        raise UserError(f"Images and samples are of the sizes {sizes}; both must be of one: use --image-size.")

@@ -1,0 +1,96 @@
+"""The perceptual distance of two images (LPIPS: Zhang et al., 2018) by a network in a TorchScript file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from spatialvae.errors import UserError
+from spatialvae.metrics.features import arguments, as_colour, images_at_once, last_line, open_script
+
+__all__ = ["PerceptualDistance"]
+
+
+@dataclass(frozen=True, eq=False)
+class PerceptualDistance:
+    """How far apart two images look to a network, 0 for equal ones; which network: name and sha256.
+
+    >>> distance = PerceptualDistance("pixels", "0a", lambda one, other: (one.float() - other.float()).mean((1, 2, 3)))
+    >>> grey = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
+    >>> distance(grey + 3, grey)
+    tensor([3., 3.])
+    """
+
+    name: str
+    sha256: str
+    compare: Callable[[Tensor, Tensor], Tensor] = field(repr=False)
+    """From two uint8 [B 3 H W] to [B] or [B 1 1 1]."""
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> PerceptualDistance:
+        """The distance of a TorchScript file; which of two conventions it follows is read from its forward.
+
+        - The VGG16 that StyleGAN publishes: `return_lpips` makes vectors of images of 0 to 255, and the distance is
+          |v1 - v2|^2.
+        - Any other module: two images of -1 to 1 in, distances out, as the authors' package makes them.
+
+        Open only files that you trust (see `FeatureNetwork.open`).
+
+        Raises:
+            UserError: no such file, not TorchScript, or a forward of neither convention.
+        """
+        module, sha256 = open_script(path)
+        takes = arguments(module)
+        if "return_lpips" in takes:
+            return cls(Path(path).stem, sha256, _by_vectors(module, resizes="resize_images" in takes))
+        if len(takes) < 2 or sum(takes.values()) > 2:
+            raise UserError(
+                f"{path} takes {', '.join(takes) or 'nothing'}: two images are wanted, or one and return_lpips."
+            )
+        return cls(Path(path).stem, sha256, lambda one, other: module(_signed(one), _signed(other)))
+
+    def __call__(self, images: Tensor, others: Tensor) -> Tensor:
+        """One distance an image: uint8 [B C H W] twice -> float32 [B]; grey is repeated to three channels.
+
+        Raises:
+            UserError: images of two shapes, images that the network refuses, or distances that are not finite [B].
+        """
+        if images.shape != others.shape:
+            raise UserError(
+                f"Images {list(images.shape)} and {list(others.shape)}: a distance needs two of the same shape."
+            )
+        at_once = images_at_once(*images.shape[2:]) if images.ndim == 4 else 1
+        pairs = zip(as_colour(images).split(at_once), as_colour(others).split(at_once), strict=True)
+        return torch.cat([self._distances(*pair) for pair in pairs])
+
+    def _distances(self, images: Tensor, others: Tensor) -> Tensor:
+        try:
+            with torch.inference_mode():
+                values = self.compare(images, others)
+        except (RuntimeError, TypeError) as error:
+            raise UserError(f"{self.name} refuses images {list(images.shape)}: {last_line(error)}") from None
+        if not isinstance(values, Tensor) or values.shape[:1] != images.shape[:1] or values.numel() != len(images):
+            came = list(values.shape) if isinstance(values, Tensor) else f"a {type(values).__name__}"
+            raise UserError(f"{self.name} puts out {came} for {len(images)} pairs: one distance each is wanted.")
+        if not values.isfinite().all():
+            raise UserError(f"{self.name} puts out distances that are not finite numbers: use another network.")
+        return values.reshape(-1).float().cpu().clone()
+
+
+def _by_vectors(module: torch.jit.ScriptModule, *, resizes: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    options = {"return_lpips": True, **({"resize_images": False} if resizes else {})}
+
+    def compare(one: Tensor, other: Tensor) -> Tensor:
+        apart = module(one.float(), **options) - module(other.float(), **options)
+        return apart.square().flatten(1).sum(1)
+
+    return compare
+
+
+def _signed(images: Tensor) -> Tensor:
+    return images.float() / 127.5 - 1

@@ -1,0 +1,122 @@
+"""The linear probe: how much of the labels a linear classifier reads from the mean codes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spatialvae.data import ImageData, ImageSplit
+from spatialvae.errors import UserError
+from spatialvae.metrics.codes import check_images, mean_codes
+from spatialvae.model import SpatialVAE
+
+__all__ = ["linear_probe", "probe"]
+
+MOST_CODES = 10_000
+PENALTY = 0.01
+MOST_STEPS = 300
+
+
+def linear_probe(train_codes: Tensor, train_labels: Tensor, codes: Tensor, labels: Tensor, *, seed: int = 0) -> Tensor:
+    """Whether each code's label is what a linear classifier says, 0 or 1, float64 [n]; the mean is the accuracy.
+
+    Multinomial logistic regression on standardised codes, scikit-learn's in float32:
+
+        minimise (1/m) sum_i -log softmax(W z_i + b)_{y_i} + 0.01/2 ||W||^2
+
+    One penalty for all, tuned on nothing, and at most 300 steps of L-BFGS. The steps are part of the definition, so
+    that not having converged after them is no error and is not warned of. Labels that no training code has count as
+    wrong.
+
+    Args:
+        train_codes: [m, ...]; of more than 10,000, as many drawn without replacement.
+        train_labels: whole numbers [m].
+        codes: [n, ...]. labels: [n].
+        seed: of that draw.
+
+    Raises:
+        UserError: fewer than two classes among the training codes, or codes that are not all numbers.
+
+    >>> codes, labels = torch.tensor([[-2.0], [-1.0], [1.0], [2.0]]), torch.tensor([3, 3, 7, 7])
+    >>> linear_probe(codes, labels, torch.tensor([[-3.0], [3.0]]), torch.tensor([3, 3]))
+    tensor([1., 0.], dtype=torch.float64)
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    chosen = torch.from_numpy(_some(len(train_codes), seed))
+    fitted_to, answers = _rows(train_codes[chosen]), train_labels[chosen].numpy()
+    if len(np.unique(answers)) < 2:
+        raise UserError("A linear probe needs training images of two classes or more; here is one: leave probe out.")
+    # C weighs the sum of the losses against 1/2 ||W||^2.
+    inverse_penalty = 1 / (PENALTY * len(fitted_to))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=inverse_penalty, max_iter=MOST_STEPS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(fitted_to, answers)
+    return torch.from_numpy(classifier.predict(_rows(codes)) == labels.numpy()).double()
+
+
+def probe(
+    model: SpatialVAE, data: ImageData, split: str, limit: int | None = None, *, seed: int = 0
+) -> tuple[Tensor, dict[str, Any]]:
+    """The probe of a model's mean codes: trained on the training split's, asked for those of another.
+
+    Args:
+        split: whose images it is asked for; of `train` it is asked for images that it was trained on.
+        limit: the first `limit` of them only.
+        seed: which 10,000 training images it is trained on, where there are more. They are drawn, since the
+            first ones of a sorted source may all be of one class.
+
+    Returns:
+        0 or 1 an image [n]; and `classes`, `train_images`, and `largest_class`, the share of the most frequent label
+        among the images asked for, which is what a classifier gets that has not seen the codes.
+
+    Raises:
+        UserError: no labels, fewer than two classes, images of another shape than the model's, or none.
+    """
+    train, asked = data.split("train"), data.split(split)
+    train_labels, labels = _labels(train, "train"), _labels(asked, split)
+    check_images(model, train, None)
+    chosen, first = _some(len(train), seed), np.arange(check_images(model, asked, limit))
+    answers, labels = train_labels[chosen], labels[first]
+    classes = len(np.unique(answers))
+    if classes < 2:
+        raise UserError(f"All training images of {data.name} have one label: leave probe out.")
+    correct = linear_probe(
+        mean_codes(model, train, chosen),
+        torch.from_numpy(answers),
+        mean_codes(model, asked, first),
+        torch.from_numpy(labels),
+    )
+    largest = np.unique(labels, return_counts=True)[1].max() / len(labels)
+    return correct, {"classes": classes, "train_images": len(chosen), "largest_class": float(largest)}
+
+
+def _some(count: int, seed: int) -> npt.NDArray[np.int64]:
+    """The places of all codes, or of 10,000 drawn among them, in order."""
+    if count <= MOST_CODES:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, MOST_CODES, replace=False))
+
+
+def _labels(split: ImageSplit, name: str) -> npt.NDArray[np.int64]:
+    if split.labels is None:
+        raise UserError(
+            f"The images of the split '{name}' have no labels, which a linear probe needs: leave probe out."
+        )
+    return np.asarray(split.labels)
+
+
+def _rows(codes: Tensor) -> npt.NDArray[np.float32]:
+    rows = codes.detach().flatten(1).cpu().float().numpy()
+    if not np.isfinite(rows).all():
+        raise UserError("The codes for the linear probe are not all numbers: check what they were made from.")
+    return rows

@@ -1,0 +1,170 @@
+"""Results beside their run: kept, read again, and measured anew as soon as anything that they depend on changes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from spatialvae.comparison.evaluated import Measured, evaluated, network_hashes
+from spatialvae.config import EvaluationConfig
+from spatialvae.metrics import Evaluation
+from tests.metrics.networks import feature_file
+from tests.training.tiny import tiny_data
+
+module: Any = importlib.import_module("spatialvae.comparison.evaluated")
+NONE: dict[str, str | None] = {"features": None, "lpips": None}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run, as far as its results need it."""
+    run = tmp_path / "my run"
+    run.mkdir()
+    (run / "model.safetensors").write_bytes(b"weights")
+    (run / "prior-gaussian.safetensors").write_bytes(b"prior")
+    return run
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[EvaluationConfig]:
+    """The settings that something was measured with; the k-th result is k everywhere."""
+    seen: list[EvaluationConfig] = []
+
+    def evaluate(_: object, __: object, config: EvaluationConfig, *, progress: bool) -> Evaluation:
+        seen.append(config)
+        found = Evaluation(health={"kl": 1.5}, provenance={"split": config.split}, warnings=["few images"])
+        found.add("mse", torch.full((4,), float(len(seen))))
+        return found
+
+    monkeypatch.setattr(module, "evaluate", evaluate)
+    return seen
+
+
+def measure(
+    folder: Path,
+    config: EvaluationConfig | None = None,
+    networks: dict[str, str | None] | None = None,
+    fingerprint: str = "0a",
+) -> Measured:
+    model: Any = None
+    return evaluated(folder, model, tiny_data(fingerprint), config or EvaluationConfig(), networks or NONE, False)
+
+
+def test_what_is_measured_once_is_read(folder: Path, measured: list[EvaluationConfig]) -> None:
+    first, second = measure(folder), measure(folder)
+    assert len(measured) == 1
+    assert first.values.pop("mse").equal(second.values.pop("mse"))
+    assert first == second
+    assert (first.metrics["mse"].value, first.health, first.warnings) == (1.0, {"kl": 1.5}, ["few images"])
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "evaluation.json",
+        "evaluation.safetensors",
+        "model.safetensors",
+        "prior-gaussian.safetensors",
+    ]
+
+
+def change_weights(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
+    (folder / "model.safetensors").write_bytes(b"other")
+    return {}
+
+
+def lose_prior(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
+    (folder / "prior-gaussian.safetensors").unlink()
+    return {}
+
+
+def other_version(_: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    patch.setattr(module, "__version__", "99")
+    return {}
+
+
+def damaged_numbers(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
+    (folder / "evaluation.json").write_text("{")
+    return {}
+
+
+def numbers_of_before(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
+    (folder / "evaluation.json").write_text(json.dumps({"basis": {}, "metrics": {}}))
+    return {}
+
+
+def damaged_values(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
+    (folder / "evaluation.safetensors").write_bytes(b"\0" * 20)
+    return {}
+
+
+def no_values(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
+    (folder / "evaluation.safetensors").unlink()
+    return {}
+
+
+CHANGES: list[Callable[[Path, pytest.MonkeyPatch], dict[str, Any]]] = [
+    change_weights,
+    lose_prior,
+    other_version,
+    damaged_numbers,
+    numbers_of_before,
+    damaged_values,
+    no_values,
+    lambda *_: {"fingerprint": "0b"},
+    lambda *_: {"config": EvaluationConfig(split="validation")},
+    lambda *_: {"config": EvaluationConfig(metrics="mse")},
+    lambda *_: {"config": EvaluationConfig(importance_samples=65)},
+    lambda *_: {"networks": {**NONE, "features": "beef"}},
+    lambda *_: {"networks": {**NONE, "lpips": "beef"}},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_is_measured_again(
+    folder: Path,
+    measured: list[EvaluationConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path, pytest.MonkeyPatch], dict[str, Any]],
+) -> None:
+    measure(folder)
+    options = change(folder, monkeypatch)
+    for _ in range(2):  # again, and then read
+        found = measure(folder, **options)
+        assert (found.metrics["mse"].value, len(measured)) == (2.0, 2)
+        assert found.values["mse"].tolist() == [2.0] * 4
+
+
+def test_values_never_stand_beside_numbers_of_another_evaluation(
+    folder: Path, measured: list[EvaluationConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            measure(folder, EvaluationConfig(split="validation"))
+    found = measure(folder)
+    assert found.values["mse"].tolist() == [3.0] * 4
+    assert found.metrics["mse"].value == 3.0
+
+
+def test_a_moved_run_tells_its_new_place(folder: Path, measured: list[EvaluationConfig]) -> None:
+    config = EvaluationConfig(metrics="nll,mse", split="validation", importance_samples=8)
+    line = "--metrics nll,mse --split validation --importance-samples 8"
+    assert measure(folder, config).command == f"spatialvae evaluate '{folder}' {line}"
+    moved = folder.rename(folder.parent / "there")
+    found = measure(moved, config)
+    assert found.command == f"spatialvae evaluate {moved} {line}"
+    assert json.loads((moved / "evaluation.json").read_text())["command"] == found.command
+    assert len(measured) == 1
+    assert replace(found, values={}) == replace(measure(moved, config), values={})
+
+
+def test_networks_are_known_by_their_content(tmp_path: Path) -> None:
+    path = feature_file(tmp_path)
+    found = network_hashes(EvaluationConfig(features=str(path)))
+    assert found == {"features": hashlib.sha256(path.read_bytes()).hexdigest(), "lpips": None}

@@ -1,0 +1,263 @@
+"""A model's health on a split: the pieces put together, alarms of broken models, seeds, and edge cases."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Distribution, Normal, kl_divergence
+
+from spatialvae.config import ModelConfig
+from spatialvae.data import ImageSplit
+from spatialvae.distributions import MatrixNormal
+from spatialvae.errors import UserError
+from spatialvae.latents import LATENTS
+from spatialvae.latents.base import independent_normals
+from spatialvae.metrics.gauge import fixed_gauge
+from spatialvae.metrics.health import latent_health
+from spatialvae.model import SpatialVAE
+from tests.conftest import smooth_images
+
+module: Any = importlib.import_module("spatialvae.metrics.health")
+codes_module: Any = importlib.import_module("spatialvae.metrics.codes")
+
+NAMES = [
+    "n", "units", "kl", "kl_per_map", "kl_per_site", "active_units", "active_per_site", "row_scale", "column_scale",
+    "total_scale", "rank_one_share", "aggregate", "outside", "alarms",
+]  # fmt: skip
+AGGREGATE = [
+    "largest_mean", "smallest_variance", "median_variance", "largest_variance", "kl_to_prior", "site_correlation",
+    "absolute_site_correlation",
+]  # fmt: skip
+
+
+def small(spread: float = 6.0, **options: Any) -> SpatialVAE:
+    """A small model, its head scaled up so that the codes of an untrained one depend on the image."""
+    model = SpatialVAE(ModelConfig(**{"image_size": (8, 8), "channels": 1, "maps": 3, **options})).eval()
+    with torch.no_grad():
+        model.posterior.projection.weight *= spread
+    return model
+
+
+def split(count: int = 60, height: int = 8, width: int = 8) -> ImageSplit:
+    return ImageSplit(smooth_images(count, 1, height, width), None)
+
+
+def encoded(model: SpatialVAE, images: ImageSplit) -> Distribution:
+    with torch.no_grad():
+        return model.encode(torch.from_numpy(images.images))
+
+
+def numbers(value: Any) -> list[float]:
+    """Every number in nested lists and dictionaries; anything else but words and None is refused."""
+    if isinstance(value, dict):
+        return [number for part in value.values() for number in numbers(part)]
+    if isinstance(value, list):
+        return [number for part in value for number in numbers(part)]
+    assert value is None or type(value) in (int, float, str), type(value)
+    return [float(value)] if isinstance(value, int | float) else []
+
+
+@pytest.mark.parametrize("count", [60, 7, 1])
+@pytest.mark.parametrize("latent", [*LATENTS, "vector:maps=1"])
+def test_plain_finite_numbers_of_every_latent(latent: str, count: int) -> None:
+    found = latent_health(small(latent=latent), split(count))
+    assert list(found) == NAMES
+    assert list(found["aggregate"]) == AGGREGATE
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert np.isfinite(numbers(found)).all()
+    assert found["n"] == count
+    height, width = np.shape(found["kl_per_site"])
+    assert len(found["kl_per_map"]) * height * width == found["units"]
+    assert np.shape(found["aggregate"]["site_correlation"]) == (height * width, height * width)
+
+
+@pytest.mark.parametrize("latent", list(LATENTS))
+def test_the_divergence_by_map_and_site(latent: str) -> None:
+    model, images = small(latent=latent), split(23)
+    found = latent_health(model, images)
+    law = encoded(model, images)
+    assert found["kl"] == pytest.approx(kl_divergence(law, model.prior()).double().mean().item(), rel=1e-5)
+    own = kl_divergence(Normal(law.mean, law.variance.sqrt()), Normal(0.0, 1.0)).double().mean(0)
+    np.testing.assert_allclose(found["kl_per_map"], own.sum((1, 2)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found["kl_per_site"], own.sum(0), rtol=1e-4, atol=1e-5)
+    assert sum(found["kl_per_map"]) == pytest.approx(found["kl"])
+    assert np.sum(found["kl_per_site"]) == pytest.approx(found["kl"])
+
+
+def test_spreads_over_images() -> None:
+    model, images = small(latent="naive"), split(31)
+    found, law = latent_health(model, images), encoded(model, images)
+    active = law.mean.double().var(0) > 0.01
+    assert 0 < active.sum() <= 27
+    assert found["active_units"] == active.sum()
+    assert found["active_per_site"] == active.sum(0).tolist()
+    means = law.mean.double().flatten(1)
+    variance = law.variance.double().flatten(1).mean(0) + means.var(0, correction=0)
+    aggregate = found["aggregate"]
+    assert aggregate["largest_mean"] == pytest.approx(means.mean(0).abs().max().item(), rel=1e-5)
+    assert aggregate["smallest_variance"] == pytest.approx(variance.min().item(), rel=1e-5)
+    assert aggregate["median_variance"] == pytest.approx(variance.quantile(0.5).item(), rel=1e-5)
+    assert aggregate["largest_variance"] == pytest.approx(variance.max().item(), rel=1e-5)
+    covariance = means.mT.cov(correction=0) + law.variance.double().flatten(1).mean(0).diag()
+    correlation = covariance / torch.outer(variance, variance).sqrt()
+    blocks = torch.stack([correlation[9 * k : 9 * k + 9, 9 * k : 9 * k + 9] for k in range(3)])
+    np.testing.assert_allclose(aggregate["site_correlation"], blocks.mean(0), atol=1e-5)
+    np.testing.assert_allclose(aggregate["absolute_site_correlation"], blocks.abs().mean(0), atol=1e-5)
+
+
+def test_active_numbers_are_those_above_the_threshold() -> None:
+    # A head whose means are one pixel's brightness, each by another weight.
+    model, images = small(latent="vector:maps=6"), split(40)
+    law = encoded(model, images)
+    with torch.no_grad():
+        weight, bias = model.posterior.projection.weight, model.posterior.projection.bias
+        weight[1:6] = weight[0]
+        weight[:6] /= law.mean[:, 0].std()
+        weight[:6] *= torch.tensor([1.0, 0.3, 0.101, 0.099, 0.05, 0.0])[:, None]
+        bias.zero_()
+    assert latent_health(model, images)["active_units"] == 3
+
+
+@pytest.mark.parametrize("latent", ["matrix-normal", "low-rank"])
+def test_scales_and_rank(latent: str) -> None:
+    model, images = small(latent=latent, map_size="2x3"), split(19)
+    found, law = latent_health(model, images), encoded(model, images)
+    maps: Any = getattr(law, "base_dist")  # noqa: B009
+    assert isinstance(maps, MatrixNormal)
+    row, column, total = fixed_gauge(maps)
+    np.testing.assert_allclose(found["row_scale"], row.log().mean((0, 1)).exp(), rtol=1e-4)
+    np.testing.assert_allclose(found["column_scale"], column.log().mean((0, 1)).exp(), rtol=1e-4)
+    assert found["total_scale"] == pytest.approx(total.log().mean().exp().item(), rel=1e-4)
+    share = found["rank_one_share"]
+    assert share["n"] == 19
+    assert (share["value"] == pytest.approx(1, abs=1e-6)) == (latent == "low-rank")
+    assert (share["standard_error"] < 1e-6) == (latent == "low-rank")
+
+
+@pytest.mark.parametrize(("latent", "map_size"), [("naive", "1x3"), ("naive", "2x1"), ("vector", "3")])
+def test_what_a_law_does_not_have_is_none(latent: str, map_size: str) -> None:
+    found = latent_health(small(latent=latent, map_size=map_size), split(5))
+    assert [found[name] for name in ("row_scale", "column_scale", "total_scale", "rank_one_share")] == [None] * 4
+
+
+def test_one_image_has_no_spread_over_images() -> None:
+    found = latent_health(small(latent="matrix-normal"), split(1))
+    assert (found["active_units"], found["active_per_site"], found["outside"]) == (None, None, None)
+    assert found["rank_one_share"]["standard_error"] is None
+    assert found["kl"] > 0
+
+
+@pytest.mark.parametrize("latent", list(LATENTS))
+def test_a_collapsed_model_raises_the_alarm(latent: str) -> None:
+    model = small(latent=latent)
+    with torch.no_grad():
+        for parameter in model.posterior.parameters():
+            parameter.zero_()
+    found = latent_health(model, split())
+    assert found["kl"] == pytest.approx(0, abs=1e-6)
+    assert found["active_units"] == 0
+    assert found["rank_one_share"] is None
+    assert len(found["alarms"]) == 1  # N(0, I) itself has no holes and the right width
+    assert found["alarms"][0].startswith("Posterior collapse")
+
+
+def test_narrow_codes_far_from_zero_raise_the_alarms() -> None:
+    model = small(latent="naive")
+    with torch.no_grad():
+        model.posterior.projection.weight[27:] = 0
+        model.posterior.projection.bias[:27] = 3.0
+        model.posterior.projection.bias[27:] = -4.0
+        model.posterior.projection.weight[:27] *= 0.1
+    found = latent_health(model, split())
+    said = " ".join(found["alarms"])
+    assert found["outside"] > 0.9
+    assert "Prior holes" in said
+    assert "narrower" in said
+
+
+def test_codes_are_held_against_the_aggregate_of_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A covariance of 15 images in 27 directions fits those images alone. Judged by their own codes, nearly every
+    # draw from the prior would lie outside.
+    model, images = small(latent="naive"), split(30)
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(
+        module, "share_outside", lambda aggregate, codes: seen.update(fit=aggregate, codes=codes) or 0.0
+    )
+    latent_health(model, images)
+    means = encoded(model, images).mean.double().flatten(1)
+    np.testing.assert_allclose(seen["fit"].mean[0], means[::2].mean(0), atol=1e-4)
+    many = seen["codes"].double().unflatten(0, (-1, 15)).mean(0)  # 67 draws of each image between
+    np.testing.assert_allclose(many, means[1::2], atol=4.5 / 67**0.5 * encoded(model, images).variance.sqrt().max())
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 999, 1000, 1999, 2001, 5000])
+def test_about_as_many_codes_of_however_many_images(images: int) -> None:
+    numbers = torch.arange(images, dtype=torch.float32).reshape(-1, 1, 1, 1)
+    found = []
+    for part in numbers.split(250):
+        law = independent_normals(part, torch.full_like(part, 1e-4))
+        found.append(module._draws(law, int(part[0]), images))
+    codes = torch.cat(found).round().flatten()
+    assert 1000 <= len(codes) <= 2000
+    assert codes.unique().diff().unique().numel() <= 1  # spread evenly, over batches too
+
+
+def test_the_same_seed_gives_the_same_numbers_and_leaves_no_trace() -> None:
+    model, images = small().train(), split(30)
+    state = torch.random.get_rng_state()
+    buffers = {name: value.clone() for name, value in model.named_buffers()}
+    first, again = (latent_health(model, images, seed=1) for _ in range(2))
+    assert first == again
+    other = latent_health(model, images, seed=2)
+    assert {**other, "outside": 0} == {**first, "outside": 0}  # the only number that is drawn
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert model.training
+    assert all(torch.equal(value, buffers[name]) for name, value in model.named_buffers())
+
+
+@pytest.mark.parametrize("latent", ["matrix-normal", "vector"])
+def test_batches_do_not_matter(latent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images = small(latent=latent), split(41)
+    whole = latent_health(model, images)
+    monkeypatch.setattr(codes_module, "BATCH", 7)
+    parts = latent_health(model, images)
+    assert parts.pop("outside") == pytest.approx(whole.pop("outside"), abs=0.2)  # it follows the draw
+    np.testing.assert_allclose(numbers(parts), numbers(whole), rtol=1e-3, atol=1e-4)
+
+
+def test_limit_takes_the_first_images() -> None:
+    model, images = small(), split(30)
+    few = latent_health(model, images, limit=9)
+    assert few == latent_health(model, ImageSplit(images.images[:9], None))
+    assert few["n"] == 9
+    assert latent_health(model, images, limit=500)["n"] == 30
+
+
+def test_bad_input() -> None:
+    with pytest.raises(UserError, match="The images are 8x9 with 1 channel; this model was trained on 8x8"):
+        latent_health(small(), split(3, 8, 9))
+    with pytest.raises(UserError, match="holds no images"):
+        latent_health(small(), ImageSplit(np.zeros((0, 1, 8, 8), np.uint8), None))
+    with pytest.raises(UserError, match="--limit 0"):
+        latent_health(small(), split(3), limit=0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -200.0])
+def test_a_model_whose_training_diverged(value: float) -> None:
+    model = small(latent="naive")
+    with torch.no_grad():
+        model.posterior.projection.bias[-1] = value  # of a scale: not a number, infinite, or none left of it
+    with pytest.raises(UserError, match="the training has diverged"):
+        latent_health(model, split(3))
+
+
+def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    latent_health(small(), split(2), progress=True)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "latent health" in said.err

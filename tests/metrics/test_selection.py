@@ -1,0 +1,60 @@
+"""What `--metrics` can ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from spatialvae.config import EvaluationConfig
+from spatialvae.errors import UserError
+from spatialvae.metrics.selection import NAMES, select
+
+MODEL = ("bound", "nll", "mse", "psnr", "ssim")
+FEATURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
+
+
+def chosen(metrics: str = "default", labels: bool = False, **settings: Any) -> tuple[str, ...]:
+    return select(EvaluationConfig(metrics=metrics, **settings), labels=labels)
+
+
+def test_the_default_follows_what_is_there() -> None:
+    assert chosen() == (*MODEL, "health")
+    assert chosen(labels=True) == (*MODEL, "health", "probe")
+    assert chosen(features="net.pt", lpips="p.pt") == (*MODEL, "lpips", *FEATURES, "health")
+    assert chosen("all", labels=True, features="net.pt", lpips="p.pt") == NAMES
+    assert "parzen" in chosen("all")
+
+
+def test_images_have_no_likelihood() -> None:
+    config = EvaluationConfig(features="net.pt")
+    assert select(config, model=False, pairs=False) == FEATURES
+    assert select(config, model=False, pairs=True) == ("mse", "psnr", "ssim", *FEATURES)
+
+
+def test_the_order_is_ours_and_spaces_do_not_matter() -> None:
+    assert chosen(" ssim, nll,nll ") == ("nll", "ssim")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        ("freche", "--metrics freche is not known. Did you mean 'frechet'?"),
+        ("nll,frechet", "--metrics frechet is not possible here: it wants a feature network: --features FILE.pt"),
+        ("lpips", "--lpips FILE.pt"),
+        ("probe", "the data has no labels"),
+        (",", "names nothing"),
+        ("elbo", "--metrics elbo is not known"),
+    ],
+)
+def test_what_cannot_be_measured(metrics: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        chosen(metrics)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("metrics", "words"), [("nll", "give a run folder"), ("mse", "say --paired")])
+def test_what_cannot_be_measured_of_images(metrics: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        select(EvaluationConfig(metrics=metrics), model=False, pairs=False)
+    assert words in str(caught.value)
