@@ -74,6 +74,10 @@ def test_the_frechet_distance_is_called_what_its_features_allow(title):
 def test_health_is_there_in_numbers():
     table = result_table(made_up.comparison())
     assert row(table, "active numbers").cells == ("36 of 36", "35 of 36", "34 of 36")
+    comparison = made_up.comparison()
+    comparison["models"][0]["metrics"]["active_units"] = made_up.estimate(0.0, 0.0)
+    comparison["models"][1]["metrics"]["active_units"] = made_up.estimate(35.5, 0.5)
+    assert row(result_table(comparison), "active numbers").cells == ("0 of 36", "35.5 ± 0.5 of 36", "34 of 36")
     assert row(table, "informative maps").cells == ("4 of 4", "4 of 4", "4 of 4")
     assert row(table, "prior draws outside").cells[0] == "2.0 %"
     assert row(table, "variance of the codes").cells[0] == "0.710 / 0.980 / 1.31"

@@ -82,7 +82,7 @@ def _estimate(model: Model, key: str) -> tuple[Any, Any]:
 def _active(model: Model) -> str:
     """How many numbers of the code are active, and of how many."""
     value, error = _estimate(model, "active_units")
-    whole = spelling.finite(error) is None and spelling.finite(value) is not None and value == int(value)
+    whole = not spelling.finite(error) and spelling.finite(value) is not None and value == int(value)
     count = spelling.integer(value) if whole else spelling.estimate(value, error)
     code = model.get("code")
     return f"{count} of {math.prod(code):,}" if code and count != spelling.MISSING else count

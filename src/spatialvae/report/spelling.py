@@ -43,11 +43,13 @@ def estimate(value: Any, error: Any = None) -> str:
 
     >>> estimate(-1234.5678, 4.321), estimate(0.0123456, None), estimate(float("nan"))
     ('−1,235 ± 4', '0.01235', '–')
+    >>> estimate(1.0, 3e-17)
+    '1.000'
     """
     number, spread = finite(value), finite(error)
     if number is None:
         return MISSING
-    if spread is None or spread <= 0:
+    if spread is None or spread < 10.0**-MOST_DECIMALS:  # rounding noise is no error: a share that is always 1
         return _fixed(number, 3 - _magnitude(number))
     decimals = _decimals(spread)
     return f"{_fixed(number, decimals)} ± {_fixed(spread, decimals)}"
