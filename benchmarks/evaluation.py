@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from spatialvae.comparison.machine import describe_machine
+from spatialvae.benchmarking import describe_machine
 from spatialvae.config import EvaluationConfig, ModelConfig
 from spatialvae.data import ImageData, prepare
 from spatialvae.metrics import FeatureNetwork, evaluate
@@ -67,7 +67,7 @@ def main() -> None:
     print(f"target: at most {MEMORY_GIB} GiB, {SHARE:.0%} in networks: {'reached' if reached else 'missed'}")
     if arguments.json:
         result = {
-            "machine": {**describe_machine("fp32"), "threads": torch.get_num_threads()},
+            "machine": describe_machine("fp32"),
             "data": data.name,
             "latent": model.config.latent,
             "images": arguments.images,

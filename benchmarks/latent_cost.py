@@ -16,8 +16,8 @@ from pathlib import Path
 
 import torch
 
+from spatialvae.benchmarking import describe_machine
 from spatialvae.comparison import measure_costs
-from spatialvae.comparison.machine import describe_machine
 from spatialvae.config import ModelConfig
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
@@ -52,7 +52,7 @@ def main() -> None:
     print(f"largest step ratio {worst:.3f}, target at most {TARGET}: {'reached' if worst <= TARGET else 'missed'}")
     if arguments.json:
         result = {
-            "machine": {**describe_machine("fp32"), "threads": torch.get_num_threads()},
+            "machine": describe_machine("fp32"),
             "image_size": side,
             "batch_size": arguments.batch_size,
             "largest_step_ratio": worst,

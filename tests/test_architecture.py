@@ -17,14 +17,14 @@ SOURCE = ROOT / "src"
 
 # From the ground up: a package imports from lower layers, and from its own layer where that makes no circle.
 LAYERS = [
-    {"errors", "_version", "seeding", "sizes"},
+    {"errors", "_version", "compiling", "precision", "seeding", "sizes"},
     {"distributions"},
     {"latents"},
     {"posterior", "priors", "networks", "likelihoods"},
     {"model", "elbo", "data", "config", "store", "grid"},
     {"training", "metrics"},
     {"report", "interpolation"},
-    {"comparison"},
+    {"comparison", "benchmarking"},
     {"cli", "web"},
     {"__init__", "__main__"},
 ]

@@ -10,6 +10,7 @@ from torch.distributions import kl_divergence
 from torch.testing import assert_close
 
 import spatialvae.model as module
+from spatialvae import precision
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_uint8
 from spatialvae.errors import UserError
@@ -153,6 +154,33 @@ def test_the_first_samples_do_not_depend_on_how_many_there_are(monkeypatch: pyte
         assert few.shape[0] == count
         assert differences(few, many[:count]) <= 1
     assert len(many.flatten(1).unique(dim=0)) == 11  # chunks do not repeat
+
+
+def test_groups_and_batches_of_the_decoder_change_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small()
+    many = model.sample(11, seed=3)
+    monkeypatch.setattr(module, "decoded_at_once", lambda device: 3)
+    assert differences(model.sample(11, seed=3), many) <= 1
+    monkeypatch.setattr(module, "CHUNK", 2)
+    chunks = model.sample(11, seed=3)
+    monkeypatch.setattr(module, "GROUP", 4)
+    assert differences(model.sample(11, seed=3), chunks) <= 1
+
+
+def test_samples_in_bf16_are_the_same_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small()
+    exact = model.sample(50, seed=3)
+    monkeypatch.setattr(precision, "_cpu_has_amx", lambda: True)
+    fast = model.sample(50, seed=3)
+    assert 0 < differences(fast, exact) <= 2
+    assert (fast.float() - exact.float()).abs().mean() < 0.3
+
+
+def test_samples_may_be_changed() -> None:
+    # Tensors made in inference mode may not.
+    samples = small().sample(2, seed=0)
+    samples += 1
+    assert not samples.is_inference()
 
 
 def test_fewer_samples_than_a_chunk() -> None:

@@ -64,6 +64,17 @@ def test_half_precision_features_give_a_float32_law(name: str, half: torch.dtype
     assert q.mean.dtype == q.stddev.dtype == q.rsample().dtype == torch.float32
 
 
+def test_autocast_rounds_no_product_of_the_law() -> None:
+    head = Amortized(LowRank(4, 3, 3, rank=2), features=8)
+    features = torch.randn(5, 8)
+    found = []
+    head.projection.register_forward_hook(lambda _module, _inputs, outputs: found.append(outputs.float()))
+    with torch.autocast("cpu", torch.bfloat16):
+        mean = head(features).mean
+    rows, columns = (part.view(5, 4, 3, 2) for part in found[0][:, :48].split(24, dim=1))
+    assert_close(mean, rows @ columns.mT)
+
+
 def test_it_has_the_dtype_of_its_features_otherwise() -> None:
     head = Amortized(Naive(1, 2, 2), features=3).double()
     assert head(torch.randn(2, 3, dtype=torch.float64)).mean.dtype == torch.float64

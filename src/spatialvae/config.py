@@ -13,6 +13,7 @@ __all__ = [
     "AbstractDataOptions",
     "AbstractModelOptions",
     "AbstractSettings",
+    "BenchConfig",
     "CompareConfig",
     "EvaluationConfig",
     "ModelConfig",
@@ -182,6 +183,16 @@ class EvaluationConfig(AbstractSettings):
         "in the paper's code; for comparison with old numbers only.",
     )
     seed: int = Field(default=0, ge=0, description="Of the draws.")
+
+
+class BenchConfig(AbstractSettings):
+    """How long a benchmark measures."""
+
+    rounds: int = Field(default=9, ge=1, description="Rounds that everything is timed in; medians are over them.")
+    steps: int | None = Field(
+        default=None, ge=1, description="Training steps a round; default: 10 on a CPU, 200 on an accelerator."
+    )
+    generated: int = Field(default=10_000, ge=1, description="Images generated a round.")
 
 
 class CompareConfig(AbstractSettings):

@@ -37,5 +37,6 @@ class Amortized(nn.Module):
             outputs = outputs.float()
         shapes = self.latent.shapes
         parts = outputs.split([math.prod(shape) for shape in shapes.values()], dim=-1)
-        named = zip(shapes.items(), parts, strict=True)
-        return self.latent.distribution({name: part.unflatten(-1, shape) for (name, shape), part in named})
+        named = zip(shapes.items(), parts, strict=True)  # views of one tensor: nothing is copied
+        with torch.autocast(outputs.device.type, enabled=False):  # a product of factors would be rounded to 8 bits
+            return self.latent.distribution({name: part.unflatten(-1, shape) for (name, shape), part in named})

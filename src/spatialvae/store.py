@@ -25,8 +25,8 @@ WEIGHTS = "model.safetensors"
 GAUSSIAN = "prior-gaussian.safetensors"
 
 
-def load(run_or_folder: str | os.PathLike[str]) -> SpatialVAE:
-    """The model of a run folder, or of any folder with config.json and model.safetensors, in eval mode.
+def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cpu") -> SpatialVAE:
+    """The model of a run folder, or of any folder with config.json and model.safetensors, in eval mode on `device`.
 
     Raises:
         UserError: no such folder, a file missing or damaged, or weights that are not of this model.
@@ -36,6 +36,7 @@ def load(run_or_folder: str | os.PathLike[str]) -> SpatialVAE:
         raise UserError(f"{folder} holds no model: a folder with {CONFIG} and {WEIGHTS} is wanted.")
     model = SpatialVAE(_read_config(folder / CONFIG))
     _fill(model, _read_tensors(folder / WEIGHTS), folder / WEIGHTS)
+    model = model.to(device)
     load_prior(folder, model)
     return model.eval()
 

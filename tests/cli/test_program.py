@@ -15,11 +15,11 @@ import typer
 
 from spatialvae._version import __version__
 from spatialvae.cli import app
-from spatialvae.config import AbstractDataOptions, CompareConfig, EvaluationConfig, TrainConfig
+from spatialvae.config import AbstractDataOptions, BenchConfig, CompareConfig, EvaluationConfig, TrainConfig
 from tests.cli.program import spatialvae
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["train", "sample", "reconstruct", "interpolate", "evaluate", "compare", "data", "latents"]
+COMMANDS = ["train", "sample", "reconstruct", "interpolate", "evaluate", "compare", "bench", "data", "latents"]
 HEAVY = {"accelerate", "datasets", "matplotlib", "pyarrow", "scipy", "sklearn", "torch", "torchmetrics"}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
 
@@ -63,6 +63,8 @@ def test_every_command_has_help_and_json(command: str) -> None:
         ("compare", TrainConfig, {"latent", "beta", "seed"}),
         ("compare", CompareConfig, set()),
         ("compare", EvaluationConfig, {"seed"}),
+        ("bench", BenchConfig, set()),
+        ("bench", TrainConfig, {"data"}),
         ("evaluate", AbstractDataOptions, set()),
         ("data", AbstractDataOptions, {"data"}),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from spatialvae.benchmarking import timing
 from spatialvae.comparison import measure_costs
 from spatialvae.config import ModelConfig
 from spatialvae.model import SpatialVAE
@@ -50,19 +51,20 @@ def test_ratios_are_medians_within_a_round(monkeypatch: pytest.MonkeyPatch) -> N
             *(2.0, 500.0, 8.0, 5000.0),
         )
     )
-    order: list[str] = []
+    timed: list[Callable[[], object]] = []
 
-    def clock(work: Callable[[], object], _: torch.device) -> float:
-        order.append(work.__qualname__)
+    def clock(work: Callable[[], object], *_: object) -> float:
+        timed.append(work)
         return next(script)
 
-    monkeypatch.setattr(module, "_seconds", clock)
+    monkeypatch.setattr(timing, "seconds", clock)
     costs = measure_costs(measured, images(), "vector", rounds=3)
     low_rank = costs["low-rank"]
     assert (low_rank.step_ratio, low_rank.picture_ratio) == (1.5, 2.0)
     assert (low_rank.step_seconds, low_rank.picture_seconds) == (6.0 / module.STEPS, 2000.0 / module.GENERATED)
     assert costs["vector"].step_seconds == 2.0 / module.STEPS
-    assert len(order) == 16
+    assert len(timed) == 16
+    assert timed[:4] == timed[4:8]
 
 
 def test_what_is_timed_is_training_and_sampling(monkeypatch: pytest.MonkeyPatch) -> None:

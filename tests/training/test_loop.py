@@ -27,7 +27,7 @@ from tests.training.tiny import begin, checkpoint, same, settings, tiny_data, we
 
 def one_step(state: TrainingState, **changed: Any) -> tuple[Tensor, ELBO]:
     config = settings(**changed)
-    found = loop.train_step(state, config, tiny_data(), state.step * config.batch_size, 1000)
+    found = loop.train_step(state, config, state.step * config.batch_size, 1000)
     state.step += 1
     return found
 

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 
 from spatialvae.errors import UserError
+from spatialvae.precision import resolve_precision
 from spatialvae.training import train
 from spatialvae.training.loop import train_step
-from spatialvae.training.precision import resolve_precision
 from tests.training.tiny import begin, settings, tiny_data, weights
 
-AMX = "spatialvae.training.precision._cpu_has_amx"
+AMX = "spatialvae.precision._cpu_has_amx"
 
 
 def kinds(tmp_path: Path, precision: str, **changed: Any) -> dict[str, set[torch.dtype]]:
@@ -30,7 +31,7 @@ def kinds(tmp_path: Path, precision: str, **changed: Any) -> dict[str, set[torch
     for layer in state.model.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             layer.register_forward_hook(note)
-    loss, terms = train_step(state, config, tiny_data(), 0, 1000)
+    loss, terms = train_step(state, config, 0, 1000)
     seen["loss"] = {loss.dtype, terms.kl.dtype, terms.reconstruction.dtype}
     seen["weights"] = {parameter.dtype for parameter in state.model.parameters()}
     return seen
@@ -45,6 +46,16 @@ def test_it_is_in_effect_under_both_objectives(
     for name in ("Conv2d", "ConvTranspose2d", "Linear"):
         assert seen[name] == {dtype}, name
     assert seen["loss"] == seen["weights"] == {torch.float32}
+
+
+def test_bf16_gives_the_terms_of_fp32(tmp_path: Path) -> None:
+    found = []
+    for precision in ("fp32", "bf16"):
+        state = begin(tmp_path / precision, precision=precision)
+        found.append(train_step(state, settings(precision=precision), 0, 1000)[1])
+    assert_close(found[1].reconstruction, found[0].reconstruction, rtol=0.02, atol=0.5)
+    assert_close(found[1].kl, found[0].kl, rtol=0.05, atol=0.1)
+    assert not torch.equal(found[1].reconstruction, found[0].reconstruction)
 
 
 def test_one_process_trains_in_several_formats(tmp_path: Path) -> None:

@@ -49,10 +49,11 @@ def evaluate(
 
 def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
     from spatialvae import metrics
+    from spatialvae.precision import fastest_device
     from spatialvae.store import load
     from spatialvae.training import Run, fit_run_prior
 
-    model = load(run)
+    model = load(run, fastest_device())
     data = images_for(run, model, options)
     own = "data" not in options or not Run(run).config.is_file()
     if "gaussian" not in model.priors and own:  # never from images that the model was not trained on

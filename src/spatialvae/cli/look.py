@@ -38,9 +38,10 @@ def sample(
 ) -> None:
     """Draw new pictures: a grid (.png), a folder of PNG files, or an .npz."""
     check_free(out, overwrite)
+    from spatialvae.precision import fastest_device
     from spatialvae.store import load
 
-    model = load(run)
+    model = load(run, fastest_device())
     chosen = prior or ("gaussian" if "gaussian" in model.priors else "standard")
     images = model.sample(count, seed=seed, temperature=temperature, prior=chosen)
     write_images(images, out, columns)
@@ -60,9 +61,10 @@ def reconstruct(
     from spatialvae.data.chosen import read_pictures
     from spatialvae.grid import pairs_grid, save_picture
     from spatialvae.metrics import peak_signal_to_noise
+    from spatialvae.precision import fastest_device
     from spatialvae.store import load
 
-    model = load(run)
+    model = load(run, fastest_device())
     images, names = read_pictures(pictures, model.config.image_size, model.config.channels)
     decoded = model.reconstruct(images)
     quality = peak_signal_to_noise(images, decoded)
@@ -93,9 +95,10 @@ def interpolate(
     from spatialvae.data.chosen import read_pictures
     from spatialvae.errors import UserError
     from spatialvae.interpolation import between_draws, between_pictures
+    from spatialvae.precision import fastest_device
     from spatialvae.store import load
 
-    model = load(run)
+    model = load(run, fastest_device())
     if pictures:
         images, _ = read_pictures(pictures, model.config.image_size, model.config.channels)
         if len(images) != 2:

@@ -15,6 +15,7 @@ from spatialvae.config import (
     AbstractDataOptions,
     AbstractModelOptions,
     AbstractSettings,
+    BenchConfig,
     CompareConfig,
     EvaluationConfig,
 )
@@ -97,4 +98,8 @@ def _panel(settings: type[AbstractSettings], name: str) -> str:
     return "Model" if name in AbstractModelOptions.model_fields else "Training"
 
 
-PANELS: dict[type[AbstractSettings], str] = {CompareConfig: "Comparison", EvaluationConfig: "Evaluation"}
+PANELS: dict[type[AbstractSettings], str] = {
+    BenchConfig: "Benchmark",
+    CompareConfig: "Comparison",
+    EvaluationConfig: "Evaluation",
+}

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from spatialvae._version import __version__
+from spatialvae.benchmarking import describe_machine
 from spatialvae.comparison.cost import Cost, measure_costs
 from spatialvae.comparison.entries import Trained, differences, model_entry, rate_distortion
 from spatialvae.comparison.evaluated import evaluated, network_hashes
-from spatialvae.comparison.machine import describe_machine
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
 from spatialvae.comparison.shown import pictures
 from spatialvae.comparison.verdict import best
@@ -20,10 +20,10 @@ from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
+from spatialvae.precision import resolve_precision
 from spatialvae.report import draw_figures, write_report
 from spatialvae.store import write_json
 from spatialvae.training import train
-from spatialvae.training.precision import resolve_precision
 
 __all__ = ["compare"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from spatialvae.benchmarking.timing import Work, interleaved, ratios
 from spatialvae.elbo import elbo_loss
 from spatialvae.model import SpatialVAE
 
@@ -38,28 +38,25 @@ def measure_costs(models: dict[str, SpatialVAE], images: Tensor, baseline: str, 
     """Time every model in turn, round after round, after one round of warm-up.
 
     Args:
-        models: by name; copies are trained, the models stay as they are.
+        models: by name, all on one device; copies are trained, the models stay as they are.
         images: one uint8 training batch [B C H W].
         baseline: whose time is 1.
     """
-    trained = {name: copy.deepcopy(model).train() for name, model in models.items()}
-    optimizers = {name: torch.optim.Adam(model.parameters(), fused=True) for name, model in trained.items()}
-    steps: dict[str, list[float]] = {name: [] for name in models}
-    pictures: dict[str, list[float]] = {name: [] for name in models}
-    for round_ in range(rounds + 1):
-        for name, model in trained.items():
-            batch = images.to(model.device)
-            step = _seconds(lambda m=model, o=optimizers[name], b=batch: _train(m, o, b), model.device) / STEPS
-            picture = _seconds(lambda m=models[name]: m.sample(GENERATED), model.device) / GENERATED
-            if round_:  # the first round is the warm-up
-                steps[name].append(step)
-                pictures[name].append(picture)
+    works: dict[str, Work] = {}
+    for name, model in models.items():
+        trained = copy.deepcopy(model).train()
+        optimizer = torch.optim.Adam(trained.parameters(), fused=True)
+        works[f"{name} steps"] = partial(_train, trained, optimizer, images.to(model.device))
+        works[f"{name} pictures"] = partial(model.sample, GENERATED)
+    taken = interleaved(works, rounds, models[baseline].device)
+    steps = {name: [value / STEPS for value in taken[f"{name} steps"]] for name in models}
+    pictures = {name: [value / GENERATED for value in taken[f"{name} pictures"]] for name in models}
     return {
         name: Cost(
             statistics.median(steps[name]),
-            _ratio(steps[name], steps[baseline]),
+            statistics.median(ratios(steps[name], steps[baseline])),
             statistics.median(pictures[name]),
-            _ratio(pictures[name], pictures[baseline]),
+            statistics.median(ratios(pictures[name], pictures[baseline])),
             rounds,
         )
         for name in models
@@ -71,16 +68,3 @@ def _train(model: SpatialVAE, optimizer: torch.optim.Optimizer, images: Tensor) 
         elbo_loss(model(images)).backward()
         optimizer.step()
         optimizer.zero_grad()
-
-
-def _ratio(values: list[float], baseline: list[float]) -> float:
-    return statistics.median(a / b for a, b in zip(values, baseline, strict=True))
-
-
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
-    wait()
-    begin = time.perf_counter()
-    work()
-    wait()
-    return time.perf_counter() - begin

@@ -11,7 +11,7 @@ from torch import Tensor
 from spatialvae.data.dataset import ImageSplit
 from spatialvae.seeding import stream_seed
 
-__all__ = ["batch_indices", "in_order", "training_batch"]
+__all__ = ["batch_indices", "flipped", "in_order", "mirrored", "step_indices", "to_device", "training_batch"]
 
 
 def batch_indices(count: int, batch_size: int, step: int, *, seed: int, rank: int = 0, world: int = 1) -> np.ndarray:
@@ -24,11 +24,16 @@ def batch_indices(count: int, batch_size: int, step: int, *, seed: int, rank: in
     >>> sorted(epoch.tolist()) == list(range(10))
     True
     """
+    return step_indices(count, batch_size, range(step, step + 1), seed=seed, rank=rank, world=world)[0]
+
+
+def step_indices(count: int, batch_size: int, steps: range, *, seed: int, rank: int = 0, world: int = 1) -> np.ndarray:
+    """What `batch_indices` gives for each of several `steps`, int64 [steps, batch_size / world]."""
     share = batch_size // world
-    first = step * batch_size + rank * share
-    positions = np.arange(first, first + share)
+    firsts = np.arange(steps.start, steps.stop) * batch_size + rank * share
+    positions = firsts[:, None] + np.arange(share)
     epochs, offsets = np.divmod(positions, count)
-    indices = np.empty(share, dtype=np.int64)
+    indices = np.empty(positions.shape, dtype=np.int64)
     for epoch in np.unique(epochs):
         here = epochs == epoch
         indices[here] = _permutation(count, seed, int(epoch))[offsets[here]]
@@ -48,6 +53,11 @@ def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return _last[key]
 
 
+def flipped(images: int, step: int, *, seed: int, rank: int = 0) -> np.ndarray:
+    """Which `images` of one rank's share of a step are mirrored left to right: bool [images], true with chance 1/2."""
+    return np.random.default_rng(stream_seed(seed, step, rank)).random(images) < 0.5
+
+
 def training_batch(
     split: ImageSplit, batch_size: int, step: int, *, seed: int, flip: bool, rank: int = 0, world: int = 1
 ) -> Tensor:
@@ -55,10 +65,12 @@ def training_batch(
     images = torch.from_numpy(
         split.take(batch_indices(len(split), batch_size, step, seed=seed, rank=rank, world=world))
     )
-    if flip:
-        coins = np.random.default_rng(stream_seed(seed, step, rank)).random(len(images)) < 0.5
-        images = torch.where(torch.from_numpy(coins)[:, None, None, None], images.flip(-1), images)
-    return images
+    return mirrored(images, torch.from_numpy(flipped(len(images), step, seed=seed, rank=rank))) if flip else images
+
+
+def mirrored(images: Tensor, which: Tensor) -> Tensor:
+    """Images [B C H W], those of `which` (bool [B]) mirrored left to right."""
+    return torch.where(which[:, None, None, None], images.flip(-1), images)
 
 
 def in_order(split: ImageSplit, batch_size: int, limit: int | None = None) -> Iterator[Tensor]:
@@ -66,3 +78,13 @@ def in_order(split: ImageSplit, batch_size: int, limit: int | None = None) -> It
     count = len(split) if limit is None else min(limit, len(split))
     for start in range(0, count, batch_size):
         yield torch.from_numpy(split.take(np.arange(start, min(start + batch_size, count))))
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` on `device`; a GPU gets it through pinned memory, while it still works on what it got before.
+
+    torch's allocator hands the same pinned memory out again only once the copy is done: two batches take turns in it.
+    """
+    if device.type != "cuda" or tensor.device.type != "cpu":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

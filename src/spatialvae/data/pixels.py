@@ -26,7 +26,7 @@ def to_float(images: Tensor) -> Tensor:
     if images.ndim != 4:
         raise ValueError(f"images came with shape {list(images.shape)}; {wanted}.")
     if images.dtype == torch.uint8:
-        return images.to(torch.get_default_dtype()) / 127.5 - 1
+        return images.to(torch.get_default_dtype()).div_(127.5).sub_(1)  # in place: three passes, one tensor
     if not images.is_floating_point():
         raise ValueError(f"images came as {images.dtype}; {wanted}.")
     if images.numel() and not (images.amin() >= -1.0001 and images.amax() <= 1.0001):
@@ -41,4 +41,4 @@ def to_uint8(images: Tensor) -> Tensor:
     >>> to_uint8(torch.tensor([-1.0, 0.0, 1.2]))
     tensor([  0, 128, 255], dtype=torch.uint8)
     """
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return (images + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)

@@ -67,16 +67,16 @@ def kl_matrix_normal_normal(q: MatrixNormal, p: Independent) -> Tensor:
     normal = _elementwise_normal(p)
     _check_events(q, p)
     size = q.event_shape.numel()
-    distance = ((q.loc - normal.loc) / normal.scale).square().sum((-2, -1))
+    difference = q.loc - normal.loc
     if _one_scale_a_map(normal.scale):
-        # The paper's case: tr(Omega) tr(Psi) / s^2, and no variance of each entry to make and differentiate.
+        # The paper's case: tr(Omega) tr(Psi), no variance of each entry, and one division for a whole map.
         scale = normal.scale[..., 0, 0]
-        spread = q._row.squared_norm() * q._column.squared_norm() / scale.square()
-        log_scale = size * scale.log()
+        spread = q._row.squared_norm() * q._column.squared_norm() + difference.square().sum((-2, -1))
+        spread, log_scale = spread / scale.square(), size * scale.log()
     else:
-        spread = (q.stddev / normal.scale).square().sum((-2, -1))
+        spread = ((q.stddev / normal.scale).square() + (difference / normal.scale).square()).sum((-2, -1))
         log_scale = normal.scale.log().sum((-2, -1))
-    return 0.5 * (spread + distance - size) + log_scale - q._log_volume()
+    return 0.5 * (spread - size) + log_scale - q._log_volume()
 
 
 @register_kl(Independent, MatrixNormal)

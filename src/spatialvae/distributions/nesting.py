@@ -41,4 +41,4 @@ def kl_independent_independent(q: Independent, p: Independent) -> Tensor:
 def _inner(law: Independent, shared: int) -> Distribution:
     """The law whose last `shared` batch dimensions make up `law`."""
     rest = law.reinterpreted_batch_ndims - shared
-    return law.base_dist if rest == 0 else Independent(law.base_dist, rest)
+    return law.base_dist if rest == 0 else Independent(law.base_dist, rest, validate_args=False)

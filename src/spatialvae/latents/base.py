@@ -90,7 +90,7 @@ def positive(raw: Tensor) -> Tensor:
     >>> positive(torch.tensor([0.0, -1.0, 2.0, 3.0]))
     tensor([ 1.0000,  0.3679,  7.3891, 14.7781])
     """
-    return raw.clamp(max=TANGENT_FROM).exp() * (1 + (raw - TANGENT_FROM).clamp(min=0))
+    return raw.clamp(max=TANGENT_FROM).exp() * (raw - (TANGENT_FROM - 1)).clamp(min=1)
 
 
 def independent_normals(loc: Tensor, scale: Tensor) -> Distribution:
@@ -103,4 +103,5 @@ def independent_normals(loc: Tensor, scale: Tensor) -> Distribution:
     >>> independent_normals(torch.zeros(5, 2, 3, 3), torch.ones(5, 2, 3, 3)).event_shape
     torch.Size([2, 3, 3])
     """
-    return Independent(Independent(Normal(loc, scale, validate_args=False), 2), 1)
+    sites = Normal(loc, scale, validate_args=False)
+    return Independent(Independent(sites, 2, validate_args=False), 1, validate_args=False)

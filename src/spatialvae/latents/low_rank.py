@@ -59,4 +59,4 @@ class LowRank(AbstractLatent):
             column_scale=positive(parameters["column_scale"]),
             validate_args=False,
         )
-        return Independent(maps, 1)
+        return Independent(maps, 1, validate_args=False)

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from spatialvae.likelihoods.base import AbstractLikelihood, AbstractPixels, discretized_log_mass
 
@@ -27,7 +28,10 @@ class GaussianPixels(AbstractPixels):
         return self.loc
 
     def log_prob(self, value: Tensor) -> Tensor:
-        squared = ((value - self.loc) / self.scale).square().sum((-3, -2, -1))
+        if self.scale.ndim == 0 and value.shape == self.loc.shape:  # no pass over the pixels to divide each
+            squared = mse_loss(self.loc, value, reduction="none").sum((-3, -2, -1)) / self.scale.square()
+        else:
+            squared = ((value - self.loc) / self.scale).square().sum((-3, -2, -1))
         constant = (self.scale.log() + 0.5 * math.log(2 * math.pi)) * math.prod(self.event_shape)
         return -0.5 * squared - constant
 

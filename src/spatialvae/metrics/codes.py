@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.data import ImageSplit
+from spatialvae.data.batches import to_device
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE, evaluating
 
@@ -48,7 +49,7 @@ def posteriors(model: SpatialVAE, split: ImageSplit, indices: npt.NDArray[np.int
     """
     for start in range(0, len(indices), BATCH):
         images = torch.from_numpy(split.take(indices[start : start + BATCH]))
-        law = model.encode(images.to(model.device))
+        law = model.encode(to_device(images, model.device))
         variance = law.variance
         if not (torch.isfinite(law.mean).all() and torch.isfinite(variance).all() and (variance > 0).all()):
             raise UserError(

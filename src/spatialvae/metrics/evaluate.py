@@ -12,7 +12,7 @@ from torch.distributions import kl_divergence
 
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData, ImageSplit
-from spatialvae.data.batches import in_order
+from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
 from spatialvae.metrics.codes import check_images
@@ -59,7 +59,7 @@ def evaluate(
     found = Evaluation(provenance=reference.provenance())
     task = _Task(model, split, count, wanted, config, found, progress)
 
-    with torch.no_grad(), evaluating(model):
+    with torch.inference_mode(), evaluating(model):
         with seeded(config.seed):
             reconstructions = _one_pass(task, keep=reference.on_features)
             _likelihood(task)
@@ -102,7 +102,7 @@ def _one_pass(task: _Task, *, keep: bool) -> Tensor:
         return torch.empty(0)
     with bar("metrics", task.count, task.progress) as advance:
         for images in in_order(task.split, BATCH, task.count):
-            floats = to_float(images.to(task.model.device))
+            floats = to_float(to_device(images, task.model.device))
             posterior = task.model.encode(floats)
             values = _bound(task.model, floats, posterior) if "bound" in task.wanted else {}
             decoded = to_uint8(task.model.decode(posterior.mean).mean).cpu()

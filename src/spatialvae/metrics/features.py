@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from spatialvae.data.batches import to_device
 from spatialvae.errors import UserError
+from spatialvae.precision import fastest_device
 
 __all__ = ["RESIZING", "FeatureNetwork", "arguments", "as_colour", "check_features", "images_at_once", "open_script"]
 
@@ -25,6 +28,7 @@ INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e9
 SIDES = (32, 64, 224, 299)  # what image classifiers are trained on
 RESIZING = f"as they are, else bilinear antialiased to the first of {SIDES} that the network takes"
 AT_ONCE = 500
+CPU = torch.device("cpu")
 PIXELS_AT_ONCE = 2**21  # one float activation with 64 channels at full size takes 512 MiB
 
 
@@ -45,11 +49,15 @@ class FeatureNetwork:
     sha256: str
     is_inception: bool
     forward: Callable[[Tensor], Any] = field(repr=False)
+    device: torch.device = CPU
+    """Where `forward` wants its images."""
     _sizes: dict[tuple[int, int], tuple[int, int] | None] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(cls, spec: str | os.PathLike[str]) -> FeatureNetwork:
+    def open(cls, spec: str | os.PathLike[str], device: torch.device | None = None) -> FeatureNetwork:
         """The network of a TorchScript file, or "inception": torch-fidelity's, where that is installed.
+
+        It computes on `device`, by default a GPU where there is one, in the format of its weights.
 
         TorchScript is interpreted by torch, it is no Python and nothing is unpickled. It can still compute anything
         for any length of time, so open only files that you trust.
@@ -57,11 +65,13 @@ class FeatureNetwork:
         Raises:
             UserError: no such file, not TorchScript, or torch-fidelity or its weights are missing.
         """
+        device = device or fastest_device()
         if spec == "inception":
-            return cls("inception", *_fidelity_inception())
-        module, sha256 = open_script(spec)
+            return cls("inception", *_fidelity_inception(device), device)
+        module, sha256 = open_script(spec, device)
         options = {"return_features": True} if "return_features" in arguments(module) else {}
-        return cls(Path(spec).stem, sha256, sha256 == INCEPTION_SHA256, lambda images: module(images, **options))
+        forward = partial(module, **options)
+        return cls(Path(spec).stem, sha256, sha256 == INCEPTION_SHA256, forward, device)
 
     @property
     def title(self) -> str:
@@ -115,7 +125,7 @@ class FeatureNetwork:
         for size in ((height, width), *((side, side) for side in SIDES)):
             try:
                 with torch.inference_mode():
-                    self.forward(torch.zeros(2, 3, *size, dtype=torch.uint8))
+                    self.forward(torch.zeros(2, 3, *size, dtype=torch.uint8, device=self.device))
             except (RuntimeError, TypeError, AssertionError) as error:
                 refusals.append(last_line(error))
                 continue
@@ -124,6 +134,7 @@ class FeatureNetwork:
 
     def _features(self, images: Tensor) -> Tensor:
         size = self.size(*images.shape[2:])
+        images = to_device(images, self.device)
         with torch.inference_mode():
             features = self.forward(_resized(images, size) if size else images)
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(images):
@@ -136,8 +147,8 @@ class FeatureNetwork:
         return features.float().cpu().clone()  # a clone made out here is an ordinary tensor, not one of inference mode
 
 
-def open_script(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule, str]:
-    """The TorchScript module of a file, on the CPU and in eval mode, and the file's sha256.
+def open_script(path: str | os.PathLike[str], device: torch.device) -> tuple[torch.jit.ScriptModule, str]:
+    """The TorchScript module of a file, on `device` and in eval mode, and the file's sha256.
 
     Raises:
         UserError: no such file, or it is not TorchScript.
@@ -150,7 +161,7 @@ def open_script(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule, s
         try:
             with Path(path).open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            module = torch.jit.load(os.fspath(path), map_location="cpu").eval()
+            module = torch.jit.load(os.fspath(path), map_location=device).eval()
             arguments(module)
         except (OSError, RuntimeError, ValueError, AttributeError):
             raise UserError(f"{path} is not TorchScript: a file as torch.jit.save writes it is wanted.") from None
@@ -208,7 +219,7 @@ def _spell(shape: torch.Size) -> str:
     return f"{shape[1]}x{shape[2]} with {shape[0]} channel{'s' if shape[0] > 1 else ''}"
 
 
-def _fidelity_inception() -> tuple[str, bool, Callable[[Tensor], Any]]:
+def _fidelity_inception(device: torch.device) -> tuple[str, bool, Callable[[Tensor], Any]]:
     """torch-fidelity's Inception for `FeatureNetwork`: sha256 of its weights, that it is Inception, its forward."""
     try:
         source: Any = importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
@@ -227,4 +238,5 @@ def _fidelity_inception() -> tuple[str, bool, Callable[[Tensor], Any]]:
     digest = hashlib.sha256()
     for name, tensor in sorted(extractor.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    extractor.to(device)
     return digest.hexdigest(), True, lambda images: extractor(images)[0]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from spatialvae.data.batches import to_device
 from spatialvae.data.pixels import to_float
 from spatialvae.model import SpatialVAE
 
@@ -24,7 +25,7 @@ def importance_weighted_bound(model: SpatialVAE, images: Tensor, samples: int) -
 
     K = 1 is a draw of the ELBO. Decodes at most 500 codes at a time, so memory does not grow with B or K.
     """
-    floats = to_float(images.to(model.device))
+    floats = to_float(to_device(images, model.device))
     rows = max(1, DECODED_AT_ONCE // samples)
     return torch.cat([_bound(model, part, samples) for part in floats.split(rows)])
 

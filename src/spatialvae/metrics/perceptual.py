@@ -10,8 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from spatialvae.data.batches import to_device
 from spatialvae.errors import UserError
-from spatialvae.metrics.features import arguments, as_colour, images_at_once, last_line, open_script
+from spatialvae.metrics.features import CPU, arguments, as_colour, images_at_once, last_line, open_script
+from spatialvae.precision import fastest_device
 
 __all__ = ["PerceptualDistance"]
 
@@ -30,9 +32,11 @@ class PerceptualDistance:
     sha256: str
     compare: Callable[[Tensor, Tensor], Tensor] = field(repr=False)
     """From two uint8 [B 3 H W] to [B] or [B 1 1 1]."""
+    device: torch.device = CPU
+    """Where `compare` wants its images."""
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> PerceptualDistance:
+    def open(cls, path: str | os.PathLike[str], device: torch.device | None = None) -> PerceptualDistance:
         """The distance of a TorchScript file; which of two conventions it follows is read from its forward.
 
         - The VGG16 that StyleGAN publishes: `return_lpips` makes vectors of images of 0 to 255, and the distance is
@@ -44,15 +48,16 @@ class PerceptualDistance:
         Raises:
             UserError: no such file, not TorchScript, or a forward of neither convention.
         """
-        module, sha256 = open_script(path)
+        device = device or fastest_device()
+        module, sha256 = open_script(path, device)
         takes = arguments(module)
         if "return_lpips" in takes:
-            return cls(Path(path).stem, sha256, _by_vectors(module, resizes="resize_images" in takes))
+            return cls(Path(path).stem, sha256, _by_vectors(module, resizes="resize_images" in takes), device)
         if len(takes) < 2 or sum(takes.values()) > 2:
             raise UserError(
                 f"{path} takes {', '.join(takes) or 'nothing'}: two images are wanted, or one and return_lpips."
             )
-        return cls(Path(path).stem, sha256, lambda one, other: module(_signed(one), _signed(other)))
+        return cls(Path(path).stem, sha256, lambda one, other: module(_signed(one), _signed(other)), device)
 
     def __call__(self, images: Tensor, others: Tensor) -> Tensor:
         """One distance an image: uint8 [B C H W] twice -> float32 [B]; grey is repeated to three channels.
@@ -71,7 +76,7 @@ class PerceptualDistance:
     def _distances(self, images: Tensor, others: Tensor) -> Tensor:
         try:
             with torch.inference_mode():
-                values = self.compare(images, others)
+                values = self.compare(to_device(images, self.device), to_device(others, self.device))
         except (RuntimeError, TypeError) as error:
             raise UserError(f"{self.name} refuses images {list(images.shape)}: {last_line(error)}") from None
         if not isinstance(values, Tensor) or values.shape[:1] != images.shape[:1] or values.numel() != len(images):

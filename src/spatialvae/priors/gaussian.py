@@ -7,6 +7,7 @@ A Gaussian with its mean and covariance is the smallest cure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,7 +72,8 @@ def fit_gaussian(
 
         loc = mean(z),  covariance = mean((z - loc)(z - loc)^T) + 1e-4 * (mean variance) * I
 
-    Sums run in float64. Codes of more than 4096 numbers get independent numbers instead of a full covariance.
+    Sums run in float64 where the posteriors are. Codes of more than 4096 numbers get independent numbers instead of a
+    full covariance.
 
     Args:
         posteriors: gives the posteriors of all images, batch after batch.
@@ -82,12 +84,13 @@ def fit_gaussian(
     numbers = event_shape[0] * event_shape[1] * event_shape[2]
     full = numbers <= LARGEST_FULL
     draws = max(1, -(-DRAWS_PER_NUMBER * numbers // images)) if full else 1
-    total = torch.zeros(numbers, dtype=torch.float64)
-    products = torch.zeros((numbers, numbers) if full else (numbers,), dtype=torch.float64)
+    total: Any = 0.0
+    products: Any = 0.0
     count = 0
     for posterior in posteriors():
         for _ in range(draws):
-            codes = posterior.sample().flatten(1).double().cpu()
+            codes = posterior.sample().flatten(1)
+            codes = (codes.cpu() if codes.device.type == "mps" else codes).double()  # mps has no float64
             total += codes.sum(0)
             products += codes.mT @ codes if full else codes.square().sum(0)
             count += len(codes)
@@ -95,8 +98,10 @@ def fit_gaussian(
     if full:
         covariance = products / count - torch.outer(loc, loc)
         jitter = JITTER * covariance.diagonal().mean()
-        scale_tril = torch.linalg.cholesky(covariance + jitter * torch.eye(numbers, dtype=torch.float64))
+        scale_tril = torch.linalg.cholesky(
+            covariance + jitter * torch.eye(numbers, dtype=torch.float64, device=loc.device)
+        )
     else:
         variance = products / count - loc.square()
         scale_tril = (variance + JITTER * variance.mean()).sqrt()
-    return GaussianPrior(loc.float().reshape(event_shape), scale_tril.float())
+    return GaussianPrior(loc.float().reshape(event_shape).cpu(), scale_tril.float().cpu())

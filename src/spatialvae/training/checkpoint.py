@@ -83,6 +83,11 @@ def _restore(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.O
             index, key = name.split(".", 1)
             state.setdefault(int(index), {})[key] = tensors.get_tensor(name)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, slot in optimizer.state.items():
+        for key, value in slot.items():
+            if value.shape == parameter.shape and value.stride() != parameter.stride():
+                # Files hold rows in order; a fused step wants the memory layout of the weights.
+                slot[key] = torch.empty_like(parameter).copy_(value)
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -9,8 +9,9 @@ import torch
 from torch.distributions import Distribution
 
 from spatialvae.data import ImageData
-from spatialvae.data.batches import in_order
+from spatialvae.data.batches import in_order, to_device
 from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.precision import fast_autocast
 from spatialvae.priors import fit_gaussian
 from spatialvae.seeding import seeded
 from spatialvae.store import save_prior
@@ -28,7 +29,9 @@ def fit_run_prior(model: SpatialVAE, data: ImageData, folder: Path, *, seed: int
 
     def posteriors() -> Iterator[Distribution]:
         for images in in_order(split, BATCH, LIMIT):
-            yield model.encode(images.to(model.device))
+            with fast_autocast(model.device):
+                posterior = model.encode(to_device(images, model.device))
+            yield posterior
 
     with evaluating(model), seeded(seed):
         prior = fit_gaussian(posteriors, model.latent.event_shape, min(LIMIT, len(split)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
@@ -10,25 +11,24 @@ from torch import Tensor
 
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData
-from spatialvae.data.batches import training_batch
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
 from spatialvae.likelihoods import parse_likelihood
 from spatialvae.model import SpatialVAE, resolve_latent
+from spatialvae.precision import resolve_precision
 from spatialvae.seeding import stream_seed
 from spatialvae.store import load_prior
 from spatialvae.training.finish import fit_run_prior
 from spatialvae.training.interrupt import Interrupted, stop_requests
 from spatialvae.training.journal import Journal
 from spatialvae.training.meter import Meter
-from spatialvae.training.precision import resolve_precision
 from spatialvae.training.progress import TrainingProgress
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import kl_weight, learning_rate, total_images
 from spatialvae.training.state import TrainingState, make_accelerator, set_learning_rate, start
 from spatialvae.training.validation import draw_grids, validate
 
-__all__ = ["train"]
+__all__ = ["train", "train_stepwise"]
 
 JOURNAL_STEPS = 50
 
@@ -42,6 +42,21 @@ def train(config: TrainConfig, data: ImageData, out: Path, *, progress: bool = T
     Raises:
         UserError: settings that do not fit the run in `out`; a loss that is not finite.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
+    """
+    steps = train_stepwise(config, data, out, progress=progress)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
+
+
+def train_stepwise(
+    config: TrainConfig, data: ImageData, out: Path, *, progress: bool = True
+) -> Generator[int, None, SpatialVAE]:
+    """What `train` does, a step at a time: yields the images seen after each, and returns the model.
+
+    Whoever stops asking, as a benchmark does, closes it; the run folder then holds what was saved so far.
     """
     total = total_images(config, len(data.split("train")))
     steps = math.ceil(total / config.batch_size)
@@ -61,7 +76,7 @@ def train(config: TrainConfig, data: ImageData, out: Path, *, progress: bool = T
         TrainingProgress(out.as_posix(), steps * config.batch_size, seen, shown=progress and main) as bar,
     ):
         while state.step < steps:
-            loss, terms = train_step(state, config, data, seen, total)
+            loss, terms = train_step(state, config, seen, total)
             state.step += 1
             seen = state.step * config.batch_size
             meter.add(loss, terms, config.batch_size)
@@ -84,6 +99,7 @@ def train(config: TrainConfig, data: ImageData, out: Path, *, progress: bool = T
             if stop is not None and not last:
                 done = f"Stopped after {seen} of {steps * config.batch_size} images, all saved in {out}."
                 raise Interrupted(stop, f"{done}\nThe same command goes on from there.")
+            yield seen
         model = state.scored.eval()
         if main and (seen > begun or not load_prior(out, model)):
             bar.say("fitting a Gaussian to the aggregate posterior")
@@ -100,20 +116,15 @@ def check_settings(config: TrainConfig, data: ImageData) -> None:
     resolve_precision(config.precision)
 
 
-def train_step(
-    state: TrainingState, config: TrainConfig, data: ImageData, seen: int, total: int
-) -> tuple[Tensor, ELBO]:
-    """One update of the weights; the loss and the terms of the bound, on the device."""
+def train_step(state: TrainingState, config: TrainConfig, seen: int, total: int) -> tuple[Tensor, ELBO]:
+    """One update of the weights; the loss and the terms of the bound, on the device: nothing here waits for it."""
     accelerator, model = state.accelerator, state.model
-    rank, world = accelerator.process_index, accelerator.num_processes
-    split = data.split("train")
-    images = training_batch(
-        split, config.batch_size, state.step, seed=config.seed, flip=config.flip, rank=rank, world=world
-    ).to(accelerator.device, non_blocking=True)
+    images = state.batches(state.step)
     set_learning_rate(state.optimizer, learning_rate(config, seen + config.batch_size, total))
-    torch.manual_seed(stream_seed(config.seed, seen, rank))
+    torch.manual_seed(stream_seed(config.seed, seen, accelerator.process_index))
 
-    state.wrapped.train()
+    if not state.wrapped.training:
+        state.wrapped.train()
     terms: ELBO = state.wrapped(images)
     beta = kl_weight(config, seen)
     if config.objective == "elbo":
@@ -126,7 +137,7 @@ def train_step(
     state.accelerated.step()
     state.accelerated.zero_grad()
     if state.average is not None:
-        state.average.update_parameters(model)
+        state.average.update()
     return loss, terms
 
 

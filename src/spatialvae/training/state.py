@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
 
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData
+from spatialvae.data.resident import training_batches
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
+from spatialvae.precision import resolve_precision
 from spatialvae.store import save_model
+from spatialvae.training.acceleration import compiled_training, compiling_pays, prepare_device, suit_layout
+from spatialvae.training.average import WeightAverage
 from spatialvae.training.checkpoint import latest_checkpoint, restore_checkpoint, save_checkpoint
-from spatialvae.training.precision import resolve_precision
 from spatialvae.training.run import Run
+from spatialvae.training.schedule import total_images
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 __all__ = ["TrainingState", "make_accelerator", "make_optimizer", "set_learning_rate", "start"]
 
@@ -28,14 +34,18 @@ LIKELIHOOD_RATE = 10
 
 @dataclass
 class TrainingState:
-    """One run in memory. `wrapped` and `accelerated` are what Accelerate made of model and optimizer."""
+    """One run in memory. `wrapped` and `accelerated` are what Accelerate made of model and optimizer.
+
+    `batches` gives this process's images of a step, on the device.
+    """
 
     accelerator: Accelerator
     model: SpatialVAE
-    average: AveragedModel | None
+    average: WeightAverage | None
     optimizer: torch.optim.Optimizer
     wrapped: nn.Module
     accelerated: Any
+    batches: Callable[[int], Tensor]
     step: int
 
     @property
@@ -56,6 +66,9 @@ class TrainingState:
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
     """Devices, processes and number format; a UserError if the processes cannot share the batch."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
     precision = resolve_precision(config.precision)
     AcceleratorState._reset_state()  # a process may train several models, each in its own precision
     cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
@@ -76,11 +89,17 @@ def start(config: TrainConfig, data: ImageData, run: Run, accelerator: Accelerat
     Raises:
         UserError: the run was trained on other images.
     """
+    device, training = accelerator.device, data.split("train")
+    prepare_device(device, resolve_precision(config.precision))
     torch.manual_seed(config.seed)
-    model = SpatialVAE(config.model((data.height, data.width), data.channels)).to(accelerator.device)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema)) if config.ema else None
+    model = suit_layout(SpatialVAE(config.model((data.height, data.width), data.channels)), device)
+    average = WeightAverage(model, config.ema) if config.ema else None
     optimizer = make_optimizer(model, config, fused=accelerator.mixed_precision != "fp16")
-    state = TrainingState(accelerator, model, average, optimizer, model, optimizer, step=0)
+    rank, world = accelerator.process_index, accelerator.num_processes
+    batches = training_batches(
+        training, config.batch_size, device, seed=config.seed, flip=config.flip, rank=rank, world=world
+    )
+    state = TrainingState(accelerator, model, average, optimizer, model, optimizer, batches, step=0)
     found = latest_checkpoint(run.checkpoints)
     if found is not None:
         path, before = found
@@ -91,6 +110,9 @@ def start(config: TrainConfig, data: ImageData, run: Run, accelerator: Accelerat
         restore_checkpoint(path, state.modules, optimizer)
         state.step = before["images"] // config.batch_size
     state.wrapped, state.accelerated = accelerator.prepare(model, optimizer)
+    left = math.ceil(total_images(config, len(training)) / config.batch_size) - state.step
+    if compiling_pays(left, accelerator):
+        state.wrapped = compiled_training(state.wrapped, model, config.batch_size)
     return state
 
 

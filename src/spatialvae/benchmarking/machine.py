@@ -12,15 +12,16 @@ __all__ = ["describe_machine"]
 
 
 def describe_machine(precision: str) -> dict[str, str | int]:
-    """Processor, cores, device, torch and the number format of training.
+    """Processor, cores, torch's threads, device, versions and the number format of training.
 
     >>> sorted(describe_machine("fp32"))
-    ['cores', 'device', 'precision', 'processor', 'python', 'torch']
+    ['cores', 'device', 'precision', 'processor', 'python', 'threads', 'torch']
     """
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return {
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
         "device": device,
         "precision": precision,
         "torch": torch.__version__,

@@ -1,0 +1,185 @@
+"""One benchmark: set up what is compared, time it in turn, and say what came out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spatialvae.benchmarking import operations
+from spatialvae.benchmarking.contenders import (
+    RealLoop,
+    as_torch_comes,
+    autocast,
+    bare_loop,
+    eager_loop,
+    resident_batches,
+    sample_eagerly,
+)
+from spatialvae.benchmarking.machine import describe_machine
+from spatialvae.benchmarking.memory import peak_memory, reset_peak_memory
+from spatialvae.benchmarking.peak import probes
+from spatialvae.benchmarking.result import Measured
+from spatialvae.benchmarking.stages import Laps, staged_step
+from spatialvae.benchmarking.timing import Work, interleaved, seconds
+from spatialvae.config import BenchConfig, ModelConfig, TrainConfig
+from spatialvae.data import ImageData
+from spatialvae.data.resident import training_batches
+from spatialvae.errors import UserError
+from spatialvae.model import SpatialVAE
+from spatialvae.precision import resolve_precision
+from spatialvae.training.acceleration import compiling_pays, suit_layout
+from spatialvae.training.loop import check_settings
+from spatialvae.training.state import make_accelerator, make_optimizer
+
+__all__ = ["bench"]
+
+STEPS = {"cpu": 10}
+ACCELERATOR_STEPS = 200
+
+
+def bench(
+    config: TrainConfig,
+    data: ImageData,
+    options: BenchConfig | None = None,
+    *,
+    say: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Time training and sampling as they are, against bare loops and the machine's peak; plain values for JSON.
+
+    The real loop is `train` on a temporary folder, with journal, progress bar and checkpoints. The bare loop has the
+    same network, optimiser and number format on resident noise and nothing around the step; the eager one is what
+    PyTorch gives by itself: fp32, its default Adam, and batches of 100 in sampling. Each round times all in turn.
+
+    Raises:
+        UserError: settings that training refuses; several processes.
+        Interrupted: Ctrl-C or SIGTERM came.
+    """
+    options = options or BenchConfig()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("bench measures one process: start it without torchrun or accelerate launch.")
+    check_settings(config, data)
+    accelerator = make_accelerator(config)
+    device = accelerator.device
+    steps = options.steps or STEPS.get(device.type, ACCELERATOR_STEPS)
+    with tempfile.TemporaryDirectory(prefix="spatialvae-bench-") as folder:
+        out = Path(folder) / "run"
+        real = RealLoop(config, data, out, steps=steps, slices=options.rounds + 2)
+        try:
+            compiled = compiling_pays(real.length // config.batch_size, accelerator)
+            return _measure(real, config, data, options, steps, device, compiled, say)
+        finally:
+            real.close()
+
+
+def _measure(
+    real: RealLoop,
+    config: TrainConfig,
+    data: ImageData,
+    options: BenchConfig,
+    steps: int,
+    device: torch.device,
+    compiled: bool,
+    say: Callable[[str], None] | None,
+) -> dict[str, Any]:
+    if say is not None:
+        say("the real loop starts")
+    model, precision = config.model((data.height, data.width), data.channels), resolve_precision(config.precision)
+    reset_peak_memory(device)
+    start = seconds(real.steps, device)
+    real.checkpointed()
+    memory = peak_memory(device)  # before anything else is built
+
+    sampled = SpatialVAE(model).to(device).eval()
+    first = seconds(lambda: sampled.sample(options.generated), device)
+    stages: list[dict[str, float]] = []
+    tried = probes(precision, device)
+    works: dict[str, Work] = {
+        "real": real.steps,
+        "checkpointed": real.checkpointed,
+        **_compared(config, model, precision, steps, options.generated, device, compiled),
+        "sampling": lambda: sampled.sample(options.generated),
+        "stages": _staged(config, data, model, precision, device, stages),
+        **{name: probe.work for name, probe in tried.items()},
+    }
+    taken = interleaved(works, options.rounds, device, say=say)
+    measured = Measured(
+        batch_size=config.batch_size,
+        steps=steps,
+        generated=options.generated,
+        checkpoint_every=real.checkpoint_every,
+        real=taken["real"],
+        checkpointed=taken["checkpointed"],
+        bare=taken["bare"],
+        eager=taken["eager"],
+        sampling=taken["sampling"],
+        eager_sampling=taken["eager_sampling"],
+        stages=stages[-options.rounds :],  # the first was the warm-up
+        peaks={name: [probe.flops / value for value in taken[name]] for name, probe in tried.items()},
+        training=operations.of_training(model),
+        decoding=operations.of_sampling(model),
+    )
+    return {
+        **measured.as_dict(),
+        "memory_bytes": memory,
+        "warm_up_seconds": {"training": start, "sampling": first},
+        "machine": describe_machine(precision),
+        "settings": {
+            "data": data.name,
+            "training_images": real.images,
+            "batch_size": config.batch_size,
+            **options.model_dump(),
+            "steps": steps,
+            "model": model.model_dump(mode="json"),
+        },
+    }
+
+
+def _compared(
+    config: TrainConfig,
+    model: ModelConfig,
+    precision: str,
+    steps: int,
+    generated: int,
+    device: torch.device,
+    compiled: bool,
+) -> dict[str, Work]:
+    """The loops that ours is measured by."""
+    batches = resident_batches(model, config.batch_size, device)
+    bare = bare_loop(config, model, batches, precision, steps, compiled=compiled)
+    eager = eager_loop(config, model, batches, steps)
+    sampled = SpatialVAE(model).to(device).eval()
+
+    def eager_steps() -> None:
+        with as_torch_comes():
+            eager.steps()
+
+    def eager_sampling() -> None:
+        with as_torch_comes():
+            sample_eagerly(sampled, generated)
+
+    return {"bare": bare.steps, "eager": eager_steps, "eager_sampling": eager_sampling}
+
+
+def _staged(
+    config: TrainConfig,
+    data: ImageData,
+    model: ModelConfig,
+    precision: str,
+    device: torch.device,
+    found: list[dict[str, float]],
+) -> Work:
+    """One step taken apart; each call adds its stages to `found`."""
+    trained = suit_layout(SpatialVAE(model), device).train()
+    optimizer = make_optimizer(trained, config, fused=True)
+    batches = training_batches(data.split("train"), config.batch_size, device, seed=config.seed, flip=config.flip)
+
+    def work() -> None:
+        number_format = autocast(device, precision)
+        found.append(staged_step(trained, optimizer, lambda: batches(len(found)), number_format, Laps(device)))
+
+    return work

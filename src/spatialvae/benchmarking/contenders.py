@@ -1,0 +1,151 @@
+"""What is timed against each other: the real training loop, and loops without anything around the step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from spatialvae.benchmarking.peak import DTYPES
+from spatialvae.config import ModelConfig, TrainConfig
+from spatialvae.data import ImageData
+from spatialvae.data.pixels import to_uint8
+from spatialvae.elbo import ELBO, elbo_loss
+from spatialvae.model import SpatialVAE
+from spatialvae.training.acceleration import compiled_training, suit_layout
+from spatialvae.training.loop import train_stepwise
+from spatialvae.training.schedule import total_images
+from spatialvae.training.state import make_optimizer
+
+__all__ = [
+    "RealLoop",
+    "as_torch_comes",
+    "autocast",
+    "bare_loop",
+    "eager_loop",
+    "resident_batches",
+    "sample_eagerly",
+]
+
+BATCHES = 4
+EAGER_BATCH = 100
+
+
+class RealLoop:
+    """`spatialvae.train` itself on a folder of its own, with journal, progress bar and checkpoints, in slices.
+
+    A slice is `steps` steps without a checkpoint, and `checkpointed` one step that ends with one, so that a slice of a
+    second need not carry the checkpoint of ten minutes: whoever times them divides it over `checkpoint_every` images.
+    The two take turns. The run is told its full length, since what it does may depend on it.
+    """
+
+    def __init__(self, config: TrainConfig, data: ImageData, folder: Path, *, steps: int, slices: int) -> None:
+        self.images = total_images(config, len(data.split("train")))
+        """The length of the run that is asked for."""
+        self.checkpoint_every = config.checkpoint_every or max(1, self.images // 10)
+        """Images between checkpoints of that run."""
+        turn = (steps + 1) * config.batch_size
+        length = max(self.images, (slices + 1) * turn)
+        changed = {"images": length, "epochs": None, "checkpoint_every": turn}
+        self.length = length
+        """The length of the run that is started: long enough for every slice."""
+        self._steps = steps
+        self._training = train_stepwise(config.model_copy(update=changed), data, folder)
+
+    def steps(self) -> None:
+        """The steps of one slice."""
+        for _ in range(self._steps):
+            next(self._training)
+
+    def checkpointed(self) -> None:
+        """The step after them, whose end is a checkpoint: weights, validation and grids."""
+        next(self._training)
+
+    def close(self) -> None:
+        """Leave the run where it is."""
+        self._training.close()
+
+
+class InFormat(nn.Module):
+    """A model whose forward computes in one of the number formats of `--precision`."""
+
+    def __init__(self, model: SpatialVAE, precision: str) -> None:
+        super().__init__()
+        self.model, self.precision = model, precision
+
+    def forward(self, images: Tensor) -> ELBO:
+        with autocast(images.device, self.precision):
+            return self.model(images)
+
+
+class PlainLoop:
+    """Forward, backward, update and nothing else, on batches that are already on the device."""
+
+    def __init__(self, forward: nn.Module, optimizer: torch.optim.Optimizer, batches: list[Tensor], steps: int) -> None:
+        self._forward, self._optimizer = forward, optimizer
+        self._batches = batches
+        self._steps = steps
+
+    def steps(self) -> None:
+        """The steps of one slice."""
+        for step in range(self._steps):
+            elbo_loss(self._forward(self._batches[step % len(self._batches)])).backward()
+            self._optimizer.step()
+            self._optimizer.zero_grad()
+
+
+def bare_loop(
+    config: TrainConfig, model: ModelConfig, batches: list[Tensor], precision: str, steps: int, *, compiled: bool
+) -> PlainLoop:
+    """What training does to the weights, and nothing around it: the same network in the same memory layout, number
+    format and, where training compiles, compiled form; the same optimiser."""
+    own = suit_layout(SpatialVAE(model), batches[0].device).train()
+    forward: nn.Module = InFormat(own, precision)
+    if compiled:
+        forward = compiled_training(forward, own, config.batch_size)
+    return PlainLoop(forward, make_optimizer(own, config, fused=True), batches, steps)
+
+
+def eager_loop(config: TrainConfig, model: ModelConfig, batches: list[Tensor], steps: int) -> PlainLoop:
+    """What PyTorch gives by itself: fp32, Adam as it comes."""
+    own = SpatialVAE(model).to(batches[0].device).train()
+    return PlainLoop(own, torch.optim.Adam(own.parameters(), config.learning_rate), batches, steps)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+    """The number format of a forward; nothing at all for fp32."""
+    return contextlib.nullcontext() if precision == "fp32" else torch.autocast(device.type, DTYPES[precision])
+
+
+def resident_batches(config: ModelConfig, batch_size: int, device: torch.device) -> list[Tensor]:
+    """A few different uint8 batches [B C H W] of noise on the device."""
+    random = torch.Generator().manual_seed(0)
+    shape = (batch_size, config.channels, *config.image_size)
+    return [torch.randint(0, 256, shape, dtype=torch.uint8, generator=random).to(device) for _ in range(BATCHES)]
+
+
+@torch.no_grad()
+def sample_eagerly(model: SpatialVAE, count: int) -> Tensor:
+    """Pictures of N(0, I) as a plain PyTorch loop draws them: fp32, batches of 100; uint8 [count C H W] on the CPU."""
+    pictures = []
+    for start in range(0, count, EAGER_BATCH):
+        codes = torch.randn(min(EAGER_BATCH, count - start), *model.latent.event_shape, device=model.device)
+        pictures.append(to_uint8(model.decode(codes).mean).cpu())
+    return torch.cat(pictures)
+
+
+@contextmanager
+def as_torch_comes() -> Iterator[None]:
+    """PyTorch's own settings of products and kernels inside; those of before afterwards."""
+    before, measured = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+        torch.backends.cudnn.benchmark = measured

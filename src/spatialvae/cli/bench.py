@@ -1,0 +1,90 @@
+"""`spatialvae bench`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from spatialvae.cli.images import prepare_images
+from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.output import emit, say
+from spatialvae.config import BenchConfig, TrainConfig
+
+__all__ = ["bench"]
+
+Data = Annotated[
+    str | None, typer.Option(help="As --data of train; default: noise of --image-size, 64 if that is left out.")
+]
+CELEBA_EPOCHS = 20 * 162_770
+"""The run that noise stands for, in images, where none is asked for: checkpoints are shared out over it."""
+
+
+@with_settings(BenchConfig, TrainConfig, without=("data",))
+def bench(*, data: Data = None, json: Json = False, **settings: Any) -> None:
+    """Measure training and sampling: images a second, stages of a step, share of the machine's peak."""
+    chosen = given(settings)
+    options = BenchConfig.parse(
+        {name: chosen.pop(name) for name in BenchConfig.model_fields if name in chosen}, "bench"
+    )
+    if data is None and not {"images", "epochs"} & set(chosen):
+        chosen["images"] = CELEBA_EPOCHS
+    config = TrainConfig.parse({**chosen, **({} if data is None else {"data": data})}, "bench")
+    if data is not None:
+        images = prepare_images(config)
+    else:
+        from spatialvae.benchmarking import random_images
+        from spatialvae.data import parse_image_size
+
+        images = random_images(parse_image_size(config.image_size or "64"), 3, seed=config.seed)
+    from spatialvae import benchmarking
+    from spatialvae.training import Interrupted
+
+    try:
+        found = benchmarking.bench(config, images, options, say=say)
+    except Interrupted as stop:
+        say("Stopped; nothing was kept.")
+        sys.exit(128 + stop.signum)
+    emit(found, json, _lines(found))
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    """The numbers in words, each with its quartiles over the rounds."""
+    machine, settings, operations = found["machine"], found["settings"], found["operations"]
+    model = settings["model"]
+    size = "x".join(str(side) for side in model["image_size"])
+    peaks = ", ".join(
+        f"{name} {spread['median'] / 1e9:,.0f}" for name, spread in found["peak_flops_per_second"].items()
+    )
+
+    def spread(name: str, digits: int = 2, scale: float = 1.0) -> str:
+        values = (f"{scale * found['spreads'][name][key]:,.{digits}f}" for key in ("median", "lower", "upper"))
+        return "{} ({} to {})".format(*values)
+
+    def work(name: str) -> str:
+        return f"{operations[name]['flops'] / 1e6:.1f} MFLOP and {operations[name]['bytes'] / 1e6:.1f} MB an image"
+
+    step = sum(stage["median"] for stage in found["stages"].values())
+    stages = [
+        f"  {name:<17}{1e3 * stage['median']:>9.2f} ms {stage['median'] / step:>6.1%}"
+        for name, stage in found["stages"].items()
+    ]
+    return [
+        f"{model['latent']}, {settings['data']} {size}, batch {settings['batch_size']}, {machine['precision']}, "
+        f"{settings['rounds']} rounds; {machine['processor']}, {machine['threads']} threads, {machine['device']}",
+        f"training   {spread('training_images_per_second', 0)} images/s",
+        f"  over a bare loop    {spread('ratio_to_bare_loop', 3)}",
+        f"  over eager fp32     {spread('ratio_to_eager_fp32')}",
+        f"  share of the peak   {spread('peak_share', 1, 100)} %",
+        f"  {work('training')}",
+        f"sampling   {spread('sampling_images_per_second', 0)} images/s",
+        f"  over eager fp32     {spread('sampling_ratio_to_eager_fp32')}",
+        f"  {work('sampling')}",
+        f"a step by its stages, taken apart (the real one takes {1e3 * found['step_seconds']:.2f} ms)",
+        *stages,
+        f"latent     {spread('latent_share', 1, 100)} % of a step, "
+        f"{spread('latent_share_with_backward', 1, 100)} % with its backward",
+        f"peak       {peaks} GFLOP/s",
+        f"memory     {found['memory_bytes'] / 2**30:.2f} GiB; a checkpoint takes {found['checkpoint_seconds']:.2f} s",
+    ]

@@ -1,0 +1,149 @@
+"""What a GPU trains with, as far as a CPU can tell: it is the same function, and nothing waits for the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from spatialvae.elbo import ELBO, elbo_loss
+from spatialvae.model import SpatialVAE
+from spatialvae.seeding import seeded
+from spatialvae.training.acceleration import COMPILE_FROM, compiled_training, compiling_pays, suit_layout
+from spatialvae.training.checkpoint import restore_checkpoint, save_checkpoint
+from spatialvae.training.loop import train_step
+from spatialvae.training.state import make_optimizer
+from tests.training.tiny import begin, settings
+
+
+def pictures(count: int = 10) -> Tensor:
+    return torch.randint(0, 256, (count, 1, 8, 8), dtype=torch.uint8)
+
+
+def terms_and_gradients(forward: nn.Module, model: SpatialVAE, images: Tensor) -> tuple[ELBO, dict[str, Tensor]]:
+    with seeded(5):
+        terms = forward(images)
+        elbo_loss(terms).backward()
+    found = {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
+    model.zero_grad()
+    return terms, found
+
+
+def same_function(forward: nn.Module, model: SpatialVAE, images: Tensor) -> None:
+    """The terms and gradients of `forward` and of the model itself, with the same noise."""
+    buffers = [value.clone() for value in model.buffers()]
+    wanted, gradients = terms_and_gradients(model, model, images)
+    for value, before in zip(model.buffers(), buffers, strict=True):
+        value.copy_(before)
+    found, others = terms_and_gradients(forward, model, images)
+    assert_close(found.reconstruction, wanted.reconstruction, rtol=1e-5, atol=1e-4)
+    assert_close(found.kl, wanted.kl, rtol=1e-5, atol=1e-4)
+    assert others.keys() == gradients.keys()
+    for name, value in gradients.items():
+        assert_close(others[name], value, rtol=1e-3, atol=1e-3 * value.abs().max().item() + 1e-5)
+
+
+SLOW = [
+    pytest.param(latent, marks=pytest.mark.slow) for latent in ("vector", "naive", "matrix-normal", "low-rank:rank=2")
+]
+
+
+@pytest.mark.parametrize("latent", ["low-rank", *SLOW])
+def test_the_whole_step_is_one_graph(tmp_path: Path, latent: str) -> None:
+    # A break would leave two graphs with a launch of everything between them.
+    state = begin(tmp_path, latent=latent)
+    before = {name: value.clone() for name, value in state.model.state_dict().items()}
+    compiled = compiled_training(state.wrapped, state.model, 10, fullgraph=True, backend="eager")
+    assert compiled is not state.wrapped
+    assert all(torch.equal(value, before[name]) for name, value in state.model.state_dict().items())
+    assert all(value.grad is None for value in state.model.parameters())
+    same_function(compiled, state.model, pictures())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("likelihood", ["bernoulli", "discretized-logistic", "gaussian:scale=0.1"])
+def test_so_it_is_with_every_likelihood_and_in_bf16(tmp_path: Path, likelihood: str) -> None:
+    state = begin(tmp_path, likelihood=likelihood, precision="bf16")
+    compiled = compiled_training(state.wrapped, state.model, 10, fullgraph=True, backend="eager")
+    assert compiled is not state.wrapped
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch's own compiler
+def test_compiled_training_is_the_same_function(tmp_path: Path) -> None:
+    state = begin(tmp_path)
+    compiled = compiled_training(state.wrapped, state.model, 10, options={"fallback_random": True})
+    same_function(compiled, state.model, pictures())
+
+
+def test_what_does_not_compile_is_trained_as_it_is(tmp_path: Path) -> None:
+    state = begin(tmp_path)
+    buffers = [value.clone() for value in state.model.buffers()]
+
+    def broken(graph: Any, inputs: Any) -> Any:
+        raise OSError("no C++ compiler\nand more")
+
+    with pytest.warns(UserWarning, match="torch.compile failed.* no C\\+\\+ compiler"):
+        found = compiled_training(state.wrapped, state.model, 10, backend=broken)
+    assert found is state.wrapped
+    assert all(torch.equal(*pair) for pair in zip(state.model.buffers(), buffers, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "processes", "steps", "pays"),
+    [
+        ("cuda", 1, COMPILE_FROM, True),
+        ("cuda", 1, COMPILE_FROM - 1, False),
+        ("cuda", 2, COMPILE_FROM, False),
+        ("cpu", 1, 100 * COMPILE_FROM, False),
+    ],
+)
+def test_compiling_is_decided_by_device_and_steps(kind: str, processes: int, steps: int, pays: bool) -> None:
+    accelerator: Any = SimpleNamespace(device=torch.device(kind), num_processes=processes)
+    assert compiling_pays(steps, accelerator) is pays
+
+
+def test_a_cpu_keeps_its_layout() -> None:
+    model = suit_layout(SpatialVAE(settings().model((8, 8), 1)), torch.device("cpu"))
+    assert all(value.is_contiguous() for value in model.parameters())
+
+
+def test_moments_come_back_in_the_layout_of_the_weights(tmp_path: Path) -> None:
+    # Files hold plain rows; a fused step over weights of another layout would mix the numbers up, or refuse.
+    model = SpatialVAE(settings().model((8, 8), 1)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    optimizer = make_optimizer(model, settings(), fused=True)
+    elbo_loss(model(pictures())).backward()
+    optimizer.step()
+    saved = save_checkpoint(tmp_path, 10, {"model": model}, optimizer, {})
+    again = make_optimizer(model, settings(), fused=True)
+    restore_checkpoint(saved, {"model": model}, again)
+    for parameter in model.parameters():
+        for key in ("exp_avg", "exp_avg_sq"):
+            assert again.state[parameter][key].stride() == parameter.stride()
+            assert torch.equal(again.state[parameter][key], optimizer.state[parameter][key])
+
+
+class NoReading(TorchDispatchMode):
+    """Fails where a number of a network is read, which would stop a GPU's queue."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default:  # item(), tolist(), bool(), float()
+            # The one integer is a count of steps that lies on the CPU whatever the device.
+            assert args[0].dtype == torch.int64, "a step reads a number from the device"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("changed", [{}, {"ema": 0.9, "clip": 1.0, "flip": True, "warmup": 50, "kl_warmup": 50}])
+def test_a_step_reads_nothing_from_the_device(tmp_path: Path, changed: dict[str, Any]) -> None:
+    state = begin(tmp_path, **changed)
+    config = settings(**changed)
+    with NoReading():
+        for step in range(2):
+            train_step(state, config, 10 * step, 1000)
+            state.step += 1
