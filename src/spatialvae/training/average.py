@@ -40,7 +40,7 @@ class WeightAverage(nn.Module):
     @torch.no_grad()
     def update(self) -> None:
         """Take in the weights that the model has now."""
-        if self.n_averaged == 0:
+        if self.n_averaged.item() == 0:
             torch._foreach_copy_(*self._averaged_weights)  # pyright: ignore[reportPrivateImportUsage]
         else:
             torch._foreach_lerp_(*self._averaged_weights, 1 - self.decay)  # pyright: ignore[reportPrivateImportUsage]
