@@ -1,10 +1,12 @@
-"""Sizes as users write them, and the grid of latent maps that suits an image size when none is asked for."""
+"""Sizes as users write and read them, and the grid of latent maps that suits an image size when none is asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from spatialvae.errors import UserError
 
-__all__ = ["default_grid", "parse_size"]
+__all__ = ["default_grid", "parse_size", "spell_shape"]
 
 
 def parse_size(text: str, flag: str, example: tuple[int, int] = (3, 5)) -> tuple[int, int]:
@@ -37,3 +39,13 @@ def default_grid(image_size: tuple[int, int]) -> tuple[int, int, int]:
         return 128, 3, 3
     height, width = (max(3, round(length / 21)) for length in image_size)
     return 64, height, width
+
+
+def spell_shape(shape: Sequence[int]) -> str:
+    """An image's shape [C, H, W] in words.
+
+    >>> spell_shape((3, 32, 48))
+    '32x48 with 3 channels'
+    """
+    channels, height, width = shape
+    return f"{height}x{width} with {channels} channel{'' if channels == 1 else 's'}"

@@ -171,7 +171,7 @@ def test_an_unknown_prior(run: Path, tmp_path: Path, command: str) -> None:
     assert not (tmp_path / "a.png").exists()
 
 
-@pytest.mark.parametrize("command", ["sample", "interpolate", "reconstruct", "evaluate"])
+@pytest.mark.parametrize("command", ["sample", "interpolate", "reconstruct"])
 def test_a_run_that_is_not_there(tmp_path: Path, command: str) -> None:
     extra = [tmp_path] if command == "reconstruct" else []
     said = spatialvae(command, tmp_path / "none", *extra, "--json").complaint

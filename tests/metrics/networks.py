@@ -15,7 +15,7 @@ class Quarters(nn.Module):
     """uint8 [B 3 H W] -> [B 12]: the mean colour of each quarter of the image."""
 
     def forward(self, images: Tensor) -> Tensor:
-        return nn.functional.adaptive_avg_pool2d(images.float() / 255, [2, 2]).flatten(1)
+        return nn.functional.adaptive_avg_pool2d(images.float() / 255, 2).flatten(1)
 
 
 def feature_file(folder: Path) -> Path:

@@ -56,7 +56,7 @@ def model_entry(
         "kl_weight": authors_kl_weight(pixels, law.numbers) * config.beta if config.objective == "paper" else None,
         "runs": [_run_entry(run, out) for run in runs],
         "metrics": {key: _mean([run.found.metrics[key] for run in runs]).as_dict() for key in _keys(runs)},
-        "health": _health(runs),
+        "health": health_over_seeds(runs),
     }
 
 
@@ -132,17 +132,26 @@ def _mean(estimates: list[Estimate]) -> Estimate:
     return Estimate.of(torch.tensor([estimate.value for estimate in estimates], dtype=torch.float64))
 
 
-def _health(runs: Sequence[Trained]) -> dict[str, Any] | None:
-    """The mean over seeds of the latent's health; the alarms of all, each with its seed."""
+def health_over_seeds(runs: Sequence[Trained]) -> dict[str, Any] | None:
+    """The mean over seeds of the latent's health; every alarm once, with the seeds that raised it unless all did."""
     found = [(run.seed, run.found.health) for run in runs]
     told = [{key: value for key, value in health.items() if key != "alarms"} for _, health in found if health]
     if len(told) < len(runs):
         return None
-    several = len(runs) > 1
-    alarms = [
-        f"seed {seed}: {alarm}" if several else alarm for seed, health in found for alarm in (health or {})["alarms"]
-    ]
+    raised: dict[str, list[int]] = {}
+    for seed, health in found:
+        for alarm in (health or {})["alarms"]:
+            raised.setdefault(alarm, []).append(seed)
+    alarms = [alarm if len(seeds) == len(runs) else f"{_seeds(seeds)}: {alarm}" for alarm, seeds in raised.items()]
     return {**over_seeds(told), "alarms": alarms}
+
+
+def _seeds(seeds: list[int]) -> str:
+    """
+    >>> _seeds([0]), _seeds([0, 2])
+    ('seed 0', 'seeds 0, 2')
+    """
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _curve(folder: Path) -> list[dict[str, float]]:

@@ -10,6 +10,7 @@ from spatialvae.data.options import ImageOptions
 from spatialvae.data.picture import BadImage, array_pixels, picture_pixels
 from spatialvae.data.sources import open_source
 from spatialvae.errors import UserError
+from spatialvae.sizes import spell_shape
 
 __all__ = ["read_image_set"]
 
@@ -40,15 +41,12 @@ def read_image_set(source: str, *, channels: int | None = None, layout: str = "a
         except BadImage as reason:
             raise UserError(f"{record.name} cannot be used: {reason}.") from None
         if images and pixels.shape != images[0].shape:
+            first, this = spell_shape(images[0].shape), spell_shape(pixels.shape)
             raise UserError(
-                f"The images of '{source}' differ: one is {_spell(images[0])}, {record.name} is {_spell(pixels)}.\n"
+                f"The images of '{source}' differ: one is {first}, {record.name} is {this}.\n"
                 "One set is measured at one size: save all images with the same one."
             )
         images.append(pixels)
     if not images:
         raise UserError(f"'{source}' has no images.")
     return torch.from_numpy(np.stack(images))
-
-
-def _spell(pixels: np.ndarray) -> str:
-    return f"{pixels.shape[1]}x{pixels.shape[2]} with {pixels.shape[0]} channel{'s' if len(pixels) > 1 else ''}"

@@ -15,6 +15,7 @@ from spatialvae.data import ImageSplit
 from spatialvae.data.batches import to_device
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.sizes import spell_shape
 
 __all__ = ["check_images", "mean_codes", "posteriors"]
 
@@ -30,7 +31,7 @@ def check_images(model: SpatialVAE, split: ImageSplit, limit: int | None) -> int
     shape, wanted = tuple(split.images.shape[1:]), (model.config.channels, *model.config.image_size)
     if shape != wanted:
         raise UserError(
-            f"The images are {_spell(shape)}; this model was trained on {_spell(wanted)}: use --image-size."
+            f"The images are {spell_shape(shape)}; this model was trained on {spell_shape(wanted)}: use --image-size."
         )
     if limit is not None and limit < 1:
         raise UserError(f"--limit {limit} is not possible: use at least 1 image.")
@@ -64,7 +65,3 @@ def mean_codes(model: SpatialVAE, split: ImageSplit, indices: npt.NDArray[np.int
     with torch.no_grad(), evaluating(model):
         parts = [law.mean.flatten(1).cpu() for law in posteriors(model, split, indices)]
     return torch.cat(parts) if parts else torch.empty(0, prod(model.latent.event_shape))
-
-
-def _spell(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[2]} with {shape[0]} channel{'s' if shape[0] > 1 else ''}"

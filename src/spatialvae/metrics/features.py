@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate
 from spatialvae.data.batches import to_device
 from spatialvae.errors import UserError
 from spatialvae.precision import fastest_device
+from spatialvae.sizes import spell_shape
 
 __all__ = ["RESIZING", "FeatureNetwork", "arguments", "as_colour", "check_features", "images_at_once", "open_script"]
 
@@ -110,7 +111,7 @@ class FeatureNetwork:
             shape = shape or images.shape[1:]
             if images.shape[1:] != shape:
                 raise UserError(
-                    f"Images of {_spell(shape)} and of {_spell(images.shape[1:])}: all must be of one size."
+                    f"Images of {spell_shape(shape)} and of {spell_shape(images.shape[1:])}: all must be of one size."
                 )
             parts += [self._features(part) for part in colour.split(self._at_once(*shape[1:]))]
         if not sum(map(len, parts)):
@@ -213,10 +214,6 @@ def last_line(error: Exception) -> str:
 def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
     resized = interpolate(images.float(), size, mode="bilinear", align_corners=False, antialias=True)
     return resized.round().clamp(0, 255).to(torch.uint8)
-
-
-def _spell(shape: torch.Size) -> str:
-    return f"{shape[1]}x{shape[2]} with {shape[0]} channel{'s' if shape[0] > 1 else ''}"
 
 
 def _fidelity_inception(device: torch.device) -> tuple[str, bool, Callable[[Tensor], Any]]:

@@ -15,6 +15,7 @@ from spatialvae.metrics.pairs import PairMetrics
 from spatialvae.metrics.reference import Reference
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.selection import select
+from spatialvae.sizes import spell_shape
 
 __all__ = ["evaluate_images"]
 
@@ -60,11 +61,11 @@ def evaluate_images(
 
 
 def _check(images: Tensor, wanted: tuple[int, ...], count: int | None) -> None:
-    channels, height, width = images.shape[1:]
-    if (channels, height, width) != tuple(wanted):
+    shape = tuple(images.shape[1:])
+    if shape != tuple(wanted):
         raise UserError(
-            f"The images are {height}x{width} with {channels} channel(s), those to compare with "
-            f"{wanted[1]}x{wanted[2]} with {wanted[0]}: make them equal with --image-size {height}x{width}."
+            f"The images are {spell_shape(shape)}, those to compare with {spell_shape(wanted)}: "
+            f"make them equal with --image-size {shape[1]}x{shape[2]}."
         )
     if count is not None and len(images) != count:
         raise UserError(
