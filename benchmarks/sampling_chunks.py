@@ -21,9 +21,13 @@ from torch import Tensor
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_uint8
 from spatialvae.model import SpatialVAE
-from spatialvae.networks.inference import folded
+from spatialvae.networks.inference import folded, with_subpixels
 
-LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+LAYOUTS = {
+    "contiguous": torch.contiguous_format,
+    "channels_last": torch.channels_last,
+    "sub-pixel": torch.channels_last,  # and the last layer in its sub-pixel form
+}
 
 
 def main() -> None:
@@ -33,6 +37,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2000, help="decoded in each turn")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--chunks", type=int, nargs="+", default=[25, 50, 100, 200, 500, 1000])
+    parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), choices=list(LAYOUTS))
     parser.add_argument("--formats", nargs="+", default=["float32", "bfloat16"], choices=["float32", "bfloat16"])
     parser.add_argument("--compile", action="store_true", help="each combination compiled as well (20 to 30 s each)")
     arguments = parser.parse_args()
@@ -44,7 +49,7 @@ def main() -> None:
     codes = torch.randn(arguments.images, *model.latent.event_shape, device=device)
     ways: dict[tuple[str, str, int, str], Callable[[], None]] = {}
     kinds = ["eager", "compiled"] if arguments.compile else ["eager"]
-    for number, layout, chunk, kind in itertools.product(arguments.formats, LAYOUTS, arguments.chunks, kinds):
+    for number, layout, chunk, kind in itertools.product(arguments.formats, arguments.layouts, arguments.chunks, kinds):
         ways[number, layout, chunk, kind] = decoding(model, codes, number, layout, chunk, kind)
     plain = model.decoder
 
@@ -71,7 +76,8 @@ def main() -> None:
 def decoding(model: SpatialVAE, codes: Tensor, number: str, layout: str, chunk: int, kind: str) -> Callable[[], None]:
     """All codes to pictures on the CPU, `chunk` at a time."""
     dtype, memory = getattr(torch, number), LAYOUTS[layout]
-    network = folded(model.decoder).to(dtype=dtype, memory_format=memory)  # pyright: ignore[reportCallIssue]
+    layers = folded(model.decoder)
+    network = (with_subpixels(layers) if layout == "sub-pixel" else layers).to(dtype=dtype, memory_format=memory)  # pyright: ignore[reportCallIssue]
     decode = torch.compile(network) if kind == "compiled" else network
 
     def work() -> None:
