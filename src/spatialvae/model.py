@@ -14,6 +14,7 @@ from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
 from spatialvae.errors import UserError, nearest
+from spatialvae.heap import freed_memory_kept
 from spatialvae.latents import AbstractLatent, parse_latent
 from spatialvae.likelihoods import AbstractPixels, parse_likelihood
 from spatialvae.networks import PaperDecoder, PaperEncoder
@@ -122,7 +123,7 @@ class SpatialVAE(nn.Module):
             shape, dtype=torch.uint8, pin_memory=device.type == "cuda" and math.prod(shape) <= PINNED
         )
         at_once = decoded_at_once(device)
-        with evaluating(self), seeded(seed), torch.inference_mode():
+        with evaluating(self), seeded(seed), torch.inference_mode(), freed_memory_kept():
             example = torch.zeros(at_once, *self.latent.event_shape, dtype=law.mean.dtype, device=device)
             decoder = fast_decoder(self.decoder, example, compile=compiling_pays(math.prod(shape), device))
             for start in range(0, count, GROUP):

@@ -30,6 +30,7 @@ from spatialvae.config import BenchConfig, ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.resident import training_batches
 from spatialvae.errors import UserError
+from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.precision import resolve_precision
 from spatialvae.training.acceleration import compiling_pays, suit_layout
@@ -154,6 +155,10 @@ def _compared(
     eager = eager_loop(config, model, batches, steps)
     sampled = SpatialVAE(model).to(device).eval()
 
+    def bare_steps() -> None:
+        with freed_memory_kept():
+            bare.steps()
+
     def eager_steps() -> None:
         with as_torch_comes():
             eager.steps()
@@ -162,7 +167,7 @@ def _compared(
         with as_torch_comes():
             sample_eagerly(sampled, generated)
 
-    return {"bare": bare.steps, "eager": eager_steps, "eager_sampling": eager_sampling}
+    return {"bare": bare_steps, "eager": eager_steps, "eager_sampling": eager_sampling}
 
 
 def _staged(

@@ -15,6 +15,7 @@ from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
+from spatialvae.heap import freed_memory_kept
 from spatialvae.metrics.codes import check_images
 from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.health import latent_health
@@ -59,7 +60,7 @@ def evaluate(
     found = Evaluation(provenance=reference.provenance())
     task = _Task(model, split, count, wanted, config, found, progress)
 
-    with torch.inference_mode(), evaluating(model):
+    with torch.inference_mode(), evaluating(model), freed_memory_kept():
         with seeded(config.seed):
             reconstructions = _one_pass(task, keep=reference.on_features)
             _likelihood(task)

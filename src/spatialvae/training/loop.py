@@ -13,6 +13,7 @@ from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
+from spatialvae.heap import freed_memory_kept
 from spatialvae.likelihoods import parse_likelihood
 from spatialvae.model import SpatialVAE, resolve_latent
 from spatialvae.precision import resolve_precision
@@ -71,6 +72,7 @@ def train_stepwise(
     begun = seen = state.step * config.batch_size
     meter = Meter()
     with (
+        freed_memory_kept(),
         stop_requests() as request,
         Journal(run, seen, enabled=main) as journal,
         TrainingProgress(out.as_posix(), steps * config.batch_size, seen, shown=progress and main) as bar,

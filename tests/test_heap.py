@@ -1,0 +1,47 @@
+"""Freed memory that stays with the process."""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+import pytest
+import torch
+
+from spatialvae import heap
+from spatialvae.heap import freed_memory_kept
+
+GLIBC = sys.platform.startswith("linux") and heap._mallopt() is not None
+
+
+def page_faults() -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        torch.ones(40, 2**18)  # 40 MiB, above every threshold of the default
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(not GLIBC, reason="needs glibc's allocator")
+def test_a_second_use_of_the_memory_faults_no_pages() -> None:
+    given_back = page_faults()
+    with freed_memory_kept():
+        for _ in range(5):  # aligned blocks need a little more room than the last one left
+            page_faults()
+        kept = page_faults()
+    assert given_back > 1000
+    assert kept < given_back / 10
+
+
+def test_nesting_restores_what_was_before() -> None:
+    with freed_memory_kept():
+        inside = heap._kept[0]
+        with freed_memory_kept(False):
+            assert not heap._kept[0]
+        assert heap._kept[0] is inside
+    assert not heap._kept[0]
+
+
+def test_another_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap, "_mallopt", lambda: None)
+    with freed_memory_kept():
+        assert not heap._kept[0]
