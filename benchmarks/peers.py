@@ -3,30 +3,34 @@
     python benchmarks/peers.py                    # the paper's CelebA setting: 64x64, low-rank, batch 100
     python benchmarks/peers.py --json benchmarks/results/peers.json
 
-Every round times all in turn, so that a busy machine hits all alike; ratios are medians over rounds of the ratio within
-a round, with their quartiles. Ours is the real training loop with journal, progress bar and checkpoints. pythae is no
-dependency; without it its rows are left out, and the script says so. On a machine with CUDA everything runs there.
+Each contender has a process of its own, and every round lets all work in turn, so that a busy machine hits all alike;
+ratios are medians over rounds of the ratio within a round, with their quartiles. Ours is the real training loop with
+journal, progress bar and checkpoints. pythae is no dependency; without it its rows are left out, and the script says
+so. On a machine with CUDA everything runs there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+import torch
 from pythae_peer import MISSING, PythaePeer, installed
 
 from spatialvae.benchmarking import Spread, describe_machine, interleaved, random_images, ratios
-from spatialvae.benchmarking.contenders import RealLoop, as_torch_comes, eager_loop, resident_batches, sample_eagerly
-from spatialvae.benchmarking.timing import Work
+from spatialvae.benchmarking.contenders import RealLoop, eager_loop, resident_batches, sample_eagerly
+from spatialvae.benchmarking.timing import Work, synchronize
 from spatialvae.config import TrainConfig
 from spatialvae.model import SpatialVAE
-from spatialvae.precision import resolve_precision
-from spatialvae.training.state import make_accelerator
+from spatialvae.precision import fastest_device, resolve_precision
 
 LENGTH = 20 * 162_770  # images of the run that ours is told to be: 20 epochs of CelebA
 
@@ -59,44 +63,22 @@ def main() -> None:
 
 def compare(arguments: argparse.Namespace, folder: Path) -> dict:
     """Time all in turn; images a second and how many times as fast ours is."""
-    config = TrainConfig(
-        latent=arguments.latent, batch_size=arguments.batch_size, precision=arguments.precision, images=LENGTH
-    )
-    size, steps, generated = (arguments.image_size, arguments.image_size), arguments.steps, arguments.generated
-    data, model = random_images(size, 3, least=config.batch_size), config.model(size, 3)
-    device = make_accelerator(config).device
-    real = RealLoop(config, data, folder / "run", steps=steps, slices=arguments.rounds + 1)
-    eager = eager_loop(config, model, resident_batches(model, config.batch_size, device), steps)
-    ours, plain = (SpatialVAE(model).to(device).eval() for _ in range(2))
-
-    def by_default(work: Work) -> Work:
-        def run() -> None:
-            with as_torch_comes():
-                work()
-
-        return run
-
-    training: dict[str, Work] = {"ours": real.steps, "eager fp32": by_default(eager.steps)}
-    sampling: dict[str, Work] = {
-        "ours": partial(ours.sample, generated),
-        "eager fp32, batch 100": by_default(partial(sample_eagerly, plain, generated)),
-    }
+    config, batch_size = settings(arguments), arguments.batch_size
+    makers = {"ours": Ours, "eager fp32": Eager}
     if installed():
-        for amp in (False, True) if device.type == "cuda" else (False,):
-            name = "pythae, autocast" if amp else "pythae"
-            options = {"batch_size": config.batch_size, "steps": steps, "learning_rate": config.learning_rate}
-            peer = PythaePeer(model, folder / name, amp=amp, **options)
-            training[name] = by_default(peer.steps)
-            sampling |= {} if amp else {name: by_default(partial(peer.sample, generated))}
+        makers |= {"pythae": Pythae} | ({"pythae, autocast": PythaeAutocast} if torch.cuda.is_available() else {})
     else:
         print(MISSING, file=sys.stderr)
-    works = {f"training {name}": work for name, work in training.items()}
-    works |= {"checkpoint": real.checkpointed} | {f"sampling {name}": work for name, work in sampling.items()}
+    contenders = {name: InItsProcess(maker, arguments, folder / name) for name, maker in makers.items()}
+    works: dict[str, Work] = {}
+    for name, contender in contenders.items():
+        works |= {f"{kind} {name}": partial(contender, kind) for kind in ("training", "sampling")}
+    works["checkpoint"] = partial(contenders["ours"], "checkpoint")
+    device = torch.device("cpu")  # each process waits for its own
     taken = interleaved(works, arguments.rounds, device, say=partial(print, file=sys.stderr, flush=True))
-    real.close()
 
     # Ours pays for its checkpoints too: each divided over the steps between two of them.
-    between = real.checkpoint_every / config.batch_size
+    steps, between = arguments.steps, max(1, LENGTH // 10) / batch_size
     slices = zip(taken["checkpoint"], taken["training ours"], strict=True)
     taken["training ours"] = [some + steps * max(0.0, one - some / steps) / between for one, some in slices]
 
@@ -109,9 +91,82 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict:
     return {
         "machine": describe_machine(resolve_precision(config.precision)),
         "settings": {**vars(arguments), "json": None},
-        "training": {name: numbers("training", name, steps * config.batch_size) for name in training},
-        "sampling": {name: numbers("sampling", name, generated) for name in sampling},
+        "training": {name: numbers("training", name, steps * batch_size) for name in makers},
+        "sampling": {name: numbers("sampling", name, arguments.generated) for name in makers},
     }
+
+
+def settings(arguments: argparse.Namespace) -> TrainConfig:
+    return TrainConfig(
+        latent=arguments.latent, batch_size=arguments.batch_size, precision=arguments.precision, images=LENGTH
+    )
+
+
+class InItsProcess:
+    """A contender in a process of its own, which works when it is told to and waits otherwise.
+
+    Apart, as its user would run it: what one asks of the allocator or of torch does not reach the others.
+    """
+
+    def __init__(self, maker: Callable[[argparse.Namespace, Path], object], *options: object) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        context.Process(target=serve, args=(theirs, maker, options), daemon=True).start()
+
+    def __call__(self, kind: str) -> None:
+        self._ours.send(kind)
+        if failure := self._ours.recv():
+            raise RuntimeError(failure)
+
+
+def serve(pipe: Connection, maker: Callable[..., object], options: tuple) -> None:
+    """Build a contender, then call its method of each name that comes."""
+    contender = maker(*options)
+    while True:
+        try:
+            kind = pipe.recv()
+        except EOFError:  # the benchmark is over
+            return
+        try:
+            getattr(contender, kind)()
+            synchronize(fastest_device())
+            pipe.send(None)
+        except Exception as error:  # of another's library: told where somebody reads it
+            pipe.send(f"{type(contender).__name__}: {error}")
+
+
+class Ours:
+    def __init__(self, arguments: argparse.Namespace, folder: Path) -> None:
+        config, size = settings(arguments), (arguments.image_size, arguments.image_size)
+        data = random_images(size, 3, least=config.batch_size)
+        real = RealLoop(config, data, folder, steps=arguments.steps, slices=arguments.rounds + 1)
+        self.training, self.checkpoint = real.steps, real.checkpointed
+        model = SpatialVAE(config.model(size, 3)).to(fastest_device()).eval()
+        self.sampling = partial(model.sample, arguments.generated)
+
+
+class Eager:
+    def __init__(self, arguments: argparse.Namespace, _: Path) -> None:
+        config, device = settings(arguments), fastest_device()
+        model = config.model((arguments.image_size, arguments.image_size), 3)
+        batches = resident_batches(model, config.batch_size, device)
+        self.training = eager_loop(config, model, batches, arguments.steps).steps
+        self.sampling = partial(sample_eagerly, SpatialVAE(model).to(device).eval(), arguments.generated)
+
+
+class Pythae:
+    amp = False
+
+    def __init__(self, arguments: argparse.Namespace, folder: Path) -> None:
+        config = settings(arguments)
+        model = config.model((arguments.image_size, arguments.image_size), 3)
+        options = {"batch_size": config.batch_size, "steps": arguments.steps, "learning_rate": config.learning_rate}
+        peer = PythaePeer(model, folder, amp=self.amp, **options)
+        self.training, self.sampling = peer.steps, partial(peer.sample, arguments.generated)
+
+
+class PythaeAutocast(Pythae):
+    amp = True
 
 
 if __name__ == "__main__":

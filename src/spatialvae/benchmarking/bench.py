@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,126 +66,122 @@ def bench(
         raise UserError("bench measures one process: start it without torchrun or accelerate launch.")
     check_settings(config, data)
     accelerator = make_accelerator(config)
-    device = accelerator.device
-    steps = options.steps or STEPS.get(device.type, ACCELERATOR_STEPS)
+    steps = options.steps or STEPS.get(accelerator.device.type, ACCELERATOR_STEPS)
     with tempfile.TemporaryDirectory(prefix="spatialvae-bench-") as folder:
-        out = Path(folder) / "run"
-        real = RealLoop(config, data, out, steps=steps, slices=options.rounds + 2)
+        real = RealLoop(config, data, Path(folder) / "run", steps=steps, slices=options.rounds + 2)
         try:
             compiled = compiling_pays(real.length // config.batch_size, accelerator)
-            return _measure(real, config, data, options, steps, device, compiled, say)
+            return _Bench(config, data, options, steps, accelerator.device, compiled).measure(real, say)
         finally:
             real.close()
 
 
-def _measure(
-    real: RealLoop,
-    config: TrainConfig,
-    data: ImageData,
-    options: BenchConfig,
-    steps: int,
-    device: torch.device,
-    compiled: bool,
-    say: Callable[[str], None] | None,
-) -> dict[str, Any]:
-    if say is not None:
-        say("the real loop starts")
-    model, precision = config.model((data.height, data.width), data.channels), resolve_precision(config.precision)
-    reset_peak_memory(device)
-    start = seconds(real.steps, device)
-    real.checkpointed()
-    memory = peak_memory(device)  # before anything else is built
+@dataclass(frozen=True)
+class _Bench:
+    """What is measured, and how long."""
 
-    sampled = SpatialVAE(model).to(device).eval()
-    first = seconds(lambda: sampled.sample(options.generated), device)
-    stages: list[dict[str, float]] = []
-    tried = probes(precision, device)
-    works: dict[str, Work] = {
-        "real": real.steps,
-        "checkpointed": real.checkpointed,
-        **_compared(config, model, precision, steps, options.generated, device, compiled),
-        "sampling": lambda: sampled.sample(options.generated),
-        "stages": _staged(config, data, model, precision, device, stages),
-        **{name: probe.work for name, probe in tried.items()},
-    }
-    taken = interleaved(works, options.rounds, device, say=say)
-    measured = Measured(
-        batch_size=config.batch_size,
-        steps=steps,
-        generated=options.generated,
-        checkpoint_every=real.checkpoint_every,
-        real=taken["real"],
-        checkpointed=taken["checkpointed"],
-        bare=taken["bare"],
-        eager=taken["eager"],
-        sampling=taken["sampling"],
-        eager_sampling=taken["eager_sampling"],
-        stages=stages[-options.rounds :],  # the first was the warm-up
-        peaks={name: [probe.flops / value for value in taken[name]] for name, probe in tried.items()},
-        training=operations.of_training(model),
-        decoding=operations.of_sampling(model),
-    )
-    return {
-        **measured.as_dict(),
-        "memory_bytes": memory,
-        "warm_up_seconds": {"training": start, "sampling": first},
-        "machine": describe_machine(precision),
-        "settings": {
-            "data": data.name,
+    config: TrainConfig
+    data: ImageData
+    options: BenchConfig
+    steps: int
+    """Training steps a round."""
+    device: torch.device
+    compiled: bool
+    """Whether a run of this length compiles its step."""
+
+    @property
+    def model(self) -> ModelConfig:
+        return self.config.model((self.data.height, self.data.width), self.data.channels)
+
+    @property
+    def precision(self) -> str:
+        return resolve_precision(self.config.precision)
+
+    def measure(self, real: RealLoop, say: Callable[[str], None] | None) -> dict[str, Any]:
+        """Everything in turn, round after round."""
+        if say is not None:
+            say("the real loop starts")
+        options, device = self.options, self.device
+        reset_peak_memory(device)
+        start = seconds(real.steps, device)
+        real.checkpointed()
+        memory = peak_memory(device)  # before anything else is built
+
+        sampled = SpatialVAE(self.model).to(device).eval()
+        first = seconds(lambda: sampled.sample(options.generated), device)
+        stages: list[dict[str, float]] = []
+        tried = probes(self.precision, device)
+        works: dict[str, Work] = {
+            "real": real.steps,
+            "checkpointed": real.checkpointed,
+            **self._compared(),
+            "sampling": lambda: sampled.sample(options.generated),
+            "stages": self._staged(stages),
+            **{name: probe.work for name, probe in tried.items()},
+        }
+        taken = interleaved(works, options.rounds, device, say=say)
+        loops = {name: taken[name] for name in ("real", "checkpointed", "bare", "eager", "sampling", "eager_sampling")}
+        measured = Measured(
+            batch_size=self.config.batch_size,
+            steps=self.steps,
+            generated=options.generated,
+            checkpoint_every=real.checkpoint_every,
+            **loops,
+            stages=stages[-options.rounds :],  # the first was the warm-up
+            peaks={name: [probe.flops / value for value in taken[name]] for name, probe in tried.items()},
+            training=operations.of_training(self.model),
+            decoding=operations.of_sampling(self.model),
+        )
+        return {
+            **measured.as_dict(),
+            "memory_bytes": memory,
+            "warm_up_seconds": {"training": start, "sampling": first},
+            "machine": describe_machine(self.precision),
+            "settings": self._settings(real),
+        }
+
+    def _settings(self, real: RealLoop) -> dict[str, Any]:
+        return {
+            "data": self.data.name,
             "training_images": real.images,
-            "batch_size": config.batch_size,
-            **options.model_dump(),
-            "steps": steps,
-            "model": model.model_dump(mode="json"),
-        },
-    }
+            "batch_size": self.config.batch_size,
+            **self.options.model_dump(),
+            "steps": self.steps,
+            "model": self.model.model_dump(mode="json"),
+        }
 
+    def _compared(self) -> dict[str, Work]:
+        """The loops that ours is measured by."""
+        config, model, steps = self.config, self.model, self.steps
+        batches = resident_batches(model, config.batch_size, self.device)
+        bare = bare_loop(config, model, batches, self.precision, steps, compiled=self.compiled)
+        eager = eager_loop(config, model, batches, steps)
+        sampled = SpatialVAE(model).to(self.device).eval()
 
-def _compared(
-    config: TrainConfig,
-    model: ModelConfig,
-    precision: str,
-    steps: int,
-    generated: int,
-    device: torch.device,
-    compiled: bool,
-) -> dict[str, Work]:
-    """The loops that ours is measured by."""
-    batches = resident_batches(model, config.batch_size, device)
-    bare = bare_loop(config, model, batches, precision, steps, compiled=compiled)
-    eager = eager_loop(config, model, batches, steps)
-    sampled = SpatialVAE(model).to(device).eval()
+        def bare_steps() -> None:
+            with freed_memory_kept():
+                bare.steps()
 
-    def bare_steps() -> None:
-        with freed_memory_kept():
-            bare.steps()
+        def eager_steps() -> None:
+            with as_torch_comes():
+                eager.steps()
 
-    def eager_steps() -> None:
-        with as_torch_comes():
-            eager.steps()
+        def eager_sampling() -> None:
+            with as_torch_comes():
+                sample_eagerly(sampled, self.options.generated)
 
-    def eager_sampling() -> None:
-        with as_torch_comes():
-            sample_eagerly(sampled, generated)
+        return {"bare": bare_steps, "eager": eager_steps, "eager_sampling": eager_sampling}
 
-    return {"bare": bare_steps, "eager": eager_steps, "eager_sampling": eager_sampling}
+    def _staged(self, found: list[dict[str, float]]) -> Work:
+        """One step taken apart; each call adds its stages to `found`."""
+        config, device = self.config, self.device
+        trained = suit_layout(SpatialVAE(self.model), device).train()
+        optimizer = make_optimizer(trained, config, fused=True)
+        split = self.data.split("train")
+        batches = training_batches(split, config.batch_size, device, seed=config.seed, flip=config.flip)
 
+        def work() -> None:
+            number_format = autocast(device, self.precision)
+            found.append(staged_step(trained, optimizer, lambda: batches(len(found)), number_format, Laps(device)))
 
-def _staged(
-    config: TrainConfig,
-    data: ImageData,
-    model: ModelConfig,
-    precision: str,
-    device: torch.device,
-    found: list[dict[str, float]],
-) -> Work:
-    """One step taken apart; each call adds its stages to `found`."""
-    trained = suit_layout(SpatialVAE(model), device).train()
-    optimizer = make_optimizer(trained, config, fused=True)
-    batches = training_batches(data.split("train"), config.batch_size, device, seed=config.seed, flip=config.flip)
-
-    def work() -> None:
-        number_format = autocast(device, precision)
-        found.append(staged_step(trained, optimizer, lambda: batches(len(found)), number_format, Laps(device)))
-
-    return work
+        return work

@@ -38,7 +38,7 @@ def prepare_device(device: torch.device, precision: str) -> None:
 def suit_layout(model: SpatialVAE, device: torch.device) -> SpatialVAE:
     """The model on the device; on a GPU with the channels of a map side by side, as its matrix units read them.
 
-    A CPU is slower that way when it trains in fp32.
+    On a CPU in fp32 it gains nothing that could be told from chance.
     """
     layout = torch.channels_last if device.type == "cuda" else torch.preserve_format
     return model.to(device=device, memory_format=layout)  # pyright: ignore[reportCallIssue]
