@@ -25,9 +25,9 @@ def freed_memory_kept(kept: bool = True) -> Iterator[None]:
     """Inside, what the process frees stays with it, so that the next step finds it; afterwards all is as before.
 
     By default glibc hands the heap's end back to the system after every step, and the system clears each page that it
-    gives out anew: some 10,000 page faults in a training step on 100 images of 64x64, half a million on 1,000. The price
-    is a peak that may be half as high again with large batches, since blocks of other sizes must find their room.
-    Elsewhere than on glibc, or with another allocator in its place, nothing changes.
+    gives out anew: some 10,000 page faults in a training step on 100 images of 64x64, 900,000 on 1,000. The price is a
+    peak that may be half as high again with large batches, since blocks of other sizes must find their room. Elsewhere
+    than on glibc, or with another allocator in its place, nothing changes.
 
     >>> with freed_memory_kept():
     ...     pass
