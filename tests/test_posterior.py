@@ -20,7 +20,8 @@ def test_it_is_one_layer_of_the_latents_outputs(latent: AbstractLatent) -> None:
     head = Amortized(latent, features=7)
     shapes = {name: tuple(value.shape) for name, value in head.named_parameters()}
     outputs = latent.encoder_outputs
-    assert shapes == {"projection.weight": (outputs, 7), "projection.bias": (outputs,)}
+    shared = {f"shared.{name}": shape for name, shape in latent.shared_shapes.items()}
+    assert shapes == {"projection.weight": (outputs, 7), "projection.bias": (outputs,), **shared}
     q = head(torch.randn(5, 7))
     assert (q.batch_shape, q.event_shape) == ((5,), latent.event_shape)
 

@@ -90,6 +90,11 @@ class AbstractModelOptions(AbstractSettings):
         default=None, ge=1, description="How many latent maps; default: the paper's for the image size."
     )
     map_size: str | None = Field(default=None, description="Their size, SIDE or HEIGHTxWIDTH; default: the paper's, 3.")
+    prior: str = Field(
+        default="standard",
+        description="p(z): standard is N(0, I); learned is trained with the model, learned:law=matrix-normal,"
+        "covariance=full names its law.",
+    )
     likelihood: str = Field(
         default="gaussian", description="p(x|z): gaussian, gaussian:scale=0.1, discretized-logistic or bernoulli."
     )

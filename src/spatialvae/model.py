@@ -20,7 +20,7 @@ from spatialvae.likelihoods import AbstractPixels, parse_likelihood
 from spatialvae.networks import PaperDecoder, PaperEncoder
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.posterior import Amortized
-from spatialvae.priors import standard_normal
+from spatialvae.priors import LearnedPrior, parse_prior, standard_normal
 from spatialvae.seeding import seeded
 from spatialvae.sizes import default_grid, parse_size
 
@@ -60,8 +60,10 @@ class SpatialVAE(nn.Module):
             reference=reference,
             widths=AUTHORS_VECTOR_STEM if authors else None,
         )
+        law = parse_prior(config.prior, self.latent)
+        self.learned_prior = None if law is None else LearnedPrior(law)
         self.priors: dict[str, Distribution] = {}
-        """Fitted priors by name; `standard` is always there and not listed."""
+        """Fitted priors by name; the model's own and `standard` are always there and not listed."""
 
     @property
     def device(self) -> torch.device:
@@ -82,21 +84,34 @@ class SpatialVAE(nn.Module):
         """p(x|z): codes [B, maps, height, width] -> a distribution with batch [B], event [C, H, W]."""
         return self.likelihood(self.decoder(codes).float() if codes.dtype != torch.float64 else self.decoder(codes))
 
-    def prior(self, name: str = "standard") -> Distribution:
-        """p(z) by name: `standard` is N(0, I), others were fitted after training. Batch [], event [maps, h, w]."""
+    @property
+    def own_prior(self) -> str:
+        """The name of the p(z) in the bound: `standard`, or `learned` if it was trained with the model."""
+        return "standard" if self.learned_prior is None else "learned"
+
+    def prior(self, name: str | None = None) -> Distribution:
+        """p(z) by name, the model's own if left out; batch [], event [maps, h, w].
+
+        `standard` is N(0, I), `learned` was trained with the model, others were fitted after training.
+        """
+        name = name or self.own_prior
+        if name == "learned" and self.learned_prior is not None:
+            return self.learned_prior()
         if name == "standard":
             dtype = next(self.parameters()).dtype
             return standard_normal(self.latent.event_shape, dtype=dtype, device=self.device)
         if name not in self.priors:
-            raise UserError(f"This model has no prior {name!r}. {nearest(name, ['standard', *self.priors])}")
+            known = list(dict.fromkeys([self.own_prior, "standard", *self.priors]))
+            raise UserError(f"This model has no prior {name!r}. {nearest(name, known)}")
         return self.priors[name]
 
     def forward(self, images: Tensor) -> ELBO:
         """The terms of the bound, nats per image, [B] each: E_q[log p(x|z)] by one draw, and the closed-form KL."""
         floats = to_float(images)
         posterior = self._posterior(floats)
-        pixels = self.decode(posterior.rsample())
-        return ELBO(pixels.log_prob(floats), kl_divergence(posterior, self.prior()))
+        with torch.autocast(floats.device.type, enabled=False):  # products of factors would be rounded to 8 bits
+            codes, kl = posterior.rsample(), kl_divergence(posterior, self.prior())
+        return ELBO(self.decode(codes).log_prob(floats), kl)
 
     def elbo(self, images: Tensor) -> ELBO:
         """The terms of the bound for images [B C H W], nats per image: the same as calling the model."""
@@ -104,7 +119,7 @@ class SpatialVAE(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, count: int, *, seed: int | None = None, temperature: float = 1.0, prior: str = "standard"
+        self, count: int, *, seed: int | None = None, temperature: float = 1.0, prior: str | None = None
     ) -> Tensor:
         """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
 
@@ -114,7 +129,7 @@ class SpatialVAE(nn.Module):
         Args:
             seed: makes the draw repeatable; the first k of n pictures do not depend on n.
             temperature: scales each code's distance from the prior's mean.
-            prior: `standard`, or the name of a fitted one.
+            prior: `standard`, `learned` or the name of a fitted one; default: the model's own.
         """
         law, device = self.prior(prior), self.device
         shape = (count, self.config.channels, *self.config.image_size)

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from spatialvae.latents import LATENTS, AbstractLatent, parse_latent, spell_latent
 from spatialvae.priors import standard_normal
+from tests.distributions.laws import LargestTensor
 from tests.latents.cases import CASES, outputs
 
 DRAWS = 20_000
@@ -68,6 +69,7 @@ def test_samples_have_the_moments(latent: AbstractLatent) -> None:
 @every_latent
 def test_the_kl_is_nothing_at_the_prior_and_positive_elsewhere(latent: AbstractLatent) -> None:
     at_prior = {name: torch.zeros(1, *shape) for name, shape in latent.shapes.items()}
+    at_prior |= {name: torch.zeros(shape) for name, shape in latent.shared_shapes.items()}
     assert_close(
         kl_divergence(latent.distribution(at_prior), prior(latent, torch.float32)), torch.zeros(1), atol=1e-6, rtol=0
     )
@@ -91,10 +93,11 @@ def test_gradients_reach_every_output(latent: AbstractLatent, through: str) -> N
 def test_images_do_not_mix(latent: AbstractLatent) -> None:
     raw = {name: value.detach() for name, value in outputs(latent, batch=3).items()}
     whole = kl_divergence(latent.distribution(raw), prior(latent))
-    alone = [
-        kl_divergence(latent.distribution({name: value[[i]] for name, value in raw.items()}), prior(latent))
-        for i in range(3)
-    ]
+
+    def one(i: int) -> dict[str, torch.Tensor]:
+        return {name: value if name in latent.shared_shapes else value[[i]] for name, value in raw.items()}
+
+    alone = [kl_divergence(latent.distribution(one(i)), prior(latent)) for i in range(3)]
     assert_close(torch.cat(alone), whole)
 
 
@@ -116,6 +119,77 @@ def test_is_data(latent: AbstractLatent) -> None:
     assert parse_latent(spell_latent(latent)) == latent
     assert latent.law
     assert latent.equation
+
+
+@every_latent
+def test_float32_is_close_to_float64(latent: AbstractLatent) -> None:
+    raw = {name: value.detach() for name, value in outputs(latent).items()}
+    q = latent.distribution(raw)
+    single = latent.distribution({name: value.float() for name, value in raw.items()})
+    assert_close(
+        kl_divergence(single, prior(latent, torch.float32)).double(),
+        kl_divergence(q, prior(latent)),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+    z = q.sample()
+    assert_close(single.log_prob(z.float()).double(), q.log_prob(z), rtol=1e-4, atol=1e-3)
+
+
+@every_latent
+def test_works_without_a_batch(latent: AbstractLatent) -> None:
+    # As a learned prior: one law for all images.
+    raw = {name: value[0] if name in latent.shapes else value for name, value in outputs(latent, batch=1).items()}
+    law = latent.distribution(raw)
+    assert law.batch_shape == ()
+    assert law.sample(torch.Size([2])).shape == (2, *latent.event_shape)
+
+
+@every_latent
+@pytest.mark.parametrize("log_scale", [-6.9, 3.45])  # products of two, 1e-6 and (by the tangent) some 1e3
+def test_extreme_scales_are_finite(latent: AbstractLatent, log_scale: float) -> None:
+    raw = {name: value.detach() for name, value in outputs(latent, dtype=torch.float32).items()}
+    raw |= {name: torch.full_like(value, log_scale) for name, value in raw.items() if name.endswith("scale")}
+    q = latent.distribution({name: value.requires_grad_() for name, value in raw.items()})
+    terms = torch.stack([kl_divergence(q, prior(latent, torch.float32)), q.log_prob(q.rsample())])
+    assert torch.isfinite(terms).all()
+    terms.sum().backward()
+    assert all(value.grad is not None and torch.isfinite(value.grad).all() for value in raw.values())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "naive",
+        "matrix-normal:covariance=ar1",
+        "matrix-normal:covariance=full",
+        "low-rank:rank=3,covariance=full",
+        "tensor-normal:covariance=full",
+    ],
+)
+def test_large_maps_make_nothing_of_the_size_of_their_covariance(spec: str) -> None:
+    latent = parse_latent(spec, (4, 64, 64))
+    raw = outputs(latent, batch=2, spread=0.05, dtype=torch.float32)
+    with LargestTensor() as largest:
+        q = latent.distribution(raw)
+        (kl_divergence(q, prior(latent, torch.float32)) + q.rsample().square().sum()).sum().backward()
+    assert 0 < largest.numel <= 4 * 2 * latent.numbers
+
+
+@every_latent
+def test_posteriors_and_priors_of_all_laws_have_a_divergence(latent: AbstractLatent) -> None:
+    q = latent.distribution(outputs(latent, batch=3))
+    for name in LATENTS:
+        if name == "vector":
+            continue
+        other = parse_latent(name, latent.event_shape)
+        raw = outputs(other, batch=1)
+        p = other.distribution({key: value[0] if key in other.shapes else value for key, value in raw.items()})
+        with torch.no_grad():
+            z = q.sample(torch.Size([DRAWS]))
+            ratio = q.log_prob(z) - p.log_prob(z)
+            error = (ratio.mean(0) - kl_divergence(q, p)).abs()
+        assert (error < SIGMAS * ratio.std(0) / math.sqrt(DRAWS)).all(), name
 
 
 def test_the_table_is_in_the_papers_order() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +15,12 @@ from spatialvae.latents import (
     LowRank,
     MatrixNormalMaps,
     Naive,
+    TensorNormalMaps,
     Vector,
     parse_latent,
     spell_latent,
 )
+from spatialvae.latents.covariance import COVARIANCES
 
 GRID = (64, 3, 3)
 
@@ -31,6 +35,8 @@ GRID = (64, 3, 3)
         ("matrix-normal:height=5", MatrixNormalMaps(64, 5, 3)),
         ("low-rank:rank=2,maps=16", LowRank(16, 3, 3, rank=2)),
         ("low-rank:", LowRank(64, 3, 3)),
+        ("matrix-normal:covariance=full", MatrixNormalMaps(64, 3, 3, covariance="full")),
+        ("tensor-normal:covariance=ar1", TensorNormalMaps(64, 3, 3, covariance="ar1")),
     ],
 )
 def test_what_is_left_out_comes_from_the_grid(spec: str, latent: AbstractLatent) -> None:
@@ -52,6 +58,10 @@ def test_what_is_left_out_comes_from_the_grid(spec: str, latent: AbstractLatent)
         ("low-rank:rank=1.5", ["rank=1.5", "rank=NUMBER"]),
         ("low-rank:rank=--1", ["rank=--1", "rank=NUMBER"]),
         ("low-rank:rank=²", ["rank=²", "rank=NUMBER"]),
+        ("matrix-normal:covariance=dense", ["covariance=dense", "diagonal, ar1, full"]),
+        ("matrix-normal:covariance=ful", ["covariance=ful", "'full'"]),
+        ("tensor-normal:covariance", ["covariance=", "diagonal, ar1, full"]),
+        ("naive:covariance=full", ["naive", "'covariance'"]),
         ("low-rank:rank=0", ["rank=0", "3x3", "1 to 3", "rank=1"]),
         ("low-rank:rank=-1", ["rank=-1", "1 to 3", "rank=1"]),
         ("low-rank:rank=4", ["rank=4", "3x3", "1 to 3", "rank=3"]),
@@ -88,5 +98,7 @@ def test_spelling_and_parsing_are_inverse(name: str, maps: int, height: int, wid
     latent = parse_latent(name, (maps, height, width))
     if isinstance(latent, LowRank):
         latent = LowRank(maps, height, width, rank=data.draw(st.integers(1, min(height, width))))
+    if isinstance(latent, MatrixNormalMaps | TensorNormalMaps | LowRank):
+        latent = replace(latent, covariance=data.draw(st.sampled_from(COVARIANCES)))
     assert parse_latent(spell_latent(latent)) == latent
     assert parse_latent(spell_latent(latent), GRID) == latent

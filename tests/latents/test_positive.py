@@ -30,7 +30,8 @@ def test_is_the_tangent_beyond() -> None:
 
 @pytest.mark.parametrize("latent", CASES, ids=spell_latent)
 def test_a_wild_first_step_keeps_the_kl_finite(latent: AbstractLatent) -> None:
-    raw = {name: torch.full((2, *shape), 60.0, requires_grad=True) for name, shape in latent.shapes.items()}
+    shapes = {name: (2, *shape) for name, shape in latent.shapes.items()} | latent.shared_shapes
+    raw = {name: torch.full(shape, 60.0, requires_grad=True) for name, shape in shapes.items()}
     kl = kl_divergence(latent.distribution(raw), standard_normal(latent.event_shape))
     kl.sum().backward()
     assert kl.isfinite().all()

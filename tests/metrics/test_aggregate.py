@@ -9,6 +9,8 @@ from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 from torch.testing import assert_close
 
 import spatialvae.metrics.aggregate as module
+from spatialvae.distributions import DiagonalFactor, TensorNormal, TriangularFactor
+from spatialvae.latents import parse_latent
 from spatialvae.latents.base import independent_normals
 from spatialvae.metrics.aggregate import Aggregate, Moments
 from tests.metrics.laws import EVENTS, KINDS, dense, made_up
@@ -65,7 +67,7 @@ def test_large_codes_keep_covariances_within_maps(kind: str, monkeypatch: pytest
     assert_close(found.site_correlation(), torch.stack([correlation(block) for block in blocks]))
     wanted = MultivariateNormal(mean, torch.block_diag(*blocks))
     prior = MultivariateNormal(torch.zeros(18).double(), torch.eye(18).double())
-    assert found.divergence_from_prior() == pytest.approx(kl_divergence(wanted, prior).item())
+    assert found.divergence_from_standard() == pytest.approx(kl_divergence(wanted, prior).item())
 
 
 def test_large_maps_keep_variances(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +89,7 @@ def test_the_gaussian_is_torchs(event: tuple[int, int, int]) -> None:
     mean, covariance = stacked(laws)
     law = MultivariateNormal(mean, covariance)
     prior = MultivariateNormal(torch.zeros_like(mean), torch.eye(len(mean)).double())
-    assert found.divergence_from_prior() == pytest.approx(kl_divergence(law, prior).item())
+    assert found.divergence_from_standard() == pytest.approx(kl_divergence(law, prior).item())
     codes = torch.randn(7, len(mean), dtype=torch.float64)
     away = codes - mean
     assert_close(found.distances(codes), (away @ covariance.inverse() * away).sum(1).sqrt())
@@ -128,4 +130,40 @@ def test_an_image_without_spread_is_no_obstacle() -> None:
     assert torch.isfinite(found.distances(torch.randn(3, 8))).all()
     rank_one = Aggregate((4, 1, 1), torch.zeros(1, 4).double(), torch.ones(1, 4, 4).double())
     assert torch.isfinite(rank_one.distances(torch.randn(3, 4), 1e-4)).all()
-    assert 0 < rank_one.divergence_from_prior() < 1000
+    assert 0 < rank_one.divergence_from_standard() < 1000
+
+
+def across_maps(images: int = 4, event: tuple[int, int, int] = (3, 2, 2)) -> TensorNormal:
+    """q(z|x) of some images whose maps are correlated, alike for all images."""
+    maps, height, width = event
+    sides = [
+        TriangularFactor(torch.eye(maps).double() + 0.5 * torch.randn(maps, maps).double().tril(-1)),
+        DiagonalFactor(torch.rand(images, height).double() + 0.5),
+        TriangularFactor(torch.eye(width).double() + 0.5 * torch.randn(images, width, width).double().tril(-1)),
+    ]
+    return TensorNormal(torch.randn(images, *event).double(), sides)
+
+
+def test_maps_that_are_correlated_given_the_image() -> None:
+    laws = [across_maps(images) for images in (4, 3)]
+    shared = laws[0].sides[0]
+    laws[1] = TensorNormal(laws[1].loc, [shared, *laws[1].sides[1:]])
+    means = torch.cat([law.mean.flatten(1) for law in laws])
+    within = torch.cat([law.to_multivariate_normal().covariance_matrix for law in laws]).mean(0)
+    found = fitted(list(laws))
+    assert_close(found.covariance[0], within + means.mT.cov(correction=0))
+
+
+@pytest.mark.parametrize("prior", ["matrix-normal:covariance=full", "tensor-normal", "naive"])
+def test_the_divergence_from_any_normal_prior(prior: str) -> None:
+    latent = parse_latent(prior, (3, 2, 2))
+    shapes = {**latent.shapes, **latent.shared_shapes}
+    law = latent.distribution({name: 0.5 * torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()})
+    found = Moments.of(across_maps(40)).aggregate()
+    draws = law.sample(torch.Size([200_000])).flatten(1)
+    wanted = kl_divergence(
+        MultivariateNormal(found.mean[0], found.covariance[0]), MultivariateNormal(draws.mean(0), draws.mT.cov())
+    ).item()
+    assert found.divergence_from(law) == pytest.approx(wanted, rel=0.05)
+    standard = independent_normals(torch.zeros(3, 2, 2).double(), torch.ones(3, 2, 2).double())
+    assert found.divergence_from(standard) == pytest.approx(found.divergence_from_standard())

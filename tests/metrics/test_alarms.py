@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from spatialvae.latents.base import independent_normals
 from spatialvae.metrics.aggregate import Aggregate, Moments
 from spatialvae.metrics.alarms import alarms
 from spatialvae.metrics.holes import share_outside
+from spatialvae.priors import standard_normal
 
 WELL: dict[str, Any] = {
     "n": 1000, "units": 200, "kl": 40.0, "active": 150, "outside": 0.02, "median_variance": 0.95,
@@ -59,10 +61,14 @@ def test_few_images_are_judged_by_their_kl_alone() -> None:
     assert "numbers are active" not in collapsed[0]
 
 
-def halves(loc: Tensor, scale: float) -> tuple[Aggregate, Tensor]:
-    """The aggregate of every other image, and one code of each image between."""
+def normal(maps: int, height: int, width: int) -> Distribution:
+    return standard_normal((maps, height, width), dtype=torch.float64)
+
+
+def halves(loc: Tensor, scale: float) -> tuple[Aggregate, Tensor, Distribution]:
+    """The aggregate of every other image, one code of each image between, and N(0, I)."""
     laws = [independent_normals(part, torch.full_like(part, scale)) for part in (loc[::2], loc[1::2])]
-    return Moments.of(laws[0]).aggregate(), laws[1].sample().flatten(1)
+    return Moments.of(laws[0]).aggregate(), laws[1].sample().flatten(1), normal(*loc.shape[1:])
 
 
 @pytest.mark.parametrize("images", [60, 400, 4000])
@@ -94,7 +100,7 @@ def test_the_share_is_the_definitions() -> None:
     norms = torch.linspace(0, 3, 301, dtype=torch.float64)
     codes = torch.nn.functional.one_hot(torch.arange(301) % 4, 4) * norms[:, None]
     torch.manual_seed(3)
-    found = share_outside(standard, codes)
+    found = share_outside(standard, codes, normal(4, 1, 1))
     torch.manual_seed(3)
     draws = torch.randn(1000, 4, dtype=torch.float64)
     assert found == (draws.norm(dim=1) > 2.97).double().mean().item()

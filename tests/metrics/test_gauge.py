@@ -56,7 +56,7 @@ def test_sums_are_geometric_means_over_all_maps() -> None:
     first, second = (ScaleSums.of(part) for part in parts)
     assert first is not None
     assert second is not None
-    found = (first + second).geometric_means()
+    found = (first + second).means()
     every = [torch.cat([a.flatten(0, 1), b.flatten(0, 1)]) for a, b in zip(*map(fixed_gauge, parts), strict=True)]
     for values, name in zip(every, ("row_scale", "column_scale", "total_scale"), strict=True):
         product = values.prod(0) ** (1 / len(values))

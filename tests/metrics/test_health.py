@@ -27,7 +27,7 @@ codes_module: Any = importlib.import_module("spatialvae.metrics.codes")
 
 NAMES = [
     "n", "units", "kl", "kl_per_map", "kl_per_site", "active_units", "active_per_site", "row_scale", "column_scale",
-    "total_scale", "rank_one_share", "aggregate", "outside", "alarms",
+    "total_scale", "row_correlation", "column_correlation", "rank_one_share", "aggregate", "outside", "alarms",
 ]  # fmt: skip
 AGGREGATE = [
     "largest_mean", "smallest_variance", "median_variance", "largest_variance", "kl_to_prior", "site_correlation",
@@ -35,7 +35,7 @@ AGGREGATE = [
 ]  # fmt: skip
 
 
-def small(spread: float = 6.0, **options: Any) -> SpatialVAE:
+def small(spread: float = 60.0, **options: Any) -> SpatialVAE:
     """A small model, its head scaled up so that the codes of an untrained one depend on the image."""
     model = SpatialVAE(ModelConfig(**{"image_size": (8, 8), "channels": 1, "maps": 3, **options})).eval()
     with torch.no_grad():
@@ -186,7 +186,7 @@ def test_codes_are_held_against_the_aggregate_of_other_images(monkeypatch: pytes
     model, images = small(latent="naive"), split(30)
     seen: dict[str, Any] = {}
     monkeypatch.setattr(
-        module, "share_outside", lambda aggregate, codes: seen.update(fit=aggregate, codes=codes) or 0.0
+        module, "share_outside", lambda aggregate, codes, prior: seen.update(fit=aggregate, codes=codes) or 0.0
     )
     latent_health(model, images)
     means = encoded(model, images).mean.double().flatten(1)
@@ -261,3 +261,21 @@ def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr()
     assert said.out == ""
     assert "latent health" in said.err
+
+
+@pytest.mark.parametrize("latent", ["tensor-normal:covariance=full", "matrix-normal:covariance=ar1", "low-rank"])
+@pytest.mark.parametrize("prior", ["learned", "learned:law=tensor-normal", "standard"])
+def test_laws_beyond_the_paper(latent: str, prior: str) -> None:
+    model, images = small(latent=latent, prior=prior), split(60)
+    with torch.no_grad():
+        for value in model.learned_prior.parameters() if model.learned_prior else []:
+            value.add_(0.3)
+        for value in model.posterior.shared.values():
+            value.add_(0.4)
+        wanted = kl_divergence(encoded(model, images), model.prior()).mean().item()
+    found = latent_health(model, images)
+    assert found["kl"] == pytest.approx(wanted, rel=1e-4)
+    assert sum(found["kl_per_map"]) == pytest.approx(found["kl"])
+    assert sum(sum(row) for row in found["kl_per_site"]) == pytest.approx(found["kl"])
+    assert np.isfinite(numbers({key: value for key, value in found.items() if key != "alarms"})).all()
+    assert (abs(found["row_correlation"]) > 1e-3) == ("covariance" in latent)

@@ -107,7 +107,8 @@ def staged_step(
             posterior = model.posterior(model.encoder(floats))
         finally:
             hook.remove()
-        codes, kl = posterior.rsample(), kl_divergence(posterior, model.prior())
+        with torch.autocast(floats.device.type, enabled=False):
+            codes, kl = posterior.rsample(), kl_divergence(posterior, model.prior())
         codes.register_hook(lambda _: laps.end("backward_decoder"))
         laps.end("latent")
         loss = elbo_loss(ELBO(model.decode(codes).log_prob(floats), kl))

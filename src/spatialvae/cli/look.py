@@ -42,7 +42,7 @@ def sample(
     from spatialvae.store import load
 
     model = load(run, fastest_device())
-    chosen = prior or ("gaussian" if "gaussian" in model.priors else "standard")
+    chosen = prior or ("gaussian" if "gaussian" in model.priors else model.own_prior)
     images = model.sample(count, seed=seed, temperature=temperature, prior=chosen)
     write_images(images, out, columns)
     payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen}
@@ -105,7 +105,7 @@ def interpolate(
             raise UserError(f"{len(images)} pictures came, and a path has two ends: give exactly 2, or none.")
         walked = between_pictures(model, images, steps)
     else:
-        chosen = prior or ("gaussian" if "gaussian" in model.priors else "standard")
+        chosen = prior or ("gaussian" if "gaussian" in model.priors else model.own_prior)
         walked = between_draws(model, rows, steps, seed=seed, prior=chosen)
     write_images(walked, out, columns=steps)
     payload = {"run": str(run), "out": str(out), "paths": len(walked) // steps, "steps": steps}
@@ -161,15 +161,15 @@ def latents(
     map_size: Annotated[str, typer.Option(help="Their size, SIDE or HEIGHTxWIDTH.")] = "3",
     json: Json = False,
 ) -> None:
-    """List the latents: name, law, encoder outputs, equation."""
+    """List the latents and their options: law, encoder outputs, what all images share, equation."""
     from rich.console import Console
     from rich.table import Table
 
-    from spatialvae.latents import LATENTS, parse_latent
+    from spatialvae.latents import variants
     from spatialvae.sizes import parse_size
 
     height, width = parse_size(map_size, "--map-size")
-    found = {name: parse_latent(name, (maps, height, width)) for name in LATENTS}
+    found = variants((maps, height, width))
     if json:
         rows = [
             {
@@ -177,6 +177,7 @@ def latents(
                 "law": law.law,
                 "maps": list(law.event_shape),
                 "encoder_outputs": law.encoder_outputs,
+                "shared_numbers": law.shared_numbers,
                 "equation": law.equation,
             }
             for name, law in found.items()
@@ -185,8 +186,8 @@ def latents(
         return
     from rich.markup import escape
 
-    table = Table("name", "law", "code", "encoder outputs", "equation")
+    table = Table("name", "law", "code", "encoder outputs", "shared", "equation")
     for name, law in found.items():
         code = "x".join(str(side) for side in law.event_shape)
-        table.add_row(name, law.law, code, str(law.encoder_outputs), escape(law.equation))
+        table.add_row(name, law.law, code, str(law.encoder_outputs), str(law.shared_numbers), escape(law.equation))
     Console().print(table)

@@ -18,7 +18,7 @@ def pictures(models: dict[str, SpatialVAE], data: ImageData, split: str) -> Pict
     return Pictures(
         training=next(in_order(data.split("train"), SHOWN)),
         samples={
-            name: {prior: model.sample(SHOWN, seed=0, prior=prior) for prior in ("standard", *model.priors)}
+            name: {prior: model.sample(SHOWN, seed=0, prior=prior) for prior in (model.own_prior, *model.priors)}
             for name, model in models.items()
         },
         originals=held_out,

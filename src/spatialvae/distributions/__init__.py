@@ -1,9 +1,19 @@
-"""The mathematics of matrix-variate normal latents: needs torch alone, and is of use without the rest.
+"""The mathematics of tensor-variate normal latents: needs torch alone, and is of use without the rest.
 
 Importing this package registers the closed-form Kullback-Leibler divergences with `torch.distributions`.
 """
 
 from . import kl, nesting  # noqa: F401  (imported for the divergences they register)
+from .autoregressive import AutoregressiveFactor
+from .factor import AbstractFactor, DiagonalFactor, TriangularFactor
 from .matrix_normal import MatrixNormal
+from .tensor_normal import TensorNormal
 
-__all__ = ["MatrixNormal"]
+__all__ = [
+    "AbstractFactor",
+    "AutoregressiveFactor",
+    "DiagonalFactor",
+    "MatrixNormal",
+    "TensorNormal",
+    "TriangularFactor",
+]

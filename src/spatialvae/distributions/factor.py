@@ -1,20 +1,72 @@
-"""Square-root factors L of a covariance L L^T: diagonal or lower triangular, one interface for both.
+"""Square-root factors L of a covariance L L^T: diagonal, lower triangular or autoregressive, one interface for all.
 
-A matrix-variate normal has two covariances, each of its own form. Everything it computes is said in the few
-operations here, so that the mixed cases (one side diagonal, the other not) need no code of their own.
+A tensor-variate normal has one covariance for each of its sides, each of its own form. Everything it computes is said
+in the few operations here, so that mixed forms (one side diagonal, another not) need no code of their own.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
+from torch.distributions import constraints
 
 
+@dataclass(frozen=True, eq=False)
 class AbstractFactor(ABC):
-    """A factor L [*B, d, d] of the covariance L L^T; batch shapes broadcast and are never filled in."""
+    """A factor L [*B, d, d] of the covariance L L^T; batch shapes broadcast and are never filled in.
+
+    The fields of a subclass are its parameters.
+    """
+
+    axes: ClassVar[dict[str, int]]
+    """For each parameter how many of its last axes are not batch."""
+    constraint: ClassVar[dict[str, tuple[constraints.Constraint, str]]]
+    """For each parameter the values that it may have, and the rule in words."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """d, the length of the side."""
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The parameters by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """B, which all parameters broadcast to."""
+        return torch.broadcast_shapes(*(t.shape[: t.dim() - self.axes[name]] for name, t in self.parameters.items()))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The factor with `function` applied to every parameter."""
+        return replace(self, **{name: function(tensor) for name, tensor in self.parameters.items()})
+
+    def expand(self, batch_shape: torch.Size) -> Self:
+        """The same factor with batch shape `batch_shape`; what fits already stays the same tensor."""
+        shapes = {n: batch_shape + t.shape[t.dim() - self.axes[n] :] for n, t in self.parameters.items()}
+        return replace(
+            self, **{n: t if t.shape == shapes[n] else t.expand(shapes[n]) for n, t in self.parameters.items()}
+        )
+
+    def repeated(self) -> Self:
+        """The same factor with one batch axis of length 1 put last."""
+        return replace(self, **{n: t.unsqueeze(t.dim() - self.axes[n]) for n, t in self.parameters.items()})
+
+    def check(self, side: str) -> None:
+        """Refuse values out of range; ValueError of one line that names the value and the rule."""
+        for name, tensor in self.parameters.items():
+            allowed, rule = self.constraint[name]
+            valid = allowed.check(tensor)
+            if not bool(valid.all()):
+                first = tensor[~valid][0]
+                value = f"{first.item():g}" if first.dim() == 0 else str(first.tolist())
+                raise ValueError(f"{side}{name} holds {value}, but {rule}.")
 
     @abstractmethod
     def multiply(self, matrix: Tensor) -> Tensor:
@@ -25,8 +77,12 @@ class AbstractFactor(ABC):
         """L^-1 X for X [*B, d, k]."""
 
     @abstractmethod
+    def scaled(self, amount: Tensor) -> Self:
+        """amount L for numbers `amount` [*B]."""
+
     def whiten(self, other: AbstractFactor) -> AbstractFactor:
         """The factor L^-1 L_other; its squared norm is tr((L L^T)^-1 L_other L_other^T)."""
+        return TriangularFactor(self.solve(other.tril()))
 
     @abstractmethod
     def squared_norm(self) -> Tensor:
@@ -44,13 +100,17 @@ class AbstractFactor(ABC):
     def inverse_stddev(self) -> Tensor:
         """Square roots of the diagonal of (L L^T)^-1, [*B, d]."""
 
-    @abstractmethod
     def covariance(self) -> Tensor:
         """L L^T, [*B, d, d]."""
+        factor = self.tril()
+        return factor @ factor.mT
 
     @abstractmethod
     def tril(self) -> Tensor:
         """L itself as a dense matrix, [*B, d, d]."""
+
+
+POSITIVE = constraints.positive, "a standard deviation is positive: take its absolute value, or exp of a free number"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +124,26 @@ class DiagonalFactor(AbstractFactor):
 
     scale: Tensor
 
+    axes: ClassVar = {"scale": 1}
+    constraint: ClassVar = {"scale": POSITIVE}
+
+    @property
+    def size(self) -> int:
+        return self.scale.shape[-1]
+
     def multiply(self, matrix: Tensor) -> Tensor:
         return self.scale.unsqueeze(-1) * matrix
 
     def solve(self, matrix: Tensor) -> Tensor:
         return matrix / self.scale.unsqueeze(-1)
 
+    def scaled(self, amount: Tensor) -> DiagonalFactor:
+        return DiagonalFactor(amount.unsqueeze(-1) * self.scale)
+
     def whiten(self, other: AbstractFactor) -> AbstractFactor:
         if isinstance(other, DiagonalFactor):
             return DiagonalFactor(other.scale / self.scale)
-        return TriangularFactor(self.solve(other.tril()))
+        return super().whiten(other)
 
     def squared_norm(self) -> Tensor:
         return self.scale.square().sum(-1)
@@ -104,14 +174,26 @@ class TriangularFactor(AbstractFactor):
 
     scale_tril: Tensor
 
+    axes: ClassVar = {"scale_tril": 2}
+    constraint: ClassVar = {
+        "scale_tril": (
+            constraints.lower_cholesky,
+            "a factor is lower triangular with a positive diagonal: take torch.linalg.cholesky of its covariance",
+        )
+    }
+
+    @property
+    def size(self) -> int:
+        return self.scale_tril.shape[-1]
+
     def multiply(self, matrix: Tensor) -> Tensor:
         return self.scale_tril @ matrix
 
     def solve(self, matrix: Tensor) -> Tensor:
         return torch.linalg.solve_triangular(self.scale_tril, matrix, upper=False)
 
-    def whiten(self, other: AbstractFactor) -> AbstractFactor:
-        return TriangularFactor(self.solve(other.tril()))
+    def scaled(self, amount: Tensor) -> TriangularFactor:
+        return TriangularFactor(amount[..., None, None] * self.scale_tril)
 
     def squared_norm(self) -> Tensor:
         return self.scale_tril.square().sum((-2, -1))
@@ -124,11 +206,8 @@ class TriangularFactor(AbstractFactor):
 
     def inverse_stddev(self) -> Tensor:
         # (L L^T)^-1 = L^-T L^-1, so its diagonal holds the squared norms of the columns of L^-1.
-        identity = torch.eye(self.scale_tril.shape[-1], dtype=self.scale_tril.dtype, device=self.scale_tril.device)
+        identity = torch.eye(self.size, dtype=self.scale_tril.dtype, device=self.scale_tril.device)
         return torch.linalg.vector_norm(self.solve(identity), dim=-2)
-
-    def covariance(self) -> Tensor:
-        return self.scale_tril @ self.scale_tril.mT
 
     def tril(self) -> Tensor:
         return self.scale_tril

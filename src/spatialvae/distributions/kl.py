@@ -1,12 +1,13 @@
-"""Kullback-Leibler divergences of `MatrixNormal` in closed form, registered with `torch.distributions.kl`.
+"""Kullback-Leibler divergences of `TensorNormal` in closed form, registered with `torch.distributions.kl`.
 
-All are in nats, of the broadcast batch shape, and made of products and triangular solves of the sides:
-O(m^3 + n^3) for maps near square, never an mn x mn matrix. They follow from the density in
-A. K. Gupta and D. K. Nagar, Matrix Variate Distributions, 1999, chapter 2; with a standard normal prior
-it is the KL in the bound of arXiv:1705.06821.
+All are in nats, of the broadcast batch shape, and made of products and triangular solves of the sides, never a matrix
+of the size of the covariance; `MatrixNormal` is the case of two sides. They follow from the density in A. K. Gupta and
+D. K. Nagar, Matrix Variate Distributions, 1999, chapter 2; with a standard normal prior and two sides it is the KL in
+the bound of arXiv:1705.06821.
 
 >>> import torch
 >>> from torch.distributions import Independent, Normal, kl_divergence
+>>> from spatialvae.distributions import MatrixNormal
 >>> q = MatrixNormal(torch.ones(8, 64, 3, 3), row_scale=torch.ones(3), column_scale=torch.ones(3))
 >>> p = Independent(Normal(torch.zeros(64, 3, 3), torch.ones(64, 3, 3)), 2)
 >>> kl_divergence(q, p).shape
@@ -17,108 +18,149 @@ tensor([288., 288., 288., 288., 288., 288., 288., 288.])
 
 from __future__ import annotations
 
+from functools import reduce
+
+import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 from torch.distributions.kl import register_kl
 
-from .matrix_normal import MatrixNormal
+from .tensor_normal import TensorNormal, outer_product
 
 
-@register_kl(MatrixNormal, MatrixNormal)
-def kl_matrix_normal_matrix_normal(q: MatrixNormal, p: MatrixNormal) -> Tensor:
-    """KL(q || p) of two matrix-variate normals with any mix of diagonal and triangular sides, [*B] in nats.
+@register_kl(TensorNormal, TensorNormal)
+def kl_tensor_normal_tensor_normal(q: TensorNormal, p: TensorNormal) -> Tensor:
+    """KL(q || p) of two tensor-variate normals with any mix of forms of their sides, [*B] in nats.
 
-    1/2 [ tr(Omega_p^-1 Omega_q) tr(Psi_p^-1 Psi_q) + tr(Omega_p^-1 D Psi_p^-1 D^T) - mn ]
-    + n/2 log(|Omega_p| / |Omega_q|) + m/2 log(|Psi_p| / |Psi_q|)    with D = M_q - M_p
+    1/2 [ prod_i ||W_i||^2 + ||(L_p1^-1, ..., L_pk^-1) D||^2 - size ] - sum_i size/d_i log|W_i|
+
+    with W_i = L_pi^-1 L_qi and D = M_q - M_p. For two sides the first term is
+    tr(Omega_p^-1 Omega_q) tr(Psi_p^-1 Psi_q).
 
     Raises:
         ValueError: the two events differ in shape.
 
     >>> import torch
+    >>> from spatialvae.distributions import MatrixNormal
     >>> q = MatrixNormal(torch.zeros(2, 3), row_scale=torch.ones(2), column_scale=torch.ones(3))
-    >>> kl_matrix_normal_matrix_normal(q, q)
+    >>> kl_tensor_normal_tensor_normal(q, q)
     tensor(0.)
     """
     _check_events(q, p)
-    m, n = q.event_shape
-    # With W = L_p^-1 L_q per side, the traces are squared norms of W and the log ratios are -log|W|.
-    row, column = p._row.whiten(q._row), p._column.whiten(q._column)
-    distance = p._standardise(q.loc - p.loc).square().sum((-2, -1))
-    trace = row.squared_norm() * column.squared_norm()
-    return 0.5 * (trace + distance - m * n) - n * row.log_determinant() - m * column.log_determinant()
+    size = q.event_shape.numel()
+    whitened = [of_p.whiten(of_q) for of_p, of_q in zip(p.sides, q.sides, strict=True)]
+    distance = p._standardise(q.loc - p.loc).square().sum(p._event_axes)
+    trace = _product([side.squared_norm() for side in whitened])
+    volume = reduce(torch.add, (size // side.size * side.log_determinant() for side in whitened))
+    return 0.5 * (trace + distance - size) - volume
 
 
-@register_kl(MatrixNormal, Independent)
-def kl_matrix_normal_normal(q: MatrixNormal, p: Independent) -> Tensor:
-    """KL(q || p) from a matrix-variate normal to `Independent(Normal(mu, s), 2)`, [*B] in nats.
+@register_kl(TensorNormal, Independent)
+def kl_tensor_normal_independent(q: TensorNormal, p: Independent) -> Tensor:
+    """KL(q || p) from a tensor-variate normal to independent parts, [*B] in nats.
 
-    sum_ij [ (Omega_ii Psi_jj + (M_ij - mu_ij)^2) / (2 s_ij^2) - 1/2 + log s_ij ]
-    - n/2 log|Omega| - m/2 log|Psi|
+    To an elementwise Normal(mu, s), with v_ij... = prod over sides of their variances:
+
+        sum [ (v + (M - mu)^2) / (2 s^2) - 1/2 + log s ] - sum_i size/d_i log|L_i|
+
+    To independent laws p_j of the slices j along the first side, with q_j the marginal law of slice j, H the entropy:
+
+        sum_j KL(q_j || p_j) + sum_j H(q_j) - H(q)
 
     Raises:
-        NotImplementedError: p is not an elementwise Normal over the last two dimensions.
+        NotImplementedError: p is neither.
         ValueError: the two events differ in shape.
 
     >>> import torch
+    >>> from spatialvae.distributions import MatrixNormal
     >>> q = MatrixNormal(torch.ones(2, 3), row_scale=torch.ones(2), column_scale=torch.ones(3))
-    >>> kl_matrix_normal_normal(q, Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 2))
+    >>> kl_tensor_normal_independent(q, Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 2))
     tensor(3.)
     """
-    normal = _elementwise_normal(p)
+    base = _parts(p, q)
     _check_events(q, p)
-    size = q.event_shape.numel()
-    difference = q.loc - normal.loc
-    if _one_scale_a_map(normal.scale):
+    if isinstance(base, TensorNormal):
+        slices = q.slices()
+        shared = slices.entropy().sum(-1) - q.entropy()
+        return kl_tensor_normal_tensor_normal(slices, base).sum(-1) + shared
+    axes, size = q._event_axes, q.event_shape.numel()
+    difference = q.loc - base.loc
+    if _one_scale_an_event(base.scale, len(axes)):
         # The paper's case: tr(Omega) tr(Psi), no variance of each entry, and one division for a whole map.
-        scale = normal.scale[..., 0, 0]
-        spread = q._row.squared_norm() * q._column.squared_norm() + difference.square().sum((-2, -1))
-        spread, log_scale = spread / scale.square(), size * scale.log()
+        scale = base.scale[(..., *(0 for _ in axes))]
+        trace = _product([side.squared_norm() for side in q.sides])
+        spread = (trace + difference.square().sum(axes)) / scale.square()
+        log_scale = size * scale.log()
     else:
-        spread = ((q.stddev / normal.scale).square() + (difference / normal.scale).square()).sum((-2, -1))
-        log_scale = normal.scale.log().sum((-2, -1))
+        spread = ((q.stddev / base.scale).square() + (difference / base.scale).square()).sum(axes)
+        log_scale = base.scale.log().sum(axes)
     return 0.5 * (spread - size) + log_scale - q._log_volume()
 
 
-@register_kl(Independent, MatrixNormal)
-def kl_normal_matrix_normal(q: Independent, p: MatrixNormal) -> Tensor:
-    """KL(q || p) from `Independent(Normal(mu, s), 2)` to a matrix-variate normal, [*B] in nats.
+@register_kl(Independent, TensorNormal)
+def kl_independent_tensor_normal(q: Independent, p: TensorNormal) -> Tensor:
+    """KL(q || p) from independent parts to a tensor-variate normal, [*B] in nats.
 
-    sum_ij [ s_ij^2 (Omega^-1)_ii (Psi^-1)_jj / 2 - 1/2 - log s_ij ] + 1/2 tr(Omega^-1 D Psi^-1 D^T)
-    + n/2 log|Omega| + m/2 log|Psi|    with D = mu - M
+    From an elementwise Normal(mu, s), with D = mu - M and w the product of the sides' (Sigma_i^-1) diagonals:
+
+        sum [ (s^2 w + ((L_1^-1, ...) D)^2 - 1) / 2 - log s ] + sum_i size/d_i log|L_i|
+
+    From independent laws of the slices j along the first side, with W_ij = L_i^-1 L_ij:
+
+        1/2 [ sum_j (Sigma_1^-1)_jj prod_i ||W_ij||^2 + ||(L_1^-1, ...) D||^2 - size ] + V_p - sum_j V_q_j
+
+    where V is half the log-determinant of a law's covariance.
 
     Raises:
-        NotImplementedError: q is not an elementwise Normal over the last two dimensions.
+        NotImplementedError: q is neither.
         ValueError: the two events differ in shape.
 
     >>> import torch
+    >>> from spatialvae.distributions import MatrixNormal
     >>> p = MatrixNormal(torch.ones(2, 3), row_scale=torch.ones(2), column_scale=torch.ones(3))
-    >>> kl_normal_matrix_normal(Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 2), p)
+    >>> kl_independent_tensor_normal(Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 2), p)
     tensor(3.)
     """
-    normal = _elementwise_normal(q)
+    base = _parts(q, p)
     _check_events(q, p)
-    weight = p._row.inverse_stddev().unsqueeze(-1) * p._column.inverse_stddev().unsqueeze(-2)
-    spread = (normal.scale * weight).square()
-    distance = p._standardise(normal.loc - p.loc).square()
-    cross = (0.5 * (spread + distance - 1) - normal.scale.log()).sum((-2, -1))
-    return cross + p._log_volume()
+    distance = p._standardise(base.loc - p.loc).square().sum(p._event_axes)
+    if isinstance(base, TensorNormal):
+        first, rest = p.sides[0], [side.repeated() for side in p.sides[1:]]
+        whitened = [of_p.whiten(of_q) for of_p, of_q in zip(rest, base.sides, strict=True)]
+        trace = (first.inverse_stddev().square() * _product([side.squared_norm() for side in whitened])).sum(-1)
+        volume = base._log_volume().expand(base.batch_shape).sum(-1)
+    else:
+        weight = outer_product([side.inverse_stddev() for side in p.sides])
+        trace = (base.scale * weight).square().sum(p._event_axes)
+        volume = base.scale.log().sum(p._event_axes)
+    return 0.5 * (trace + distance - p.event_shape.numel()) - volume + p._log_volume()
 
 
-def _elementwise_normal(distribution: Independent) -> Normal:
-    """The Normal inside `Independent(Normal, 2)`; any other law has no closed form here."""
-    base = distribution.base_dist
-    if not isinstance(base, Normal) or distribution.reinterpreted_batch_ndims != 2:
-        raise NotImplementedError(
-            f"KL with MatrixNormal is known for Independent(Normal, 2), not for "
-            f"Independent({type(base).__name__}, {distribution.reinterpreted_batch_ndims})."
-        )
-    return base
+def _parts(law: Independent, other: TensorNormal) -> Normal | TensorNormal:
+    """What `law` is made of: single numbers, or slices along the first side of `other`."""
+    base: Distribution = law
+    axes = 0
+    while isinstance(base, Independent):
+        base, axes = base.base_dist, axes + base.reinterpreted_batch_ndims
+    sides = len(other.event_shape)
+    if isinstance(base, Normal) and axes == sides:
+        return base
+    if isinstance(base, TensorNormal) and axes == 1 and len(base.event_shape) == sides - 1:
+        return base
+    raise NotImplementedError(
+        f"KL with {type(other).__name__} of {sides} sides is known for Independent(Normal, {sides}) and for 1 axis of "
+        f"TensorNormal with {sides - 1}, not for {axes} of {type(base).__name__}."
+    )
 
 
-def _one_scale_a_map(scale: Tensor) -> bool:
-    """Whether all entries of a map share one number in memory, as in a standard normal made by `expand`."""
+def _product(numbers: list[Tensor]) -> Tensor:
+    return reduce(torch.mul, numbers)
+
+
+def _one_scale_an_event(scale: Tensor, axes: int) -> bool:
+    """Whether all entries of an event share one number in memory, as in a standard normal made by `expand`."""
     # A leaf that requires a gradient must get it in every entry: it takes the general way.
-    return scale.stride()[-2:] == (0, 0) and not scale.requires_grad
+    return set(scale.stride()[-axes:]) == {0} and not scale.requires_grad
 
 
 def _check_events(q: Distribution, p: Distribution) -> None:

@@ -1,4 +1,4 @@
-"""The paper's four latents, one file each, in its order; the table is the only place that lists them."""
+"""The latents, one file each, the paper's four first; the table is the only place that lists them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import MISSING, fields
 
 from spatialvae.errors import UserError, nearest
 from spatialvae.latents.base import AbstractLatent
+from spatialvae.latents.covariance import COVARIANCES, check_covariance
 from spatialvae.latents.low_rank import LowRank
 from spatialvae.latents.matrix_normal import MatrixNormalMaps
 from spatialvae.latents.naive import Naive
+from spatialvae.latents.tensor_normal import TensorNormalMaps
 from spatialvae.latents.vector import Vector
 
 __all__ = [
@@ -18,9 +20,11 @@ __all__ = [
     "LowRank",
     "MatrixNormalMaps",
     "Naive",
+    "TensorNormalMaps",
     "Vector",
     "parse_latent",
     "spell_latent",
+    "variants",
 ]
 
 LATENTS: dict[str, type[AbstractLatent]] = {
@@ -28,8 +32,10 @@ LATENTS: dict[str, type[AbstractLatent]] = {
     "naive": Naive,
     "matrix-normal": MatrixNormalMaps,
     "low-rank": LowRank,
+    "tensor-normal": TensorNormalMaps,
 }
 """Every latent by its name on the command line."""
+MOST_RANKS = 3
 
 
 def parse_latent(spec: str, grid: tuple[int, int, int] | None = None) -> AbstractLatent:
@@ -49,19 +55,43 @@ def parse_latent(spec: str, grid: tuple[int, int, int] | None = None) -> Abstrac
     if name not in LATENTS:
         raise UserError(f"There is no latent {name!r}. {nearest(name, LATENTS)}")
     known = [field.name for field in fields(LATENTS[name])]
-    options: dict[str, int] = {}
+    options: dict[str, int | str] = {}
     for item in filter(None, rest.split(",")):
         key, equals, value = item.partition("=")
         if key not in known:
             raise UserError(f"{name} has no option {key!r}. {nearest(key, known)}")
-        if not equals or not re.fullmatch("-?[0-9]+", value):
-            raise UserError(f"{name}:{item} is not an option: write {key}=NUMBER, for instance {name}:{key}=2.")
-        options[key] = int(value)
+        options[key] = _value(name, key, value if equals else "")
     merged = {**(LATENTS[name].on_grid(*grid) if grid else {}), **options}
     missing = [field.name for field in fields(LATENTS[name]) if field.default is MISSING and field.name not in merged]
     if missing:
         raise UserError(f"{spec} leaves out {', '.join(missing)}: write for instance {name}:{missing[0]}=3.")
     return LATENTS[name](**merged)
+
+
+def variants(grid: tuple[int, int, int]) -> dict[str, AbstractLatent]:
+    """Every latent on a grid (maps, height, width), and each of its options alone, by the text that spells it.
+
+    >>> list(variants((64, 3, 3)))[3:7]
+    ['matrix-normal:covariance=ar1', 'matrix-normal:covariance=full', 'low-rank', 'low-rank:rank=2']
+    """
+    found = {}
+    for name, kind in LATENTS.items():
+        known = [field.name for field in fields(kind)]
+        options = [f":rank={rank}" for rank in range(2, min(grid[1:]) + 1)][:MOST_RANKS] if "rank" in known else []
+        options += [f":covariance={form}" for form in COVARIANCES[1:]] if "covariance" in known else []
+        found |= {name + option: parse_latent(name + option, grid) for option in ["", *options]}
+    return found
+
+
+def _value(name: str, key: str, value: str) -> int | str:
+    """An option's value from its text: a whole number, or a word where the latent takes words."""
+    if key == "covariance":
+        check_covariance(value)
+        return value
+    if not re.fullmatch("-?[0-9]+", value):
+        written = f"{key}={value}" if value else key
+        raise UserError(f"{name}:{written} is not an option: write {key}=NUMBER, for instance {name}:{key}=2.")
+    return int(value)
 
 
 def spell_latent(latent: AbstractLatent) -> str:

@@ -61,6 +61,16 @@ class AbstractLatent(ABC):
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     @property
+    def shared_numbers(self) -> int:
+        """How many numbers of the law are learned once and shared by all images."""
+        return sum(math.prod(shape) for shape in self.shared_shapes.values())
+
+    @property
+    def shared_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The name and shape of each parameter that is learned once and shared by all images; none for most latents."""
+        return {}
+
+    @property
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape, for one image, of each parameter that the encoder puts out."""
@@ -70,7 +80,8 @@ class AbstractLatent(ABC):
         """The law that raw network outputs define.
 
         Args:
-            parameters: for each name of `shapes` a tensor [B, *shape] of unconstrained numbers.
+            parameters: for each name of `shapes` a tensor [B, *shape] of unconstrained numbers, for each name of
+                `shared_shapes` one of [*shape]. All zero is the standard normal law.
 
         Returns:
             a distribution with batch shape [B] and event shape [maps, height, width].

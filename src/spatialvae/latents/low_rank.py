@@ -9,25 +9,27 @@ from torch.distributions import Distribution, Independent
 
 from spatialvae.distributions import MatrixNormal
 from spatialvae.errors import UserError
-from spatialvae.latents.base import AbstractLatent, positive
+from spatialvae.latents.base import AbstractLatent
+from spatialvae.latents.covariance import Covariance, check_covariance, side, side_shapes
 
 __all__ = ["LowRank"]
 
 
 @dataclass(frozen=True)
 class LowRank(AbstractLatent):
-    """N matrix-normal maps whose mean is a product of thin factors; N (h + w) (rank + 1) encoder outputs.
+    """N matrix-normal maps whose mean is a product of thin factors; N (h + w) (rank + 1) outputs if diagonal.
 
     F_k ~ N(U_k V_k^T, Omega_k (x) Psi_k) with U_k h x rank and V_k w x rank. Rank 1 is the paper's outer
-    product mu_k nu_k^T (equation 7); rank min(h, w) reaches every mean.
+    product mu_k nu_k^T (equation 7); rank min(h, w) reaches every mean. `covariance` as in `MatrixNormalMaps`.
 
     >>> LowRank(maps=64, height=3, width=3).encoder_outputs
     768
     """
 
     rank: int = 1
+    covariance: Covariance = "diagonal"
 
-    law = "matrix normal, diagonal covariances, low-rank mean"
+    law = "matrix normal, low-rank mean"
     equation = "F_k ~ N(mu_k nu_k^T, Omega_k (x) Psi_k)"
 
     def __post_init__(self) -> None:
@@ -39,24 +41,20 @@ class LowRank(AbstractLatent):
             raise UserError(
                 f"rank={self.rank!r} is not possible for maps of {size}: use 1 to {largest}, for instance rank={near}."
             )
+        check_covariance(self.covariance)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {
             "row_factor": (self.maps, self.height, self.rank),
             "column_factor": (self.maps, self.width, self.rank),
-            "row_scale": (self.maps, self.height),
-            "column_scale": (self.maps, self.width),
+            **side_shapes(self.covariance, "row", (self.maps,), self.height),
+            **side_shapes(self.covariance, "column", (self.maps,), self.width),
         }
 
     def distribution(self, parameters: dict[str, Tensor]) -> Distribution:
         rows, columns = parameters["row_factor"], parameters["column_factor"]
         # For rank 1 the broadcast product is the outer product without a batched 3x1 by 1x3 matmul.
         loc = rows * columns.mT if self.rank == 1 else rows @ columns.mT
-        maps = MatrixNormal(
-            loc,
-            row_scale=positive(parameters["row_scale"]),
-            column_scale=positive(parameters["column_scale"]),
-            validate_args=False,
-        )
+        maps = MatrixNormal.of_sides(loc, side("row", parameters), side("column", parameters))
         return Independent(maps, 1, validate_args=False)

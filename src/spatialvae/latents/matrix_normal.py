@@ -1,4 +1,4 @@
-"""The spatial VAE via matrix-variate normal distributions (section 3.3 of the paper)."""
+"""The spatial VAE via matrix-variate normal distributions (section 3.3 of the paper), and its correlated forms."""
 
 from __future__ import annotations
 
@@ -8,37 +8,43 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from spatialvae.distributions import MatrixNormal
-from spatialvae.latents.base import AbstractLatent, positive
+from spatialvae.latents.base import AbstractLatent
+from spatialvae.latents.covariance import Covariance, check_covariance, side, side_shapes
 
 __all__ = ["MatrixNormalMaps"]
 
 
 @dataclass(frozen=True)
 class MatrixNormalMaps(AbstractLatent):
-    """N matrix-normal maps with a free mean and one scale a row and a column; N (h w + h + w) encoder outputs.
+    """N matrix-normal maps with a free mean; N (h w + h + w) encoder outputs if the covariances are diagonal.
 
-    F_k ~ N(M_k, Omega_k (x) Psi_k), Omega_k and Psi_k diagonal (equations 5 and 6).
+    F_k ~ N(M_k, Omega_k (x) Psi_k). The paper's Omega_k and Psi_k are diagonal (equations 5 and 6): given the image no
+    two sites are correlated. `covariance=ar1` adds the correlation of neighbours, one number a side; `covariance=full`
+    takes all of them, d(d + 1)/2 numbers a side.
 
     >>> MatrixNormalMaps(maps=64, height=3, width=3).encoder_outputs
     960
+    >>> MatrixNormalMaps(maps=64, height=3, width=3, covariance="full").encoder_outputs
+    1344
     """
 
-    law = "matrix normal, diagonal covariances"
+    covariance: Covariance = "diagonal"
+
+    law = "matrix normal"
     equation = "F_k ~ N(M_k, Omega_k (x) Psi_k)"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_covariance(self.covariance)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {
             "loc": self.event_shape,
-            "row_scale": (self.maps, self.height),
-            "column_scale": (self.maps, self.width),
+            **side_shapes(self.covariance, "row", (self.maps,), self.height),
+            **side_shapes(self.covariance, "column", (self.maps,), self.width),
         }
 
     def distribution(self, parameters: dict[str, Tensor]) -> Distribution:
-        maps = MatrixNormal(
-            parameters["loc"],
-            row_scale=positive(parameters["row_scale"]),
-            column_scale=positive(parameters["column_scale"]),
-            validate_args=False,
-        )
+        maps = MatrixNormal.of_sides(parameters["loc"], side("row", parameters), side("column", parameters))
         return Independent(maps, 1, validate_args=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
-from spatialvae.distributions import MatrixNormal
+from spatialvae.distributions import TensorNormal
+from spatialvae.metrics.divergence import marginal_maps
 
 __all__ = ["LARGEST_FULL", "LARGEST_GRID", "Aggregate", "Moments"]
 
@@ -39,7 +40,7 @@ class Moments:
     scatter: Tensor
     """Sum over images of (m_i - mean)(m_i - mean)^T within each group, [groups, size, size]."""
     spread: Tensor
-    """Sum over images of the covariance of q(z|x_i): [maps, h w, h w], or [numbers, 1, 1]."""
+    """Sum over images of the covariance of q(z|x_i): [maps, h w, h w], or that of all groups' own shape."""
 
     @classmethod
     def of(cls, law: Distribution) -> Moments:
@@ -49,8 +50,12 @@ class Moments:
         codes = law.mean.cpu().double().reshape(-1, groups, size).transpose(0, 1)
         mean = codes.mean(1)
         centred = codes - mean[:, None]
-        by_map = size > 1 or height * width == 1
-        spread = _covariances(law) if by_map else law.variance.cpu().double().sum(0).reshape(-1, 1, 1)
+        if groups == 1 and isinstance(law, TensorNormal):
+            spread = _whole_covariance(law)
+        elif size > 1 or height * width == 1:
+            spread = _covariances(marginal_maps(law))
+        else:
+            spread = law.variance.cpu().double().sum(0).reshape(-1, 1, 1)
         return cls(codes.shape[1], (maps, height, width), mean, centred.mT @ centred, spread)
 
     def __add__(self, other: Moments) -> Moments:
@@ -85,7 +90,7 @@ class Aggregate:
     """The Gaussian with the moments of an aggregate posterior; groups of numbers are taken as independent.
 
     >>> standard = Aggregate((2, 1, 1), torch.zeros(1, 2), torch.eye(2)[None])
-    >>> standard.divergence_from_prior(), standard.distances(torch.tensor([[3.0, 4.0]]))
+    >>> standard.divergence_from_standard(), standard.distances(torch.tensor([[3.0, 4.0]]))
     (0.0, tensor([5.]))
     """
 
@@ -100,11 +105,32 @@ class Aggregate:
         """Of every number, [numbers]."""
         return self.covariance.diagonal(dim1=-2, dim2=-1).flatten()
 
-    def divergence_from_prior(self) -> float:
+    def divergence_from_standard(self) -> float:
         """KL(N(mean, covariance) || N(0, I)) in nats: 1/2 (tr C + |m|^2 - D - log|C|)."""
         log_determinant = 2 * _factor(self.covariance).diagonal(dim1=-2, dim2=-1).log().sum()
         numbers = self.mean.numel()
         return 0.5 * (self.variance.sum() + self.mean.square().sum() - numbers - log_determinant).item()
+
+    def divergence_from(self, prior: Distribution) -> float | None:
+        """KL(N(mean, covariance) || p) in nats for a normal law p over codes; None unless the covariance is full.
+
+            -H - log p(m) + sum_j [log p(mu) - log p(mu + c_j)]
+
+        with mu the mean of p and c_j the columns of the covariance's Cholesky factor, so that the last term is
+        tr(P C) / 2 for the precision P of p, which need not be known.
+        """
+        if len(self.mean) != 1:
+            return None
+        factor = _factor(self.covariance)[0]
+        numbers = len(factor)
+        entropy = factor.diagonal().log().sum() + 0.5 * numbers * (1 + math.log(2 * math.pi))
+        centre = prior.mean.double()
+        columns = factor.mT.reshape(-1, *self.event_shape).to(centre)
+        mean = self.mean.reshape(self.event_shape).to(centre)
+        steps = torch.cat(
+            [(prior.log_prob(centre) - prior.log_prob(centre + part)).double() for part in columns.split(500)]
+        )
+        return (steps.sum() - prior.log_prob(mean)).item() - entropy.item()
 
     def distances(self, codes: Tensor, jitter: float = 0.0) -> Tensor:
         """Mahalanobis distances of codes [n, numbers], under C + jitter * (mean variance) * I; [n]."""
@@ -133,14 +159,21 @@ def _grouping(maps: int, sites: int) -> tuple[int, int]:
     return (maps, sites) if sites <= LARGEST_GRID else (maps * sites, 1)
 
 
-def _covariances(law: Distribution) -> Tensor:
-    """The covariance of each map given its image, summed over images, [maps, h w, h w]."""
-    one_map = cast(Independent, law).base_dist
-    if not isinstance(one_map, MatrixNormal):  # independent sites
-        return law.variance.cpu().double().sum(0).flatten(1).diag_embed()
-    row, column = one_map.row_covariance.cpu().double(), one_map.column_covariance.cpu().double()
+def _covariances(maps: Distribution) -> Tensor:
+    """The covariance of each map given its image, summed over images, [maps, h w, h w]; `maps` has batch [B, maps]."""
+    if not isinstance(maps, TensorNormal):  # independent sites
+        return maps.variance.cpu().double().sum(0).flatten(1).diag_embed()
+    row, column = (side.expand(maps.batch_shape).covariance().cpu().double() for side in maps.sides)
     # kron(Omega, Psi) in memory order; the sum over images is one matrix product a map.
     return torch.einsum("bnij,bnkl->nikjl", row, column).flatten(1, 2).flatten(2, 3)
+
+
+def _whole_covariance(law: TensorNormal) -> Tensor:
+    """The covariance of a code of correlated maps given its image, summed over images, [1, numbers, numbers]."""
+    shared, *sides = (side.covariance().cpu().double() for side in law.sides)
+    row, column = (side.expand(*law.batch_shape, *side.shape[-2:]) for side in sides)
+    within = torch.einsum("bij,bkl->ikjl", row, column).flatten(0, 1).flatten(1, 2)
+    return torch.kron(shared, within)[None]  # the factor across the maps is that of every image
 
 
 def _factor(covariance: Tensor, jitter: float = 0.0) -> Tensor:

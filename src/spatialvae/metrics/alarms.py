@@ -17,19 +17,27 @@ FEWEST = 50
 
 
 def alarms(
-    *, n: int, units: int, kl: float, active: int | None, outside: float | None, median_variance: float
+    *,
+    n: int,
+    units: int,
+    kl: float,
+    active: int | None,
+    outside: float | None,
+    median_variance: float,
+    prior: str = "N(0, I)",
 ) -> list[str]:
     """Sentences about posterior collapse, prior holes and codes of another width than the prior's; none if all is well.
 
     - collapse: a mean KL below 0.1 nats, or under 1 % of the numbers active; partial collapse: under 10 %.
-    - holes: more than half of the draws from N(0, I) lie outside the encoded images' codes.
+    - holes: more than half of the draws from the prior lie outside the encoded images' codes.
     - width: the median variance of the aggregate posterior is below 1/2 or above 2.
 
     With fewer than 50 images the KL alone is judged: the rest is a spread over images.
 
     Args:
         n: images. units: numbers of a code. kl: mean nats per image. active: numbers of the code that are active.
-        outside: share of draws from the prior. median_variance: of the aggregate posterior.
+        outside: share of draws from the prior. median_variance: of the aggregate posterior, the prior's being 1.
+        prior: what it is called.
 
     >>> alarms(n=100, units=72, kl=40.0, active=60, outside=0.02, median_variance=0.97)
     []
@@ -38,7 +46,7 @@ def alarms(
     """
     if n < FEWEST:
         active, outside, median_variance = None, None, 1.0
-    found = [_collapse(units, kl, active), _holes(outside), _width(median_variance)]
+    found = [_collapse(units, kl, active), _holes(outside, prior), _width(median_variance, prior)]
     return [sentence for sentence in found if sentence]
 
 
@@ -58,20 +66,20 @@ def _collapse(units: int, kl: float, active: int | None) -> str | None:
     return None
 
 
-def _holes(outside: float | None) -> str | None:
+def _holes(outside: float | None, prior: str) -> str | None:
     if outside is None or outside <= HOLES:
         return None
     return (
-        f"Prior holes: {outside:.0%} of the draws from N(0, I) lie farther out than 99 % of the images' codes, so that "
-        "samples from N(0, I) will not look like the data. Sample from a fitted prior: --prior gaussian."
+        f"Prior holes: {outside:.0%} of the draws from {prior} lie farther out than 99 % of the images' codes, so that "
+        f"samples from {prior} will not look like the data. Sample from a fitted prior: --prior gaussian."
     )
 
 
-def _width(median_variance: float) -> str | None:
+def _width(median_variance: float, prior: str) -> str | None:
     if NARROW <= median_variance <= WIDE:
         return None
     word = "narrower" if median_variance < NARROW else "wider"
     return (
         f"The codes are {word} than the prior: the median variance of their numbers over all images is "
-        f"{median_variance:.3g}, that of N(0, I) is 1. Sample from a fitted prior: --prior gaussian."
+        f"{median_variance:.3g}, that of {prior} being 1. Sample from a fitted prior: --prior gaussian."
     )

@@ -87,6 +87,7 @@ CATALOGUE: dict[str, Metric] = {
 
 OF = {
     "standard": "samples from N(0, I)",
+    "learned": "samples from the learned prior",
     "gaussian": "samples from the fitted Gaussian",
     "reconstructions": "reconstructions",
 }

@@ -7,48 +7,64 @@ from typing import cast
 from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence
 
-from spatialvae.priors import standard_normal
+from spatialvae.distributions import TensorNormal
 
-__all__ = ["divergence_per_map", "divergence_per_site"]
+__all__ = ["divergence_per_map", "divergence_per_site", "marginal_maps"]
 
 
-def divergence_per_map(law: Distribution) -> Tensor:
-    """KL(q(F_k|x) || N(0, I)) of every map, nats, float64 [B, maps]; its sum over maps is the whole KL.
+def marginal_maps(law: Distribution) -> Distribution:
+    """The marginal laws of a code's maps: batch [*B, maps], event [height, width]."""
+    return law.slices() if isinstance(law, TensorNormal) else cast(Independent, law).base_dist
 
-    The maps are independent given x, and `law` is `Independent(law of one map, 1)`, batch [B].
+
+def divergence_per_map(law: Distribution, prior: Distribution) -> Tensor:
+    """Each map's part of KL(q(z|x) || p(z)), nats, float64 [B, maps]; their sum is the whole KL.
+
+        KL(q(F_k|x) || p(F_k)) + (KL(q(z|x) || p(z)) - sum of these over the maps) / maps
+
+    Where maps are independent, given x and under the prior, nothing is left for the second term. Where they are
+    correlated the rest belongs to no single map: that every map gets an equal share of it is a convention.
 
     >>> import torch
     >>> from spatialvae.latents.base import independent_normals
-    >>> divergence_per_map(independent_normals(torch.ones(1, 2, 3, 3), torch.ones(1, 2, 3, 3)))
+    >>> from spatialvae.priors import standard_normal
+    >>> law = independent_normals(torch.ones(1, 2, 3, 3), torch.ones(1, 2, 3, 3))
+    >>> divergence_per_map(law, standard_normal((2, 3, 3)))
     tensor([[4.5000, 4.5000]], dtype=torch.float64)
     """
-    mean = law.mean
-    event = (mean.shape[-3], mean.shape[-2], mean.shape[-1])
-    prior = standard_normal(event, dtype=mean.dtype, device=mean.device)
-    maps = kl_divergence(cast(Independent, law).base_dist, cast(Independent, prior).base_dist)
-    return maps.cpu().double()
+    maps = kl_divergence(marginal_maps(law), marginal_maps(prior)).cpu().double()
+    if not isinstance(law, TensorNormal) and not isinstance(prior, TensorNormal):
+        return maps
+    rest = kl_divergence(law, prior).cpu().double() - maps.sum(-1)
+    return maps + (rest / maps.shape[-1])[:, None]
 
 
-def divergence_per_site(law: Distribution, per_map: Tensor) -> Tensor:
+def divergence_per_site(law: Distribution, prior: Distribution, per_map: Tensor) -> Tensor:
     """Each site's part of its map's KL, nats, float64 [B, maps, height, width].
 
-    1/2 (s_ij^2 + m_ij^2 - 1 - log s_ij^2) + (KL of the map - sum of these over the map) / (h w)
+        KL(N(m_ij, s_ij^2) || N(mu_ij, t_ij^2)) + (KL of the map - sum of these over the map) / (h w)
 
-    The first term is the KL of the site's own marginal law. Where sites are independent given x these sum to
-    the map's KL and nothing is left. Where they are correlated the rest is their total correlation, which belongs to
-    no single site: that every site gets an equal share of it is a convention.
+    The first term is the KL between the site's own marginal laws. Where sites are independent these sum to the map's KL
+    and nothing is left. Where they are correlated the rest is their total correlation, which belongs to no single
+    site: that every site gets an equal share of it is a convention.
 
     Args:
         law: q(z|x), batch [B], event [maps, height, width].
-        per_map: what `divergence_per_map` gives for it, [B, maps].
+        prior: p(z).
+        per_map: what `divergence_per_map` gives for them, [B, maps].
 
     >>> import torch
     >>> from spatialvae.latents.base import independent_normals
-    >>> law = independent_normals(torch.tensor([[[[0.0, 2.0]]]]), torch.ones(1, 1, 1, 2))
-    >>> divergence_per_site(law, divergence_per_map(law))
+    >>> from spatialvae.priors import standard_normal
+    >>> law, prior = (
+    ...     independent_normals(torch.tensor([[[[0.0, 2.0]]]]), torch.ones(1, 1, 1, 2)),
+    ...     standard_normal((1, 1, 2)),
+    ... )
+    >>> divergence_per_site(law, prior, divergence_per_map(law, prior))
     tensor([[[[0., 2.]]]], dtype=torch.float64)
     """
-    mean, variance = law.mean.cpu().double(), law.variance.cpu().double()
-    marginal = 0.5 * (variance + mean.square() - 1 - variance.log())
+    spread = (law.stddev.cpu().double() / prior.stddev.cpu().double()).square()
+    distance = (law.mean.cpu().double() - prior.mean.cpu().double()) / prior.stddev.cpu().double()
+    marginal = 0.5 * (spread + distance.square() - 1 - spread.log())
     rest = per_map - marginal.sum((-2, -1))
-    return marginal + (rest / mean[0, 0].numel())[..., None, None]
+    return marginal + (rest / marginal[0, 0].numel())[..., None, None]

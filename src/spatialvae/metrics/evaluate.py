@@ -74,7 +74,7 @@ def evaluate(
             reference.measure(reconstructions, "reconstructions", found)
         if reference.on_features or "parzen" in wanted:
             found.provenance["generated"] = config.generated
-            for prior in ("standard", *model.priors):
+            for prior in (model.own_prior, *model.priors):
                 samples = model.sample(config.generated, seed=config.seed, prior=prior)
                 reference.measure(samples, prior, found)
                 reference.parzen(samples, prior, found)

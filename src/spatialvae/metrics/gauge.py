@@ -1,20 +1,22 @@
-"""The scales of matrix-normal maps with the gauge fixed: (c Omega, Psi / c) is one law for every c > 0."""
+"""The scales of tensor-variate normal maps with the gauge fixed: (c Omega, Psi / c) is one law for every c > 0."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent
 
-from spatialvae.distributions import MatrixNormal
+from spatialvae.distributions import AbstractFactor, TensorNormal
 
 __all__ = ["ScaleSums", "fixed_gauge"]
 
 
-def fixed_gauge(law: MatrixNormal) -> tuple[Tensor, Tensor, Tensor]:
-    """The row and the column scales with geometric mean 1, and the one scale that both had together.
+def fixed_gauge(law: TensorNormal) -> tuple[Tensor, ...]:
+    """The sides' scales with geometric mean 1, and the one scale that all had together.
 
         sqrt(Omega_ii Psi_jj) = total * row_i * column_j,   prod_i row_i = prod_j column_j = 1
 
@@ -22,58 +24,67 @@ def fixed_gauge(law: MatrixNormal) -> tuple[Tensor, Tensor, Tensor]:
     of the standard deviations of the map's entries.
 
     Returns:
-        row [*B, m], column [*B, n] and total [*B], all positive.
+        for each side [*B, d_i], and total [*B], all positive.
 
+    >>> from spatialvae.distributions import MatrixNormal
     >>> law = MatrixNormal(torch.zeros(2, 2), row_scale=torch.tensor([1.0, 4.0]), column_scale=torch.tensor([3.0, 3.0]))
     >>> fixed_gauge(law)
     (tensor([0.5000, 2.0000]), tensor([1., 1.]), tensor(6.))
     """
-    row = _stddev(law.row_scale, law.row_scale_tril).log()
-    column = _stddev(law.column_scale, law.column_scale_tril).log()
-    row_mean, column_mean = row.mean(-1, keepdim=True), column.mean(-1, keepdim=True)
-    return (row - row_mean).exp(), (column - column_mean).exp(), (row_mean + column_mean).squeeze(-1).exp()
-
-
-def _stddev(scale: Tensor | None, scale_tril: Tensor | None) -> Tensor:
-    """A side's standard deviations, from whichever of its two parameters it has."""
-    if scale is not None:
-        return scale
-    assert scale_tril is not None  # a side has one of the two
-    return torch.linalg.vector_norm(scale_tril, dim=-1)
+    logs = [side.expand(law.batch_shape).stddev().log() for side in law.sides]
+    means = [log.mean(-1) for log in logs]
+    normalised = [(log - mean.unsqueeze(-1)).exp() for log, mean in zip(logs, means, strict=True)]
+    return (*normalised, reduce(add, means).exp())
 
 
 @dataclass(frozen=True)
 class ScaleSums:
-    """Sums over maps of the logarithms of the scales with the gauge fixed; two of them add up.
+    """Sums over maps of what the covariances of rows and columns are, the gauge fixed; two of them add up.
 
+    >>> from spatialvae.distributions import MatrixNormal
     >>> law = MatrixNormal(torch.zeros(5, 2, 1), row_scale=torch.tensor([1.0, 4.0]), column_scale=torch.ones(1))
-    >>> (ScaleSums.of(law) + ScaleSums.of(law)).geometric_means()
-    {'row_scale': [0.5, 2.0], 'column_scale': [1.0], 'total_scale': 2.0}
+    >>> found = (ScaleSums.of(law) + ScaleSums.of(law)).means()
+    >>> found["row_scale"], found["column_scale"], found["total_scale"], found["row_correlation"]
+    ([0.5, 2.0], [1.0], 2.0, 0.0)
     """
 
     row: Tensor
     column: Tensor
     total: Tensor
-    maps: int
+    correlations: Tensor
+    """Of neighbouring rows and of neighbouring columns, [2]."""
+    count: int
 
     @classmethod
     def of(cls, law: Distribution) -> ScaleSums | None:
-        """The sums over a batch of maps, whatever its batch shape; None for a law without rows and columns."""
-        if not isinstance(law, MatrixNormal):
+        """The sums over a batch of maps or codes, whatever its shape; None for a law without rows and columns."""
+        one = law.base_dist if isinstance(law, Independent) else law
+        if not isinstance(one, TensorNormal) or len(one.event_shape) < 2:
             return None
-        row, column, total = (part.cpu().double().log() for part in fixed_gauge(law))
+        *_, row, column, total = (part.cpu().double().log() for part in fixed_gauge(one))
         rows, columns = row.reshape(-1, row.shape[-1]), column.reshape(-1, column.shape[-1])
-        return cls(rows.sum(0), columns.sum(0), total.sum(), total.numel())
+        correlations = torch.stack([_neighbours(side.expand(one.batch_shape)) for side in one.sides[-2:]])
+        return cls(rows.sum(0), columns.sum(0), total.sum(), total.numel() * correlations, total.numel())
 
     def __add__(self, other: ScaleSums) -> ScaleSums:
-        return ScaleSums(
-            self.row + other.row, self.column + other.column, self.total + other.total, self.maps + other.maps
-        )
+        sums = (getattr(self, name) + getattr(other, name) for name in ("row", "column", "total", "correlations"))
+        return ScaleSums(*sums, count=self.count + other.count)
 
-    def geometric_means(self) -> dict[str, list[float] | float]:
-        """`row_scale` [h], `column_scale` [w] and `total_scale`, geometric means over all maps summed."""
+    def means(self) -> dict[str, list[float] | float]:
+        """Geometric means `row_scale`, `column_scale`, `total_scale`; `row_correlation`, `column_correlation`."""
+        across, along = (self.correlations / self.count).tolist()
         return {
-            "row_scale": (self.row / self.maps).exp().tolist(),
-            "column_scale": (self.column / self.maps).exp().tolist(),
-            "total_scale": (self.total / self.maps).exp().item(),
+            "row_scale": (self.row / self.count).exp().tolist(),
+            "column_scale": (self.column / self.count).exp().tolist(),
+            "total_scale": (self.total / self.count).exp().item(),
+            "row_correlation": across,
+            "column_correlation": along,
         }
+
+
+def _neighbours(side: AbstractFactor) -> Tensor:
+    """The mean over a batch of the correlation between neighbours on a side, a float64 number; 0 for one site."""
+    covariance = side.covariance().cpu().double()
+    scale = covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+    beside = covariance.diagonal(offset=1, dim1=-2, dim2=-1) / (scale[..., 1:] * scale[..., :-1])
+    return beside.mean() if beside.numel() else torch.zeros((), dtype=torch.float64)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
 from spatialvae.data import ImageSplit
 from spatialvae.metrics.aggregate import Aggregate, Moments
@@ -28,7 +28,8 @@ from spatialvae.seeding import seeded
 __all__ = ["latent_health"]
 
 ACTIVE = 0.01
-SCALES = ("row_scale", "column_scale", "total_scale")
+SCALES = ("row_scale", "column_scale", "total_scale", "row_correlation", "column_correlation")
+SPELLED = {"standard": "N(0, I)", "learned": "the learned prior"}
 FEWEST_CODES, MOST_CODES = 1000, 2000
 
 
@@ -37,21 +38,23 @@ def latent_health(
 ) -> dict[str, Any]:
     """What the codes of a split's images look like, as plain numbers and lists that JSON holds.
 
-    - `n` images, `units` numbers of a code, `kl` mean nats per image; `kl_per_map` [maps] and `kl_per_site` [h][w]
-      (see `divergence_per_site`) each sum to it.
+    - `n` images, `units` numbers of a code, `kl` to the model's prior, mean nats per image; `kl_per_map` [maps] and
+      `kl_per_site` [h][w] (see `divergence_per_site`) each sum to it.
     - `active_units`: numbers whose posterior mean has a variance over images above 0.01 (Burda, Grosse and
       Salakhutdinov, 2016), and `active_per_site` [h][w], how many of the maps are active there. None for one image.
     - `row_scale` [h], `column_scale` [w], `total_scale`: geometric means over maps and images of the scales with the
-      gauge fixed (see `fixed_gauge`); None for laws that are not matrix normal.
+      gauge fixed (see `fixed_gauge`), and `row_correlation`, `column_correlation`, of neighbouring rows and columns
+      given the image; None for laws that are not matrix or tensor normal.
     - `rank_one_share`: an estimate over images of the share of the mean maps' energy in their best rank-1
       approximations (see `rank_one_share`); None for maps of one row or one column, and where all means are 0.
-    - `aggregate`: the aggregate posterior (1/n) sum_i q(z|x_i) against N(0, I): `largest_mean`, in absolute value;
-      `smallest_variance`, `median_variance`, `largest_variance` over the numbers; `kl_to_prior`, nats, of the Gaussian
+    - `aggregate`: the aggregate posterior (1/n) sum_i q(z|x_i) against the model's prior, each number in units of the
+      prior's standard deviation from the prior's mean: `largest_mean`, in absolute value; `smallest_variance`,
+      `median_variance`, `largest_variance` over the numbers; `kl_to_prior`, nats, of the Gaussian
       of its mean and covariance; `site_correlation` and `absolute_site_correlation` [h w][h w], means over maps of
       the correlation between sites and of its absolute value (None beyond 144 sites). The covariance is full up to
       4096 numbers, beyond that within maps of up to 144 sites, else diagonal.
-    - `outside`: the share of 1,000 draws from N(0, I) that lie outside the codes (see `share_outside`): the Gaussian is
-      fitted to every other image, the codes are drawn for the images between. None for one image.
+    - `outside`: the share of 1,000 draws from that prior that lie outside the codes (see `share_outside`): the Gaussian
+      is fitted to every other image, the codes are drawn for the images between. None for one image.
     - `alarms`: what is wrong, in sentences (see `alarms`).
 
     Streams over the images in float64; memory does not grow with their number.
@@ -71,6 +74,7 @@ def latent_health(
     """
     count = check_images(model, split, limit)
     with torch.no_grad(), evaluating(model), seeded(seed), bar("latent health", count, progress) as advance:
+        prior = model.prior()
         halves: list[_Sums] = []
         codes: list[Tensor] = []
         for start in range(min(2, count)):
@@ -79,12 +83,12 @@ def latent_health(
             for law in posteriors(model, split, indices):
                 if halves:
                     codes.append(_draws(law, sums.moments.n if sums else 0, len(indices)))
-                sums = sums + _Sums.of(law) if sums else _Sums.of(law)
+                sums = sums + _Sums.of(law, prior) if sums else _Sums.of(law, prior)
                 advance(len(law.mean))
             assert sums  # there is an image in each half
             halves.append(sums)
-        outside = share_outside(halves[0].moments.aggregate(), torch.cat(codes)) if codes else None
-    return _summary(reduce(add, halves), outside)
+        outside = share_outside(halves[0].moments.aggregate(), torch.cat(codes), prior) if codes else None
+        return _summary(reduce(add, halves), outside, model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +103,14 @@ class _Sums:
     scales: ScaleSums | None
 
     @classmethod
-    def of(cls, law: Distribution) -> _Sums:
-        per_map = divergence_per_map(law)
+    def of(cls, law: Distribution, prior: Distribution) -> _Sums:
+        per_map = divergence_per_map(law, prior)
         return cls(
             Moments.of(law),
             per_map.sum(0),
-            divergence_per_site(law, per_map).sum((0, 1)),
+            divergence_per_site(law, prior, per_map).sum((0, 1)),
             rank_one_share(law.mean),
-            ScaleSums.of(cast(Independent, law).base_dist),
+            ScaleSums.of(law),
         )
 
     def __add__(self, other: _Sums) -> _Sums:
@@ -127,7 +131,7 @@ def _draws(law: Distribution, seen: int, images: int) -> Tensor:
     return codes[:, -seen % step :: step].flatten(0, 1)
 
 
-def _summary(sums: _Sums, outside: float | None) -> dict[str, Any]:
+def _summary(sums: _Sums, outside: float | None, model: SpatialVAE) -> dict[str, Any]:
     """The sums as what `latent_health` gives."""
     moments = sums.moments
     aggregate = moments.aggregate()
@@ -142,24 +146,28 @@ def _summary(sums: _Sums, outside: float | None) -> dict[str, Any]:
         "kl_per_site": (sums.per_site / moments.n).tolist(),
         "active_units": None if active is None else int(active.sum()),
         "active_per_site": None if active is None else active.sum(0).tolist(),
-        **(sums.scales.geometric_means() if sums.scales else dict.fromkeys(SCALES)),
+        **(sums.scales.means() if sums.scales else dict.fromkeys(SCALES)),
         "rank_one_share": Estimate.of(sums.rank_shares).as_dict() if many else None,
-        "aggregate": _against_prior(aggregate),
+        "aggregate": _against_prior(aggregate, model),
         "outside": outside,
     }
     said = {name: found[name] for name in ("n", "units", "kl", "outside")}
     median = found["aggregate"]["median_variance"]
-    return {**found, "alarms": alarms(**said, active=found["active_units"], median_variance=median)}
+    said |= {"active": found["active_units"], "median_variance": median, "prior": SPELLED[model.own_prior]}
+    return {**found, "alarms": alarms(**said)}
 
 
-def _against_prior(aggregate: Aggregate) -> dict[str, Any]:
-    variance, correlation = aggregate.variance, aggregate.site_correlation()
+def _against_prior(aggregate: Aggregate, model: SpatialVAE) -> dict[str, Any]:
+    prior, correlation = model.prior(), aggregate.site_correlation()
+    centre, scale = (part.flatten().cpu().double() for part in (prior.mean, prior.stddev))
+    variance = aggregate.variance / scale.square()
+    own = model.own_prior != "standard"
     return {
-        "largest_mean": aggregate.mean.abs().max().item(),
+        "largest_mean": ((aggregate.mean.flatten() - centre) / scale).abs().max().item(),
         "smallest_variance": variance.min().item(),
         "median_variance": variance.quantile(0.5).item(),
         "largest_variance": variance.max().item(),
-        "kl_to_prior": aggregate.divergence_from_prior(),
+        "kl_to_prior": aggregate.divergence_from(prior) if own else aggregate.divergence_from_standard(),
         "site_correlation": None if correlation is None else correlation.mean(0).tolist(),
         "absolute_site_correlation": None if correlation is None else correlation.abs().mean(0).tolist(),
     }

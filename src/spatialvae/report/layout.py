@@ -24,6 +24,7 @@ RECONSTRUCTIONS = "reconstructions"
 SAMPLES = "samples-"
 PRIORS = {
     "standard": "prior N(0, I), as in the paper",
+    "learned": "prior trained with the model",
     "gaussian": "Gaussian fitted to the aggregate posterior",
 }
 
