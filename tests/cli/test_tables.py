@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spatialvae.latents import LATENTS
+from spatialvae.latents import LATENTS, variants
 from tests.cli.program import spatialvae
 from tests.conftest import smooth_images
 
@@ -86,8 +86,11 @@ def test_data_mistakes(line: str, words: list[str]) -> None:
 @pytest.mark.parametrize(("maps", "outputs"), [(64, PAPER), (128, PAPER_32)])
 def test_latents_have_the_papers_encoder_outputs(maps: int, outputs: dict[str, int]) -> None:
     rows = spatialvae("latents", "--maps", maps, "--json").json["latents"]
-    assert [row["name"] for row in rows] == list(LATENTS)
-    assert {row["name"]: row["encoder_outputs"] for row in rows} == outputs
+    assert [row["name"] for row in rows] == list(variants((maps, 3, 3)))
+    found = {row["name"]: row["encoder_outputs"] for row in rows}
+    assert found | outputs == found
+    assert found["tensor-normal"] == 9 * maps + 6
+    assert {row["name"].split(":")[0] for row in rows if row["shared_numbers"]} == {"tensor-normal"}
     assert all(row["law"] and row["equation"] for row in rows)
 
 
@@ -100,7 +103,7 @@ def test_latents_of_another_size() -> None:
 
 
 def test_latents_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "200")
     printed = spatialvae("latents").out
     for name, outputs in PAPER.items():
         row = next(line for line in printed.splitlines() if f" {name} " in line)

@@ -31,13 +31,13 @@ class LinearGaussian:
             name: 0.15 * torch.randn(prod(SHAPE), prod(shape), dtype=torch.float64)
             for name, shape in latent.shapes.items()
         }
+        self.shared = {n: 0.15 * torch.randn(s, dtype=torch.float64) for n, s in latent.shared_shapes.items()}
 
     def encode(self, images: Tensor) -> Distribution:
         pixels = images.flatten(1)
         shapes = self.latent.shapes
-        return self.latent.distribution(
-            {name: (pixels @ head).unflatten(1, shapes[name]) for name, head in self.heads.items()}
-        )
+        found = {name: (pixels @ head).unflatten(1, shapes[name]) for name, head in self.heads.items()}
+        return self.latent.distribution({**found, **self.shared})
 
     def decode(self, codes: Tensor) -> GaussianPixels:
         self.decoded.append(len(codes))

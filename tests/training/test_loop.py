@@ -90,7 +90,7 @@ def test_a_larger_beta_makes_a_smaller_kl(tmp_path: Path) -> None:
 
 
 def test_training_improves_the_bound(tmp_path: Path) -> None:
-    train(settings(images=2000, checkpoint_every=200), tiny_data(), tmp_path / "run", progress=False)
+    train(settings(images=4000, checkpoint_every=400), tiny_data(), tmp_path / "run", progress=False)
     bounds = [line["validation_bound"] for line in journal(tmp_path / "run")[1]]
     assert len(bounds) == 10
     assert sum(bounds[-3:]) / 3 > sum(bounds[:3]) / 3 + 5  # single values are draws of 25 images

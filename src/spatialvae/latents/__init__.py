@@ -49,7 +49,7 @@ def parse_latent(spec: str, grid: tuple[int, int, int] | None = None) -> Abstrac
         UserError: an unknown name or option, or a value that the latent cannot take.
 
     >>> parse_latent("low-rank:rank=2", (64, 3, 3))
-    LowRank(maps=64, height=3, width=3, rank=2)
+    LowRank(maps=64, height=3, width=3, rank=2, covariance='diagonal')
     """
     name, _, rest = spec.strip().partition(":")
     if name not in LATENTS:

@@ -17,6 +17,7 @@ from spatialvae.heap import freed_memory_kept
 from spatialvae.likelihoods import parse_likelihood
 from spatialvae.model import SpatialVAE, resolve_latent
 from spatialvae.precision import resolve_precision
+from spatialvae.priors import parse_prior
 from spatialvae.seeding import stream_seed
 from spatialvae.store import load_prior
 from spatialvae.training.finish import fit_run_prior
@@ -113,7 +114,8 @@ def train_stepwise(
 def check_settings(config: TrainConfig, data: ImageData) -> None:
     """Refuse names and number formats that would only fail once the run has begun."""
     model = config.model((data.height, data.width), data.channels)
-    resolve_latent(model)
+    latent, _ = resolve_latent(model)
+    parse_prior(model.prior, latent)
     parse_likelihood(model.likelihood)
     resolve_precision(config.precision)
 
