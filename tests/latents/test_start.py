@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.distributions import Distribution, kl_divergence
 from torch.testing import assert_close
 
 from spatialvae.config import ModelConfig
@@ -47,10 +48,17 @@ def test_bf16_autocast_is_finite_and_rounds_no_divergence(spec: str) -> None:
     torch.manual_seed(0)
     model = SpatialVAE(ModelConfig(latent=spec, image_size=(16, 16), maps=4, prior="learned")).eval()
     images = torch.from_numpy(smooth_images(4, 3, 16, 16))
+    assert model.learned_prior is not None
+    with torch.no_grad():
+        for value in model.learned_prior.parameters():
+            value.add_(0.3)
+    laws: list[Distribution] = []
+    model.posterior.register_forward_hook(lambda _module, _inputs, law: laws.append(law))
     with torch.autocast("cpu", torch.bfloat16):
         rough = model(images)
         loss = elbo_loss(rough)
     loss.backward()
+    assert_close(rough.kl, kl_divergence(laws[0], model.prior()), rtol=1e-6, atol=1e-6)
     exact = model(images)
     assert rough.kl.dtype == torch.float32
     assert_close(rough.kl, exact.kl, rtol=0.1, atol=0.01)
