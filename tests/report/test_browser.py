@@ -160,7 +160,7 @@ def test_a_columns_name_leads_to_its_runs_by_keyboard(opened: Page) -> None:
     assert link.inner_text() == "low-rank"
     link.focus()
     opened.keyboard.press("Enter")
-    assert opened.url.endswith("#runs-2")
+    opened.wait_for_url("**#runs-2")
     assert opened.locator("#runs-2").is_visible()
     assert "low-rank/beta-1/seed-2/evaluation.json" in opened.locator("#runs-2 + .runs").inner_text()
 
