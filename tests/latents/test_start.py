@@ -53,7 +53,11 @@ def test_bf16_autocast_is_finite_and_rounds_no_divergence(spec: str) -> None:
         for value in model.learned_prior.parameters():
             value.add_(0.3)
     laws: list[Distribution] = []
-    model.posterior.register_forward_hook(lambda _module, _inputs, law: laws.append(law))
+
+    def keep(_module: object, _inputs: object, law: Distribution) -> None:
+        laws.append(law)
+
+    model.posterior.register_forward_hook(keep)
     with torch.autocast("cpu", torch.bfloat16):
         rough = model(images)
         loss = elbo_loss(rough)
