@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import KW_ONLY, dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,56 +12,50 @@ from torch import Tensor
 from spatialvae.data.batches import flipped, mirrored, step_indices, to_device, training_batch
 from spatialvae.data.dataset import ImageSplit
 
-__all__ = ["ResidentBatches", "StreamedBatches", "training_batches"]
+__all__ = ["AbstractBatches", "ResidentBatches", "StreamedBatches", "training_batches"]
 
 SHARE = 0.5  # of the free memory that the images may take; the rest is the model's
 COPIED_AT_ONCE = 4096
 PLANNED_STEPS = 64
 
 
-class StreamedBatches:
-    """Each step's batch is taken from the cache and copied to the device; on a CPU the mapped cache is the memory."""
+@dataclass
+class AbstractBatches(ABC):
+    """The batches of a run, a function of these settings and of the step."""
 
-    def __init__(
-        self,
-        split: ImageSplit,
-        batch_size: int,
-        device: torch.device,
-        *,
-        seed: int,
-        flip: bool,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self._split, self._batch_size, self._device = split, batch_size, device
-        self._seed, self._flip, self._rank, self._world = seed, flip, rank, world
+    split: ImageSplit
+    batch_size: int
+    device: torch.device
+    _: KW_ONLY
+    seed: int
+    flip: bool
+    rank: int = 0
+    world: int = 1
+
+    @abstractmethod
+    def __call__(self, step: int) -> Tensor:
+        """One rank's uint8 images [B C H W] of one step, on the device."""
+
+
+@dataclass
+class StreamedBatches(AbstractBatches):
+    """Each step's batch is taken from the cache and copied to the device; on a CPU the mapped cache is the memory."""
 
     def __call__(self, step: int) -> Tensor:
         """One rank's uint8 images [B C H W] of one step, on the device: `training_batch`."""
-        options = {"seed": self._seed, "flip": self._flip, "rank": self._rank, "world": self._world}
-        return to_device(training_batch(self._split, self._batch_size, step, **options), self._device)
+        options = {"seed": self.seed, "flip": self.flip, "rank": self.rank, "world": self.world}
+        return to_device(training_batch(self.split, self.batch_size, step, **options), self.device)
 
 
-class ResidentBatches:
+@dataclass
+class ResidentBatches(AbstractBatches):
     """The same batches from a uint8 copy of all images on the device; indexed and mirrored there.
 
     The order of 64 steps at a time is computed ahead and sent in one copy, so that a step waits for nothing.
     """
 
-    def __init__(
-        self,
-        split: ImageSplit,
-        batch_size: int,
-        device: torch.device,
-        *,
-        seed: int,
-        flip: bool,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self._images = _copied(split, device)
-        self._batch_size, self._device = batch_size, device
-        self._seed, self._flip, self._rank, self._world = seed, flip, rank, world
+    def __post_init__(self) -> None:
+        self._images = _copied(self.split, self.device)
         self._planned = range(0)
         self._indices = self._coins = torch.empty(0)
 
@@ -68,16 +65,16 @@ class ResidentBatches:
             self._plan(step)
         row = step - self._planned.start
         images = self._images.index_select(0, self._indices[row])
-        return mirrored(images, self._coins[row]) if self._flip else images
+        return mirrored(images, self._coins[row]) if self.flip else images
 
     def _plan(self, step: int) -> None:
         steps = range(step, step + PLANNED_STEPS)
-        options = {"seed": self._seed, "rank": self._rank}
-        indices = step_indices(len(self._images), self._batch_size, steps, world=self._world, **options)
-        self._indices = to_device(torch.from_numpy(indices), self._device)
-        if self._flip:
+        options = {"seed": self.seed, "rank": self.rank}
+        indices = step_indices(len(self._images), self.batch_size, steps, world=self.world, **options)
+        self._indices = to_device(torch.from_numpy(indices), self.device)
+        if self.flip:
             coins = np.stack([flipped(indices.shape[1], each, **options) for each in steps])
-            self._coins = to_device(torch.from_numpy(coins), self._device)
+            self._coins = to_device(torch.from_numpy(coins), self.device)
         self._planned = steps
 
 
@@ -90,7 +87,7 @@ def training_batches(
     flip: bool,
     rank: int = 0,
     world: int = 1,
-) -> StreamedBatches | ResidentBatches:
+) -> AbstractBatches:
     """The batches of a run, step by step: resident where the images fit into a GPU's memory, else streamed."""
     kind = ResidentBatches if _fits(split, device) else StreamedBatches
     return kind(split, batch_size, device, seed=seed, flip=flip, rank=rank, world=world)
