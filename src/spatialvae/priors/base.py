@@ -1,0 +1,131 @@
+"""What a prior that is fitted after training is: a law over whole codes, and the family that it comes from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import ClassVar, Protocol, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from spatialvae.errors import UserError
+
+__all__ = ["AbstractFamily", "AbstractPrior", "Codes"]
+
+
+class Codes(Protocol):
+    """Draws from the aggregate posterior (1/n) sum_i q(z|x_i) of the images that a prior is fitted to."""
+
+    event_shape: tuple[int, int, int]
+    classes: int
+    """How many labels the images have, 0 for none."""
+    held_out: Tensor
+    """One draw for each of some other images, [m, maps, height, width]."""
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        ...
+
+    def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """A fresh draw for every image (of the first `limit`), in batches: codes [B, maps, height, width], labels [B]."""
+        ...
+
+
+class AbstractPrior(Distribution, ABC):
+    """A law over codes that was fitted after training: batch [], event [maps, height, width]; densities in nats.
+
+    Laws never change: `tempered` and `given_label` return others, which share memory with this one.
+    """
+
+    classes: int = 0
+    """How many labels it can be asked for; 0 where it knows none."""
+
+    def __init__(self, family: AbstractFamily, event_shape: torch.Size | tuple[int, ...]) -> None:
+        self.family = family
+        super().__init__(torch.Size(), torch.Size(event_shape), validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None: factors and networks, which no single constraint says."""
+        return {}
+
+    @property
+    def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """All real codes."""
+        return constraints.independent(constraints.real, 3)  # pyright: ignore
+
+    @property
+    @abstractmethod
+    def mean(self) -> Tensor:
+        """The mean code, [maps, height, width]; what draws shrink towards at low temperature, where none is known."""
+
+    @abstractmethod
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        """Draws [*sample_shape, maps, height, width]."""
+
+    @abstractmethod
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The log-density of codes [*S, maps, height, width] in nats, [*S]."""
+
+    @abstractmethod
+    def tempered(self, temperature: float) -> Self:
+        """The law with the standard deviation of its Gaussian noise times `temperature`."""
+
+    def given_label(self, label: int) -> AbstractPrior:
+        """The law of the codes of one class.
+
+        Raises:
+            UserError: the prior knows no labels, or not this one.
+        """
+        if not self.classes:
+            raise UserError(f"The prior {self.family.spelled} knows no labels: leave --label out.")
+        if not 0 <= label < self.classes:
+            near = min(max(label, 0), self.classes - 1)
+            raise UserError(f"--label {label} does not exist: labels go from 0 to {self.classes - 1}, nearest {near}.")
+        return self._of_label(label)
+
+    def _of_label(self, label: int) -> AbstractPrior:
+        raise NotImplementedError
+
+    def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
+        """The law of whole codes that agree with `code` [maps, height, width] in the cells `known`, bool [height, width].
+
+        Raises:
+            UserError: a prior whose conditional law nobody can draw from.
+        """
+        raise UserError(f"The prior {self.family.spelled} cannot be conditioned on cells: use gaussian or mixture.")
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """All that `AbstractFamily.restore` needs beside the shapes."""
+
+    @abstractmethod
+    def to(self, device: torch.device | str) -> Self:
+        """The same law with its numbers on `device`."""
+
+
+@dataclass(frozen=True)
+class AbstractFamily(ABC):
+    """A kind of prior with its options, which are the fields of a subclass: what can be fitted, before any code is seen."""
+
+    name: ClassVar[str]
+    meaning: ClassVar[str]
+    """In a few words, for tables."""
+
+    @property
+    def spelled(self) -> str:
+        """Its text, defaults left out, such as ``mixture:components=20``."""
+        pairs = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
+        options = ",".join(f"{name}={value}" for name, value, default in pairs if value != default)
+        return f"{self.name}:{options}" if options else self.name
+
+    @abstractmethod
+    def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> AbstractPrior:
+        """The prior that `tensors` of a file define.
+
+        Raises:
+            UserError: a tensor is missing, or has another shape than this family gives it.
+        """
