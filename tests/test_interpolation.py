@@ -12,7 +12,7 @@ from spatialvae.errors import UserError
 from spatialvae.interpolation import between_draws, between_pictures
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import GaussianPrior
+from tests.priors.gaussians import gaussian
 
 
 def small(latent: str = "low-rank") -> SpatialVAE:
@@ -23,7 +23,7 @@ def small(latent: str = "low-rank") -> SpatialVAE:
             if buffer.is_floating_point():
                 buffer.mul_(0.3)
     shape = model.latent.event_shape
-    model.priors["gaussian"] = GaussianPrior(3 * torch.ones(shape), 0.1 * torch.ones(model.latent.numbers))
+    model.priors["gaussian"] = gaussian(3 * torch.ones(shape), 0.1 * torch.eye(model.latent.numbers))
     return model
 
 

@@ -17,7 +17,7 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.model import SpatialVAE, evaluating
-from spatialvae.priors import GaussianPrior
+from tests.priors.gaussians import gaussian
 
 
 def small(**options: object) -> SpatialVAE:
@@ -193,7 +193,7 @@ def test_fewer_samples_than_a_chunk() -> None:
 def test_temperature_nought_is_the_priors_mean(prior: str) -> None:
     model = small()
     shape = model.latent.event_shape
-    model.priors["gaussian"] = GaussianPrior(torch.randn(shape), 3 * torch.eye(model.latent.numbers))
+    model.priors["gaussian"] = gaussian(torch.randn(shape), 3 * torch.eye(model.latent.numbers))
     cold = model.sample(3, seed=0, temperature=0.0, prior=prior)
     mean = model.prior(prior).mean.expand(3, *shape)
     assert differences(cold, to_uint8(model.decode(mean).mean)) <= 1
@@ -204,7 +204,7 @@ def test_temperature_nought_is_the_priors_mean(prior: str) -> None:
 
 def test_an_unknown_prior_names_the_nearest() -> None:
     model = small()
-    model.priors["gaussian"] = GaussianPrior(torch.zeros(2, 3, 3), torch.ones(18))
+    model.priors["gaussian"] = gaussian(torch.zeros(2, 3, 3))
     with pytest.raises(UserError, match=r"no prior 'gausian'. Did you mean 'gaussian'\?"):
         model.sample(1, prior="gausian")
 

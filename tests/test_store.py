@@ -15,7 +15,8 @@ from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import GaussianPrior
-from spatialvae.store import load, replacing, save_model, save_prior
+from spatialvae.store import load, replacing, save_default_prior, save_model, save_prior, weights_hash
+from tests.priors.gaussians import gaussian
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     """A saved model with a fitted prior."""
     model = SpatialVAE(ModelConfig(latent="low-rank:rank=2", maps=2, map_size="3x4", image_size=(8, 10), channels=2))
     save_model(tmp_path / "run", model)
-    save_prior(tmp_path / "run", GaussianPrior(torch.randn(2, 3, 4), torch.eye(24)))
+    save_prior(tmp_path / "run", gaussian(torch.randn(2, 3, 4)))
     return tmp_path / "run"
 
 
@@ -41,18 +42,42 @@ def test_a_round_trip(tmp_path: Path) -> None:
 
 
 def test_a_prior_comes_back(folder: Path) -> None:
-    prior = GaussianPrior(torch.randn(2, 3, 4), torch.rand(24))
+    prior = gaussian(torch.randn(2, 3, 4), torch.eye(24) + torch.rand(24, 24).tril())
     save_prior(folder, prior)
     found = load(str(folder)).prior("gaussian")
     assert isinstance(found, GaussianPrior)
-    assert torch.equal(found.loc, prior.loc)
-    assert torch.equal(found.scale_tril, prior.scale_tril)
+    assert found.tensors().keys() == prior.tensors().keys()
+    assert all(torch.equal(tensor, prior.tensors()[name]) for name, tensor in found.tensors().items())
 
 
-def test_new_weights_take_the_prior_of_the_old_ones_away(folder: Path) -> None:
+def test_a_prior_of_other_weights_is_refused_by_name(folder: Path) -> None:
     model = load(folder)
+    with torch.no_grad():
+        next(model.parameters()).add_(1)
     save_model(folder, model)
-    assert load(folder).priors == {}
+    loaded = load(folder)
+    assert loaded.priors == {}
+    assert loaded.default_prior == "standard"
+    with pytest.raises(UserError, match=r"gaussian was fitted to other weights.*\n.*fit-prior RUN --prior gaussian"):
+        loaded.sample(1, prior="gaussian")
+    assert (folder / "prior-gaussian.safetensors").is_file()  # a fit may have taken long: it is not deleted
+
+
+def test_a_prior_file_of_another_run(folder: Path, tmp_path: Path) -> None:
+    other = SpatialVAE(load(folder).config)
+    save_model(tmp_path / "other", other)
+    (tmp_path / "other" / "prior-gaussian.safetensors").write_bytes(
+        (folder / "prior-gaussian.safetensors").read_bytes()
+    )
+    assert load(tmp_path / "other").outdated_priors == {"gaussian"}
+
+
+def test_the_default_prior(folder: Path) -> None:
+    assert load(folder).default_prior == "gaussian"
+    save_default_prior(folder, "mixture")  # not fitted, or outdated: the next best
+    assert load(folder).default_prior == "gaussian"
+    (folder / "prior-gaussian.safetensors").unlink()
+    assert load(folder).default_prior == "standard"
 
 
 def test_only_plain_formats(folder: Path) -> None:
@@ -134,17 +159,20 @@ def test_a_tensor_too_few_and_one_too_many(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "tensors",
+    ("tensors", "words"),
     [
-        {"loc": torch.zeros(2, 3, 3), "scale_tril": torch.ones(18)},
-        {"loc": torch.zeros(2, 3, 4), "scale_tril": torch.ones(18)},
-        {"loc": torch.zeros(2, 3, 4), "scale_tril": torch.ones(24, 18)},
-        {"loc": torch.zeros(2, 3, 4)},
+        ({"loc": torch.zeros(2, 3, 3), "factor_0": torch.eye(24)}, "loc came as [2, 3, 3], wanted is [2, 3, 4]"),
+        ({"loc": torch.zeros(2, 3, 4), "factor_0": torch.eye(18)}, "factor_0 came as [18, 18], wanted is [24, 24]"),
+        ({"loc": torch.zeros(2, 3, 4)}, "factor_0 came as nothing"),
     ],
 )
-def test_a_prior_of_another_model(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
-    save_file(tensors, folder / "prior-gaussian.safetensors")
-    assert "is not a prior of this model" in complaint(folder)
+def test_a_prior_of_another_shape(folder: Path, tensors: dict[str, torch.Tensor], words: str) -> None:
+    told = {"prior": "gaussian", "weights": weights_hash(folder)}
+    save_file(tensors, folder / "prior-gaussian.safetensors", told)
+    with pytest.raises(UserError) as caught:
+        load(folder)
+    assert words in str(caught.value)
+    assert "fit-prior" in str(caught.value)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

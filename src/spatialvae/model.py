@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -20,7 +20,7 @@ from spatialvae.likelihoods import AbstractPixels, parse_likelihood
 from spatialvae.networks import PaperDecoder, PaperEncoder
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.posterior import Amortized
-from spatialvae.priors import LearnedPrior, parse_prior, standard_normal
+from spatialvae.priors import FAMILIES, AbstractPrior, LearnedPrior, parse_prior, standard_normal
 from spatialvae.seeding import seeded
 from spatialvae.sizes import default_grid, parse_size
 
@@ -62,8 +62,12 @@ class SpatialVAE(nn.Module):
         )
         law = parse_prior(config.prior, self.latent)
         self.learned_prior = None if law is None else LearnedPrior(law)
-        self.priors: dict[str, Distribution] = {}
+        self.priors: dict[str, AbstractPrior] = {}
         """Fitted priors by name; the model's own and `standard` are always there and not listed."""
+        self.outdated_priors: set[str] = set()
+        """Names of priors that were found beside the model and fitted to other weights than its own."""
+        self.chosen_prior: str | None = None
+        """The fitted prior that was made the default."""
 
     @property
     def device(self) -> torch.device:
@@ -101,9 +105,28 @@ class SpatialVAE(nn.Module):
             dtype = next(self.parameters()).dtype
             return standard_normal(self.latent.event_shape, dtype=dtype, device=self.device)
         if name not in self.priors:
-            known = list(dict.fromkeys([self.own_prior, "standard", *self.priors]))
-            raise UserError(f"This model has no prior {name!r}. {nearest(name, known)}")
+            raise UserError(self._no_prior(name))
         return self.priors[name]
+
+    @property
+    def default_prior(self) -> str:
+        """The prior to sample from: the one that was chosen, else the fitted Gaussian, else the model's own."""
+        fitted = [name for name in (self.chosen_prior, "gaussian") if name in self.priors]
+        return fitted[0] if fitted else self.own_prior
+
+    def _no_prior(self, name: str) -> str:
+        known = list(dict.fromkeys([self.own_prior, "standard", *self.priors]))
+        if name in self.outdated_priors:
+            return (
+                f"The prior {name} was fitted to other weights than this model's.\n"
+                f"Fit it again: spatialvae fit-prior RUN --prior {name}."
+            )
+        if name.partition(":")[0] in FAMILIES:
+            return (
+                f"This model has no prior {name!r} yet, only {', '.join(known)}.\n"
+                f"Fit it: spatialvae fit-prior RUN --prior {name}."
+            )
+        return f"This model has no prior {name!r}. {nearest(name, known)}"
 
     def forward(self, images: Tensor) -> ELBO:
         """The terms of the bound, nats per image, [B] each: E_q[log p(x|z)] by one draw, and the closed-form KL."""
@@ -119,7 +142,13 @@ class SpatialVAE(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, count: int, *, seed: int | None = None, temperature: float = 1.0, prior: str | None = None
+        self,
+        count: int,
+        *,
+        seed: int | None = None,
+        temperature: float = 1.0,
+        prior: str | None = None,
+        label: int | None = None,
     ) -> Tensor:
         """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
 
@@ -128,10 +157,14 @@ class SpatialVAE(nn.Module):
 
         Args:
             seed: makes the draw repeatable; the first k of n pictures do not depend on n.
-            temperature: scales each code's distance from the prior's mean.
-            prior: `standard`, `learned` or the name of a fitted one; default: the model's own.
+            temperature: scales the standard deviation of the prior's Gaussian noise.
+            prior: `standard`, `learned` or the name of a fitted one; default: `default_prior`.
+            label: draw codes of this class, from a prior that knows labels.
+
+        Raises:
+            UserError: a prior that is not there, or a label that it does not know.
         """
-        law, device = self.prior(prior), self.device
+        law, device = self.sampler(prior, temperature, label), self.device
         shape = (count, self.config.channels, *self.config.image_size)
         # Made out here: a tensor made in inference mode could not be changed by the caller.
         pictures = torch.empty(
@@ -139,18 +172,31 @@ class SpatialVAE(nn.Module):
         )
         at_once = decoded_at_once(device)
         with evaluating(self), seeded(seed), torch.inference_mode(), freed_memory_kept():
-            example = torch.zeros(at_once, *self.latent.event_shape, dtype=law.mean.dtype, device=device)
+            example = torch.zeros(at_once, *self.latent.event_shape, dtype=next(self.parameters()).dtype, device=device)
             decoder = fast_decoder(self.decoder, example, compile=compiling_pays(math.prod(shape), device))
             for start in range(0, count, GROUP):
                 stop = min(start + GROUP, count)
-                draws = [law.sample(torch.Size([CHUNK])) for _ in range(start, stop, CHUNK)]
-                codes = law.mean + temperature * (torch.cat(draws)[: stop - start] - law.mean)
+                draws = [law(CHUNK) for _ in range(start, stop, CHUNK)]
+                codes = torch.cat(draws)[: stop - start]
                 parts = zip(codes.to(device).split(at_once), pictures[start:stop].split(at_once), strict=True)
                 for part, place in parts:
                     place.copy_(to_uint8(self.likelihood(decoder(part)).mean), non_blocking=True)
         if device.type == "cuda":
             torch.cuda.current_stream(device).synchronize()
         return pictures
+
+    def sampler(
+        self, prior: str | None = None, temperature: float = 1.0, label: int | None = None
+    ) -> Callable[[int], Tensor]:
+        """What draws codes [n, maps, height, width] of a prior; see `sample` for the arguments."""
+        name = prior or self.default_prior
+        law = self.prior(name)
+        if isinstance(law, AbstractPrior):
+            chosen = (law if label is None else law.given_label(label)).tempered(temperature)
+            return lambda count: chosen.sample(torch.Size([count]))
+        if label is not None:
+            raise UserError(f"The prior {name} knows no labels: leave --label out, or fit one: --prior mixture.")
+        return lambda count: law.mean + temperature * (law.sample(torch.Size([count])) - law.mean)
 
     @torch.no_grad()
     def reconstruct(self, images: Tensor) -> Tensor:

@@ -39,7 +39,10 @@ class Amortized(nn.Module):
         self.shared = nn.ParameterDict({n: nn.Parameter(torch.zeros(s)) for n, s in latent.shared_shapes.items()})
 
     def forward(self, features: Tensor) -> Distribution:
-        outputs = self.projection(features)
+        return self.law(self.projection(features))
+
+    def law(self, outputs: Tensor) -> Distribution:
+        """q(z|x) of the projection's numbers [B, encoder_outputs]: all that it needs to be kept of an image."""
         if outputs.dtype in (torch.bfloat16, torch.float16):
             # exp and log of scales lose the KL's digits in 8 or 11 bits; these few numbers stay in float32.
             outputs = outputs.float()

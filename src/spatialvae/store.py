@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import GaussianPrior
+from spatialvae.priors import AbstractPrior, parse_family
 
-__all__ = ["load", "load_prior", "replacing", "save_model", "save_prior", "write_json"]
+__all__ = [
+    "load",
+    "load_priors",
+    "prior_file",
+    "replacing",
+    "save_default_prior",
+    "save_model",
+    "save_prior",
+    "weights_hash",
+    "write_json",
+]
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-GAUSSIAN = "prior-gaussian.safetensors"
+DEFAULT = "prior-default.json"
 
 
 def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cpu") -> SpatialVAE:
@@ -37,40 +49,70 @@ def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cp
     model = SpatialVAE(_read_config(folder / CONFIG))
     _fill(model, _read_tensors(folder / WEIGHTS), folder / WEIGHTS)
     model = model.to(device)
-    load_prior(folder, model)
+    load_priors(folder, model)
     return model.eval()
 
 
-def load_prior(folder: Path, model: SpatialVAE) -> bool:
-    """Attach the Gaussian that was fitted for the model in `folder`; False where there is none.
+def load_priors(folder: Path, model: SpatialVAE) -> None:
+    """Attach the priors that were fitted to the weights in `folder`, and which of them is the default.
+
+    A prior of other weights (of another run, or from before more training) is not attached: the model names it when it
+    is asked for.
 
     Raises:
-        UserError: the file is damaged or of another model.
+        UserError: a file is damaged, or of another model.
     """
-    path = folder / GAUSSIAN
-    if not path.is_file():
-        return False
-    tensors = _read_tensors(path)
-    numbers, shapes = model.latent.numbers, {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    wanted = [{"loc": model.latent.event_shape, "scale_tril": (numbers,) * axes} for axes in (1, 2)]
-    if shapes not in wanted:
-        raise UserError(f"{path} is not a prior of this model: delete it, and `spatialvae evaluate` fits one again.")
-    model.priors["gaussian"] = GaussianPrior(tensors["loc"], tensors["scale_tril"]).to(model.device)
-    return True
+    paths = sorted(folder.glob("prior-*.safetensors"))
+    weights = weights_hash(folder) if paths else None
+    for path in paths:
+        tensors, told = _read_tensors(path), _read_metadata(path)
+        name = told.get("prior", path.stem.removeprefix("prior-"))
+        if told.get("weights") != weights:
+            model.outdated_priors.add(name)
+            continue
+        try:
+            prior = parse_family(name).restore(model.latent.event_shape, tensors)
+        except UserError as error:
+            again = f"delete it, and `spatialvae fit-prior {folder} --prior {name}` fits one again"
+            raise UserError(f"{path} cannot be used: {error}\nTo go on, {again}.") from None
+        model.priors[name] = prior.to(model.device)
+    if (folder / DEFAULT).is_file():
+        model.chosen_prior = str(_read_json(folder / DEFAULT).get("prior"))
 
 
 def save_model(folder: Path, model: SpatialVAE) -> None:
-    """config.json and model.safetensors in `folder`, each replaced in one step; a prior fitted before is taken away."""
-    (folder / GAUSSIAN).unlink(missing_ok=True)  # it belongs to the weights of before
+    """config.json and model.safetensors in `folder`, each replaced in one step; priors fitted before are outdated."""
     write_json(folder / CONFIG, model.config.model_dump(mode="json"))
     with replacing(folder / WEIGHTS) as path:
         save_file({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, path)
 
 
-def save_prior(folder: Path, prior: GaussianPrior) -> None:
-    """prior-gaussian.safetensors in `folder`, replaced in one step."""
-    with replacing(folder / GAUSSIAN) as path:
-        save_file({"loc": prior.loc.contiguous(), "scale_tril": prior.scale_tril.contiguous()}, path)
+def save_prior(folder: Path, prior: AbstractPrior) -> None:
+    """prior-NAME.safetensors in `folder`, replaced in one step, with the name of the weights it was fitted to."""
+    name = prior.family.spelled
+    told = {"prior": name, "weights": weights_hash(folder)}
+    with replacing(prior_file(folder, name)) as path:
+        save_file({key: tensor.contiguous().cpu() for key, tensor in prior.tensors().items()}, path, told)
+
+
+def save_default_prior(folder: Path, name: str) -> None:
+    """Make `name` what `spatialvae sample` draws from when it is not told."""
+    write_json(folder / DEFAULT, {"prior": name})
+
+
+def prior_file(folder: Path, name: str) -> Path:
+    """Where a prior lies; no character that a file system refuses.
+
+    >>> prior_file(Path("run"), "mixture:components=20").as_posix()
+    'run/prior-mixture-components=20.safetensors'
+    """
+    return folder / f"prior-{name.replace(':', '-').replace(',', '-')}.safetensors"
+
+
+def weights_hash(folder: Path) -> str:
+    """The sha256 of a run's weights: the name by which its priors know them."""
+    with (folder / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path, value: object) -> None:
@@ -92,13 +134,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _read_config(path: Path) -> ModelConfig:
+    return ModelConfig.parse(_read_json(path), str(path))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError):
         raise UserError(f"{path} is not valid JSON: copy it again from the run.") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} holds no settings: a JSON object is wanted.")
-    return ModelConfig.parse(values, str(path))
+    return values
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
@@ -106,6 +152,11 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} cannot be read as safetensors ({error}): copy it again from the run.") from None
+
+
+def _read_metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
 
 
 def _fill(model: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -21,7 +21,7 @@ from spatialvae.metrics.evaluate import evaluate
 from spatialvae.metrics.features import FeatureNetwork
 from spatialvae.metrics.perceptual import PerceptualDistance
 from spatialvae.model import SpatialVAE
-from spatialvae.store import GAUSSIAN, WEIGHTS, replacing, write_json
+from spatialvae.store import WEIGHTS, prior_file, replacing, write_json
 
 __all__ = ["FILE", "Measured", "evaluated", "network_hashes"]
 
@@ -60,7 +60,7 @@ def evaluated(
         "version": __version__,
         "fingerprint": data.fingerprint,
         "weights": _sha256(folder / WEIGHTS),
-        "prior": _sha256(folder / GAUSSIAN),
+        "priors": {name: _sha256(prior_file(folder, name)) for name in sorted(model.priors)},
         "settings": config.model_dump(mode="json"),
         "networks": networks,
     }

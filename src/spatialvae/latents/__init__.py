@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import MISSING, fields
 
 from spatialvae.errors import UserError, nearest
@@ -13,6 +12,7 @@ from spatialvae.latents.matrix_normal import MatrixNormalMaps
 from spatialvae.latents.naive import Naive
 from spatialvae.latents.tensor_normal import TensorNormalMaps
 from spatialvae.latents.vector import Vector
+from spatialvae.spec import split_spec, whole_number
 
 __all__ = [
     "LATENTS",
@@ -51,16 +51,13 @@ def parse_latent(spec: str, grid: tuple[int, int, int] | None = None) -> Abstrac
     >>> parse_latent("low-rank:rank=2", (64, 3, 3))
     LowRank(maps=64, height=3, width=3, rank=2, covariance='diagonal')
     """
-    name, _, rest = spec.strip().partition(":")
-    if name not in LATENTS:
-        raise UserError(f"There is no latent {name!r}. {nearest(name, LATENTS)}")
+    name, pairs = split_spec(spec, "latent", LATENTS)
     known = [field.name for field in fields(LATENTS[name])]
     options: dict[str, int | str] = {}
-    for item in filter(None, rest.split(",")):
-        key, equals, value = item.partition("=")
+    for key, value in pairs:
         if key not in known:
             raise UserError(f"{name} has no option {key!r}. {nearest(key, known)}")
-        options[key] = _value(name, key, value if equals else "")
+        options[key] = _value(name, key, value)
     merged = {**(LATENTS[name].on_grid(*grid) if grid else {}), **options}
     missing = [field.name for field in fields(LATENTS[name]) if field.default is MISSING and field.name not in merged]
     if missing:
@@ -88,10 +85,7 @@ def _value(name: str, key: str, value: str) -> int | str:
     if key == "covariance":
         check_covariance(value)
         return value
-    if not re.fullmatch("-?[0-9]+", value):
-        written = f"{key}={value}" if value else key
-        raise UserError(f"{name}:{written} is not an option: write {key}=NUMBER, for instance {name}:{key}=2.")
-    return int(value)
+    return whole_number(name, key, value)
 
 
 def spell_latent(latent: AbstractLatent) -> str:

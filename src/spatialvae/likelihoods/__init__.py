@@ -10,6 +10,7 @@ from spatialvae.likelihoods.base import AbstractLikelihood, AbstractPixels
 from spatialvae.likelihoods.bernoulli import Bernoulli
 from spatialvae.likelihoods.discretized_logistic import DiscretizedLogistic
 from spatialvae.likelihoods.gaussian import Gaussian
+from spatialvae.spec import split_spec
 
 __all__ = [
     "LIKELIHOODS",
@@ -38,14 +39,11 @@ def parse_likelihood(spec: str) -> AbstractLikelihood:
     >>> parse_likelihood("gaussian:scale=0.1").fixed
     0.1
     """
-    name, _, rest = spec.strip().partition(":")
-    if name not in LIKELIHOODS:
-        raise UserError(f"There is no likelihood {name!r}. {nearest(name, LIKELIHOODS)}")
+    name, pairs = split_spec(spec, "likelihood", LIKELIHOODS)
     parameters = inspect.signature(LIKELIHOODS[name]).parameters.values()
     known = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]  # not Module's *args
     options: dict[str, float] = {}
-    for item in filter(None, rest.split(",")):
-        key, _, value = item.partition("=")
+    for key, value in pairs:
         if key not in known:
             hint = nearest(key, known) if known else "It has none."
             raise UserError(f"{name} has no option {key!r}. {hint}")
@@ -54,5 +52,7 @@ def parse_likelihood(spec: str) -> AbstractLikelihood:
         except ValueError:
             options[key] = -1.0
         if not 0 < options[key] < float("inf"):
-            raise UserError(f"{name}:{item} is not possible: {key} is a positive number, for instance {key}=0.1.")
+            raise UserError(
+                f"{name}:{key}={value} is not possible: {key} is a positive number, for instance {key}=0.1."
+            )
     return LIKELIHOODS[name](**options)

@@ -1,7 +1,23 @@
 """Laws to draw codes from: the paper's N(0, I), one trained with the model, and those fitted after training."""
 
-from spatialvae.priors.gaussian import GaussianPrior, fit_gaussian
+from spatialvae.priors.base import AbstractFamily, AbstractPrior, Codes
+from spatialvae.priors.families import FAMILIES, parse_family
+from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.learned import LearnedPrior, parse_prior
+from spatialvae.priors.mixture import MixtureFamily, MixturePrior
 from spatialvae.priors.standard import standard_normal
 
-__all__ = ["GaussianPrior", "LearnedPrior", "fit_gaussian", "parse_prior", "standard_normal"]
+__all__ = [
+    "FAMILIES",
+    "AbstractFamily",
+    "AbstractPrior",
+    "Codes",
+    "GaussianFamily",
+    "GaussianPrior",
+    "LearnedPrior",
+    "MixtureFamily",
+    "MixturePrior",
+    "parse_family",
+    "parse_prior",
+    "standard_normal",
+]

@@ -13,7 +13,7 @@ from torch.distributions import Distribution, constraints
 
 from spatialvae.errors import UserError
 
-__all__ = ["AbstractFamily", "AbstractPrior", "Codes"]
+__all__ = ["AbstractFamily", "AbstractPrior", "Codes", "checked"]
 
 
 class Codes(Protocol):
@@ -30,7 +30,7 @@ class Codes(Protocol):
         ...
 
     def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """A fresh draw for every image (of the first `limit`), in batches: codes [B, maps, height, width], labels [B]."""
+        """A fresh draw for every image (of the first `limit`), in batches: codes [B, *event_shape] and labels [B]."""
         ...
 
 
@@ -91,7 +91,10 @@ class AbstractPrior(Distribution, ABC):
         raise NotImplementedError
 
     def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
-        """The law of whole codes that agree with `code` [maps, height, width] in the cells `known`, bool [height, width].
+        """The law of whole codes that agree with `code` in the cells `known`.
+
+        Args:
+            code: [maps, height, width]. known: bool [height, width].
 
         Raises:
             UserError: a prior whose conditional law nobody can draw from.
@@ -109,7 +112,7 @@ class AbstractPrior(Distribution, ABC):
 
 @dataclass(frozen=True)
 class AbstractFamily(ABC):
-    """A kind of prior with its options, which are the fields of a subclass: what can be fitted, before any code is seen."""
+    """A kind of prior with its options, the fields of a subclass: what can be fitted, before any code is seen."""
 
     name: ClassVar[str]
     meaning: ClassVar[str]
@@ -129,3 +132,16 @@ class AbstractFamily(ABC):
         Raises:
             UserError: a tensor is missing, or has another shape than this family gives it.
         """
+
+
+def checked(name: str, tensors: dict[str, Tensor], wanted: dict[str, tuple[int, ...]]) -> None:
+    """Refuse tensors of a file that are not just those `wanted`, by name and shape.
+
+    Raises:
+        UserError: the first misfit, named.
+    """
+    for key in [*wanted, *tensors]:
+        came = list(tensors[key].shape) if key in tensors else "nothing"
+        fits = list(wanted[key]) if key in wanted else "nothing"
+        if came != fits:
+            raise UserError(f"This is no {name} prior of this model: {key} came as {came}, wanted is {fits}.")

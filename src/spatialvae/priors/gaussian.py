@@ -1,107 +1,167 @@
 """A Gaussian fitted to the aggregate posterior: a prior one can sample from after training.
 
 Draws from N(0, I) are not like encoded images, since the mean over images of q(z|x) never becomes N(0, I).
-A Gaussian with its mean and covariance is the smallest cure.
+A Gaussian with its mean and covariance is the smallest cure, and what the larger priors start from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
 
-__all__ = ["GaussianPrior", "fit_gaussian"]
+from spatialvae.priors.base import AbstractFamily, AbstractPrior, Codes, checked
+from spatialvae.priors.conditional import GivenCells
+from spatialvae.priors.kronecker import fit_kronecker
+from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky
 
-LARGEST_FULL = 4096
-JITTER = 1e-4
+__all__ = ["GaussianFamily", "GaussianPrior"]
+
 DRAWS_PER_NUMBER = 10
+DEGENERATE = 1e-6
+"""Of the mean variance: a smallest eigenvalue below it is said."""
 
 
-class GaussianPrior(Distribution):
-    """z ~ N(loc, L L^T) over whole codes: batch [], event [maps, height, width].
+@dataclass(frozen=True)
+class GaussianFamily(AbstractFamily):
+    """One Gaussian: a full covariance up to 4,096 numbers, a Kronecker product of the axes' own beyond.
 
-    Args:
-        loc: the mean code [maps, height, width].
-        scale_tril: the Cholesky factor [D, D] of the covariance of the row-major flattened code; or its diagonal
-            [D], standard deviations of independent numbers.
+    >>> GaussianFamily().spelled
+    'gaussian'
     """
 
-    support = constraints.independent(constraints.real, 3)  # pyright: ignore
+    name: ClassVar[str] = "gaussian"
+    meaning: ClassVar[str] = "one Gaussian; full covariance up to 4,096 numbers, Kronecker beyond"
 
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """None: a factor or a diagonal, which no single constraint says."""
-        return {}
+    def fit(self, codes: Codes) -> tuple[GaussianPrior, list[str]]:
+        """The Gaussian with the mean and covariance of draws from the aggregate posterior, and what to know of it.
 
-    def __init__(self, loc: Tensor, scale_tril: Tensor) -> None:
-        self.loc, self.scale_tril = loc, scale_tril
-        super().__init__(torch.Size(), loc.shape, validate_args=False)
+            loc = mean(z),  covariance = mean((z - loc)(z - loc)^T) + 1e-4 * (mean variance) * I
+
+        Sums run in float64 where the codes are. Few images are drawn from several times each, so that the covariance
+        rests on at least ten draws a number of the code.
+        """
+        axes = axes_of(codes.event_shape)
+        if len(axes) > 1:
+            law = fit_kronecker(codes, axes)
+            return GaussianPrior(self, law.map(_stored)), []
+        loc, covariance = _moments(codes, axes[0])
+        smallest = (torch.linalg.eigvalsh(covariance)[0] / covariance.diagonal().mean()).item()
+        said = []
+        if not smallest >= DEGENERATE:  # not a number where all codes are the same
+            said.append(
+                f"The covariance of the codes is degenerate (smallest eigenvalue {smallest:.1g} of the mean variance): "
+                f"{JITTER:g} of the mean variance was added to its diagonal."
+            )
+        law = CodeNormal(loc.reshape(codes.event_shape), (cholesky(covariance),))
+        return GaussianPrior(self, law.map(_stored)), said
+
+    def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> GaussianPrior:
+        axes = axes_of(event_shape)
+        wanted = {"loc": event_shape, **{f"factor_{i}": (size, size) for i, size in enumerate(axes)}}
+        checked(self.name, tensors, wanted)
+        return GaussianPrior(self, CodeNormal(tensors["loc"], tuple(tensors[f"factor_{i}"] for i in range(len(axes)))))
+
+
+class GaussianPrior(AbstractPrior):
+    """z ~ N(loc, C) over whole codes: batch [], event [maps, height, width].
+
+    Args:
+        family: what it was fitted as.
+        law: mean and Cholesky factors.
+
+    >>> prior = GaussianPrior(GaussianFamily(), CodeNormal(torch.zeros(2, 1, 2), (2 * torch.eye(4),)))
+    >>> prior.sample([3]).shape, prior.log_volume
+    (torch.Size([3, 2, 1, 2]), tensor(2.7726))
+    """
+
+    def __init__(self, family: AbstractFamily, law: CodeNormal) -> None:
+        self.law = law
+        super().__init__(family, law.event_shape)
 
     @property
     def mean(self) -> Tensor:
-        return self.loc
+        return self.law.loc
 
-    def to(self, device: torch.device | str) -> GaussianPrior:
-        """The same law with its numbers on `device`."""
-        return GaussianPrior(self.loc.to(device), self.scale_tril.to(device))
+    @property
+    def variance(self) -> Tensor:
+        return self.law.variance()
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         shape = torch.Size(sample_shape)
-        noise = torch.randn(*shape, self.loc.numel(), dtype=self.loc.dtype, device=self.loc.device)
-        spread = noise * self.scale_tril if self.scale_tril.ndim == 1 else noise @ self.scale_tril.mT
-        return self.loc + spread.unflatten(-1, self.loc.shape)
+        return self.law.sample(shape.numel()).reshape(*shape, *self.event_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """log-density in nats, [*batch]."""
-        centred = (value - self.loc).flatten(-3)
-        if self.scale_tril.ndim == 1:
-            return (
-                torch.distributions.Normal(torch.zeros_like(self.scale_tril), self.scale_tril).log_prob(centred).sum(-1)
-            )
-        zero = torch.zeros_like(self.loc).flatten()
-        return torch.distributions.MultivariateNormal(zero, scale_tril=self.scale_tril).log_prob(centred)
+        return self.law.log_prob(value)
+
+    def tempered(self, temperature: float) -> GaussianPrior:
+        return GaussianPrior(self.family, self.law.scaled(temperature))
+
+    def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
+        law, _ = self.law.given(code, known)
+        return GivenCells(GaussianPrior(self.family, law), code, known)
+
+    def whiten(self, codes: Tensor) -> Tensor:
+        """(R_1^-1, ..., R_k^-1)(z - loc) with the symmetric roots R_i R_i = C_i: of all ways to make the covariance the
+        identity the one that moves every number least, so that maps and cells stay where they are.
+
+        [*S, maps, h, w] -> the same shape.
+        """
+        return self._along_axes(codes - self.law.loc, [inverse for _, inverse in self._roots])
+
+    def colour(self, codes: Tensor) -> Tensor:
+        """The inverse of `whiten`."""
+        return self._along_axes(codes, [root for root, _ in self._roots]) + self.law.loc
+
+    @cached_property
+    def log_volume(self) -> Tensor:
+        """log|det| of `colour`, half the covariance's log-determinant, in nats."""
+        numbers = self.law.loc.numel()
+        factors = self.law.factors
+        return sum(numbers // len(f) * f.diagonal().log().sum() for f in factors) + factors[0].new_zeros(())
+
+    @cached_property
+    def _roots(self) -> list[tuple[Tensor, Tensor]]:
+        """The symmetric root of each axis' covariance, and its inverse."""
+        found = []
+        for factor in self.law.factors:
+            values, vectors = torch.linalg.eigh((factor @ factor.mT).cpu().double())
+            roots = ((vectors * values.clamp(min=1e-300) ** power) @ vectors.mT for power in (0.5, -0.5))
+            found.append(tuple(root.to(factor) for root in roots))
+        return found
+
+    def _along_axes(self, codes: Tensor, matrices: list[Tensor]) -> Tensor:
+        seen = codes.reshape(-1, *self.law.axes)
+        for axis, matrix in enumerate(matrices, start=1):
+            seen = (seen.movedim(axis, -1) @ matrix).movedim(-1, axis)  # symmetric: no transpose
+        return seen.reshape(codes.shape)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"loc": self.law.loc, **{f"factor_{i}": factor for i, factor in enumerate(self.law.factors)}}
+
+    def to(self, device: torch.device | str) -> GaussianPrior:
+        return GaussianPrior(self.family, self.law.map(lambda tensor: tensor.to(device)))
 
 
-def fit_gaussian(
-    posteriors: Callable[[], Iterable[Distribution]], event_shape: tuple[int, int, int], images: int
-) -> GaussianPrior:
-    """The Gaussian with the mean and covariance of draws from the aggregate posterior (1/n) sum_i q(z|x_i).
-
-        loc = mean(z),  covariance = mean((z - loc)(z - loc)^T) + 1e-4 * (mean variance) * I
-
-    Sums run in float64 where the posteriors are. Codes of more than 4096 numbers get independent numbers instead of a
-    full covariance.
-
-    Args:
-        posteriors: gives the posteriors of all images, batch after batch.
-        event_shape: (maps, height, width).
-        images: how many images there are; few images are drawn from several times each, so that the covariance
-            rests on at least ten draws a number of the code.
-    """
-    numbers = event_shape[0] * event_shape[1] * event_shape[2]
-    full = numbers <= LARGEST_FULL
-    draws = max(1, -(-DRAWS_PER_NUMBER * numbers // images)) if full else 1
-    total: Any = 0.0
-    products: Any = 0.0
+def _moments(codes: Codes, numbers: int) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of draws, float64."""
+    total = torch.zeros(())
+    products = torch.zeros(())
     count = 0
-    for posterior in posteriors():
-        for _ in range(draws):
-            codes = posterior.sample().flatten(1)
-            codes = (codes.cpu() if codes.device.type == "mps" else codes).double()  # mps has no float64
-            total += codes.sum(0)
-            products += codes.mT @ codes if full else codes.square().sum(0)
-            count += len(codes)
+    for _ in range(max(1, -(-DRAWS_PER_NUMBER * numbers // len(codes)))):
+        for drawn, _labels in codes.draws():
+            flat = drawn.flatten(1)
+            flat = (flat.cpu() if flat.device.type == "mps" else flat).double()  # mps has no float64
+            total = total.to(flat) + flat.sum(0)
+            products = products.to(flat) + flat.mT @ flat
+            count += len(flat)
     loc = total / count
-    if full:
-        covariance = products / count - torch.outer(loc, loc)
-        jitter = JITTER * covariance.diagonal().mean()
-        scale_tril = torch.linalg.cholesky(
-            covariance + jitter * torch.eye(numbers, dtype=torch.float64, device=loc.device)
-        )
-    else:
-        variance = products / count - loc.square()
-        scale_tril = (variance + JITTER * variance.mean()).sqrt()
-    return GaussianPrior(loc.float().reshape(event_shape).cpu(), scale_tril.float().cpu())
+    return loc, products / count - torch.outer(loc, loc)
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    return tensor.float().cpu()

@@ -19,7 +19,7 @@ from spatialvae.model import SpatialVAE, resolve_latent
 from spatialvae.precision import resolve_precision
 from spatialvae.priors import parse_prior
 from spatialvae.seeding import stream_seed
-from spatialvae.store import load_prior
+from spatialvae.store import load_priors
 from spatialvae.training.finish import fit_run_prior
 from spatialvae.training.interrupt import Interrupted, stop_requests
 from spatialvae.training.journal import Journal
@@ -70,7 +70,7 @@ def train_stepwise(
         run.open(config, total)
     state = start(config, data, run, accelerator)
     main = accelerator.is_main_process
-    begun = seen = state.step * config.batch_size
+    seen = state.step * config.batch_size
     meter = Meter()
     with (
         freed_memory_kept(),
@@ -104,7 +104,9 @@ def train_stepwise(
                 raise Interrupted(stop, f"{done}\nThe same command goes on from there.")
             yield seen
         model = state.scored.eval()
-        if main and (seen > begun or not load_prior(out, model)):
+        if main:
+            load_priors(out, model)
+        if main and "gaussian" not in model.priors:
             bar.say("fitting a Gaussian to the aggregate posterior")
             fit_run_prior(model, data, out, seed=config.seed)
         accelerator.wait_for_everyone()

@@ -1,0 +1,91 @@
+"""The codes of a split's images, drawn anew whenever they are asked for: what priors are fitted to."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data.batches import in_order, to_device
+from spatialvae.data.pixels import to_float
+from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.precision import fast_autocast
+from spatialvae.seeding import seeded
+
+__all__ = ["PosteriorCodes"]
+
+BATCH = 500
+LIMIT = 50_000
+HELD_OUT = 2_000
+
+
+class PosteriorCodes:
+    """Draws from q(z|x) of the training images of a run (up to `limit`), and one of each of 2,000 validation images.
+
+    An image goes through the encoder once. What it puts out, the parameters of q(z|x), is kept in a temporary file that
+    is mapped into memory, so that codes larger than the memory can be streamed; a draw is then nearly free, and every
+    pass sees new ones. Use it in a `with` block: leaving it deletes the file.
+
+    """
+
+    def __init__(self, model: SpatialVAE, data: ImageData, *, limit: int = LIMIT, seed: int = 0) -> None:
+        split, others = data.split("train"), data.split("validation")
+        others = others if len(others) else split
+        self.event_shape = model.latent.event_shape
+        self._head, self._device = model.posterior, model.device
+        self._folder = tempfile.TemporaryDirectory(prefix="spatialvae-codes-")
+        count = min(limit, len(split))
+        with torch.inference_mode(), evaluating(model):
+            self._outputs = self._encoded(model, split, count)
+            with seeded(seed):
+                laws = (self._head.law(part) for part in _outputs(model, others, min(HELD_OUT, len(others))))
+                self.held_out = torch.cat([law.sample() for law in laws]).clone()
+        labels = None if split.labels is None else torch.from_numpy(np.array(split.labels[:count]))
+        self._labels = labels
+        self.classes = 0 if labels is None else int(labels.max()) + 1
+
+    def __len__(self) -> int:
+        return len(self._outputs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._outputs  # the mapping, before its file
+        self._folder.cleanup()
+
+    @torch.no_grad()
+    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor | None]:
+        """A fresh draw for each of the images at `indices`, from torch's global generator, and their labels."""
+        outputs = torch.from_numpy(self._outputs[indices])
+        codes = self._head.law(to_device(outputs, self._device)).sample()
+        return codes, None if self._labels is None else self._labels[torch.from_numpy(indices)].to(self._device)
+
+    def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """A fresh draw for every image (of the first `limit`) in order, in batches, with their labels."""
+        count = len(self) if limit is None else min(limit, len(self))
+        for start in range(0, count, BATCH):
+            yield self.batch(np.arange(start, min(start + BATCH, count)))
+
+    def _encoded(self, model: SpatialVAE, split: ImageSplit, count: int) -> np.ndarray:
+        path = Path(self._folder.name) / "outputs.npy"
+        shape = (count, model.latent.encoder_outputs)
+        mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        done = 0
+        for part in _outputs(model, split, count):
+            mapped[done : done + len(part)] = part.cpu().numpy()
+            done += len(part)
+        return mapped
+
+
+def _outputs(model: SpatialVAE, split: ImageSplit, count: int) -> Iterator[Tensor]:
+    """The parameters of q(z|x) of the first `count` images, [B, encoder_outputs] in float32."""
+    for images in in_order(split, BATCH, count):
+        with fast_autocast(model.device):
+            yield model.posterior.projection(model.encoder(to_float(to_device(images, model.device)))).float()

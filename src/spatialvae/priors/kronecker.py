@@ -1,0 +1,153 @@
+"""Normal laws with Kronecker covariances, one or a mixture of several, fitted by expectation maximisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from spatialvae.priors.base import Codes
+from spatialvae.priors.normal import CodeNormal, cholesky
+
+__all__ = ["Components", "first_guess", "fit_components", "fit_kronecker", "with_labels"]
+
+PASSES = 40
+LIMIT = 10_000
+"""Codes a pass: each is drawn anew, so that later passes see other draws of the same images."""
+GAIN = 1e-4
+"""Of a nat a number: held-out log-density that a round over all axes must gain, or the fit ends."""
+FEWEST = 1e-3
+"""Codes (a sum of shares) below which a component keeps its place and shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """A mixture: log-weights [K], the K laws, and log-weights given each label [classes, K] where there are labels."""
+
+    log_weights: Tensor
+    law: CodeNormal
+    log_label_weights: Tensor | None = None
+
+    def joint(self, codes: Tensor) -> Tensor:
+        """log w_k + log N_k(z) in nats for codes [*S, maps, h, w]: [*S, K]."""
+        return self.log_weights + self.law.log_prob(codes)
+
+
+def fit_kronecker(codes: Codes, axes: tuple[int, ...]) -> CodeNormal:
+    """The normal law of largest likelihood among those with a Kronecker covariance along `axes` (flip-flop).
+
+    References: P. Dutilleul, The MLE algorithm for the matrix normal distribution, 1999.
+    """
+    return fit_components(codes, first_guess(codes, axes, 1)).law.one(0)
+
+
+def fit_components(codes: Codes, start: Components) -> Components:
+    """Expectation maximisation from `start`, one axis' covariances a pass, until held-out codes gain no more.
+
+    With shares r_ik = p(k | z_i) and V the centred codes, whitened along all axes but a and unfolded along it,
+
+        w_k = n_k / n,   m_k = sum_i r_ik z_i / n_k,   C_a,k = sum_i r_ik V_ik V_ik^T / (n_k D / d_a),
+
+    n_k = sum_i r_ik. Updating one axis at a time never lowers the likelihood of the codes of a pass; the best by
+    held-out codes is returned.
+    """
+    best, best_score, found = start, held_out(codes, start), start
+    round_score = best_score
+    for step in range(PASSES):
+        axis = step % len(start.law.axes)
+        found = _updated(found, codes.draws(limit=LIMIT), axis)
+        score = held_out(codes, found)
+        if score > best_score:
+            best, best_score = found, score
+        if axis == len(start.law.axes) - 1:
+            if best_score - round_score < GAIN * found.law.event_shape.numel():
+                break
+            round_score = best_score
+    return best
+
+
+def held_out(codes: Codes, found: Components) -> float:
+    """The mean log-density of the held-out codes in nats."""
+    parts = codes.held_out.to(found.log_weights.device).split(500)
+    return torch.cat([found.joint(part).logsumexp(-1) for part in parts]).double().mean().item()
+
+
+def first_guess(codes: Codes, axes: tuple[int, ...], components: int) -> Components:
+    """Centres by k-means on a few thousand codes, every component with the spread of all codes about their centres."""
+    from sklearn.cluster import KMeans
+
+    few = torch.cat([drawn for drawn, _ in codes.draws(limit=max(2000, 20 * components))])
+    flat = few.flatten(1)
+    if components == 1:
+        centres, labels = flat.mean(0, keepdim=True), torch.zeros(len(flat), dtype=torch.long)
+    else:
+        seed = int(torch.randint(2**31 - 1, ()).item())
+        means = KMeans(components, n_init=2, random_state=seed).fit(flat.cpu().numpy())
+        centres = torch.from_numpy(means.cluster_centers_).to(flat)
+        labels = torch.from_numpy(means.labels_).long()
+    shares = torch.bincount(labels, minlength=components).clamp(min=0.5).to(flat)
+    centred = (flat - centres[labels.to(flat.device)]).reshape(-1, *axes)
+    variance = centred.square().mean().clamp(min=torch.finfo(flat.dtype).tiny)
+    factors = []
+    for axis, size in enumerate(axes):
+        unfolded = centred.movedim(axis + 1, 1).flatten(2)
+        covariance = torch.einsum("nar,nbr->ab", unfolded, unfolded) / (len(flat) * unfolded.shape[2])
+        # Each axis' covariance has mean variance 1 but the first, which carries the scale.
+        factors.append(cholesky(covariance / variance ** (axis > 0)).expand(components, size, size))
+    law = CodeNormal(centres.reshape(components, *codes.event_shape), tuple(factors))
+    weights = (shares / shares.sum()).log()
+    return Components(weights, law)
+
+
+def with_labels(codes: Codes, found: Components) -> Components:
+    """The same with log p(k | y) for every label y, from the shares of the images of that class."""
+    if not codes.classes:
+        return found
+    by_label = torch.ones_like(found.log_weights).repeat(
+        codes.classes, 1
+    )  # what no image of a class has stays possible
+    for drawn, labels in codes.draws(limit=LIMIT):
+        if labels is not None:
+            by_label.index_add_(0, labels.to(by_label.device), found.joint(drawn.to(by_label)).softmax(-1))
+    return replace(found, log_label_weights=(by_label / by_label.sum(1, keepdim=True)).log())
+
+
+def _updated(old: Components, draws: Iterator[tuple[Tensor, Tensor | None]], axis: int) -> Components:
+    """One pass: the shares under `old`, then weights, means and the covariances of one axis."""
+    components, axes = len(old.log_weights), old.law.axes
+    size, rest = axes[axis], old.law.event_shape.numel() // axes[axis]
+    mass = old.log_weights.new_zeros(components)
+    sums = torch.zeros_like(old.law.loc)
+    scatter = old.law.loc.new_zeros(components, size, size)
+    for codes, _ in draws:
+        shares = old.joint(codes).softmax(-1)
+        mass += shares.sum(0)
+        for k in range(components):
+            weighted = (codes - old.law.loc[k]) * shares[:, k, None, None, None].sqrt()
+            scatter[k] += _scatter(weighted.reshape(-1, *axes), old.law.one(k), axis)
+            sums[k] += (weighted * shares[:, k, None, None, None].sqrt()).sum(0)
+    safe = mass.clamp(min=FEWEST)
+    step = sums / safe[:, None, None, None]
+    # The scatter about the new means: that about the old ones less what the means moved by.
+    moved = [_scatter(step[k].reshape(1, *axes), old.law.one(k), axis) for k in range(components)]
+    covariance = scatter / safe[:, None, None] - torch.stack(moved)
+    alive = (mass > FEWEST)[:, None, None]
+    factors = list(old.law.factors)
+    kept = factors[axis] @ factors[axis].mT
+    factors[axis] = torch.where(alive, cholesky(torch.where(alive, covariance / rest, kept)), factors[axis])
+    law = CodeNormal(torch.where(alive[..., None], old.law.loc + step, old.law.loc), tuple(factors))
+    log_weights = (safe / safe.sum()).log()
+    return replace(old, log_weights=log_weights, law=law)
+
+
+def _scatter(offset: Tensor, law: CodeNormal, axis: int) -> Tensor:
+    """sum_i V_i V_i^T [d, d] for offsets [n, *axes], whitened along all axes but one and unfolded along it."""
+    for other, factor in enumerate(law.factors, start=1):
+        if other != axis + 1:
+            moved = offset.movedim(other, 0)
+            solved = torch.linalg.solve_triangular(factor, moved.flatten(1), upper=False)
+            offset = solved.reshape(moved.shape).movedim(0, other)
+    unfolded = offset.movedim(axis + 1, 0).flatten(1)
+    return unfolded @ unfolded.mT

@@ -1,0 +1,121 @@
+"""The mixture: known components come back, densities and conditionals against scipy, labels, bad input."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from scipy.special import logsumexp
+from torch import Tensor
+from torch.testing import assert_close
+
+import spatialvae.priors.mixture as module
+from spatialvae.errors import UserError
+from spatialvae.priors import MixtureFamily, MixturePrior, parse_family
+from spatialvae.priors.kronecker import Components, first_guess, fit_components, held_out
+from spatialvae.priors.normal import CodeNormal
+from tests.priors.gaussians import gaussian
+from tests.priors.toy import ToyCodes
+
+EVENT = (2, 2, 2)
+
+
+def blobs(count: int = 4000) -> tuple[Tensor, Tensor, Tensor]:
+    """Codes of three well separated components, their labels and centres."""
+    generator = torch.Generator().manual_seed(0)
+    centres = 4 * torch.randn(3, *EVENT, generator=generator)
+    labels = torch.randint(0, 3, (count,), generator=generator)
+    return centres[labels] + 0.5 * torch.randn(count, *EVENT, generator=generator), labels, centres
+
+
+@pytest.fixture(params=["full", "kronecker"])
+def large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both forms of covariance on the same codes."""
+    if request.param == "kronecker":
+        monkeypatch.setattr(module, "LARGEST_FULL", 4)
+
+
+@pytest.mark.usefixtures("large")
+def test_it_finds_the_components_and_their_labels() -> None:
+    torch.manual_seed(0)
+    codes, labels, centres = blobs()
+    prior, _ = MixtureFamily(3).fit(ToyCodes(codes, labels))
+    found = prior.components
+    match = torch.cdist(found.law.loc.flatten(1), centres.flatten(1)).argmin(1)
+    assert sorted(match.tolist()) == [0, 1, 2]
+    assert_close(found.law.loc, centres[match], rtol=0, atol=0.15)
+    assert_close(found.law.variance(), torch.full((3, *EVENT), 0.25), rtol=0.2, atol=0)
+    assert_close(found.log_weights.exp(), torch.full((3,), 1 / 3), rtol=0.1, atol=0)
+    assert prior.classes == 3
+    for label in range(3):
+        drawn = prior.given_label(label).sample([50]).flatten(1)
+        assert (torch.cdist(drawn, centres.flatten(1)).argmin(1) == label).float().mean() > 0.9
+
+
+@pytest.mark.usefixtures("large")
+def test_more_components_fit_held_out_codes_better_than_one_gaussian() -> None:
+    torch.manual_seed(0)
+    codes = ToyCodes(blobs()[0])
+    mixture, one = (MixtureFamily(k).fit(codes)[0].log_prob(codes.held_out).mean() for k in (3, 1))
+    assert mixture > one + 2
+
+
+def test_every_pass_raises_the_likelihood() -> None:
+    torch.manual_seed(0)
+    codes = ToyCodes(blobs()[0])
+    codes.held_out = codes.codes  # the likelihood of what is fitted, which expectation maximisation never lowers
+    start = first_guess(codes, (2, 4), 3)
+    assert held_out(codes, fit_components(codes, start)) > held_out(codes, start)
+
+
+def test_density_mean_and_variance() -> None:
+    torch.manual_seed(0)
+    loc = torch.randn(2, *EVENT, dtype=torch.float64)
+    factors = torch.eye(8, dtype=torch.float64) + 0.5 * torch.rand(2, 8, 8, dtype=torch.float64).tril(-1)
+    weights = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    prior = MixturePrior(MixtureFamily(2), Components(weights.log(), CodeNormal(loc, (factors,))))
+    codes = torch.randn(5, *EVENT, dtype=torch.float64)
+    each = torch.stack([gaussian(loc[k], factors[k]).log_prob(codes) for k in range(2)], -1)
+    assert_close(prior.log_prob(codes), torch.from_numpy(logsumexp(each.numpy(), axis=-1, b=weights.numpy())))
+    many = prior.sample([60_000])
+    assert_close(many.mean(0), prior.mean, rtol=0, atol=0.05)
+    assert_close(many.var(0), prior.variance, rtol=0.05, atol=0)
+    assert_close(prior.tempered(0.0).sample([100]).flatten(1).unique(dim=0).shape[0], 2)
+
+
+def test_given_cells_reweights_and_conditions() -> None:
+    torch.manual_seed(0)
+    codes, _, centres = blobs()
+    prior, _ = MixtureFamily(3).fit(ToyCodes(codes))
+    known = torch.tensor([[True, False], [True, True]])
+    drawn = prior.given_cells(centres[1], known).sample([200])
+    assert torch.equal(drawn[..., known], centres[1][..., known].expand(200, -1, -1))
+    assert_close(drawn.mean(0), centres[1], rtol=0, atol=0.2)  # the known cells say which component it is
+    # Density of the rest given the known = joint over marginal.
+    ratio = prior.given_cells(centres[1], known).log_prob(drawn[:2]) - prior.log_prob(drawn[:2])
+    assert_close(ratio[0], ratio[1], rtol=0, atol=1e-3)
+
+
+def test_what_is_stored_comes_back() -> None:
+    codes, labels, _ = blobs(500)
+    prior, _ = MixtureFamily(4).fit(ToyCodes(codes, labels))
+    found = MixtureFamily(4).restore(EVENT, prior.tensors())
+    assert found.classes == 3
+    assert torch.equal(found.log_prob(codes), prior.log_prob(codes))
+    with pytest.raises(UserError, match=r"loc came as \[4, 2, 2, 2\], wanted is \[5, 2, 2, 2\]"):
+        MixtureFamily(5).restore(EVENT, {**prior.tensors(), "log_weights": torch.zeros(5)})
+
+
+def test_bad_input() -> None:
+    with pytest.raises(UserError, match=r"components=600 is more than there are codes .450.: use at most"):
+        MixtureFamily(600).fit(ToyCodes(blobs(500)[0]))
+    with pytest.raises(UserError, match=r"components=0 is not possible"):
+        parse_family("mixture:components=0")
+    with pytest.raises(UserError, match=r"no option 'component'. Did you mean 'components'"):
+        parse_family("mixture:component=3")
+    with pytest.raises(UserError, match=r"There is no prior to fit 'mixtures'. Did you mean 'mixture'"):
+        parse_family("mixtures")
+    prior, _ = MixtureFamily(2).fit(ToyCodes(*blobs(500)[:2]))
+    with pytest.raises(UserError, match=r"--label 3 does not exist: labels go from 0 to 2, nearest 2"):
+        prior.given_label(3)
+    with pytest.raises(UserError, match=r"knows no labels"):
+        gaussian(torch.zeros(EVENT)).given_label(0)

@@ -1,0 +1,35 @@
+"""Codes made by hand, in place of a model's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["ToyCodes"]
+
+
+class ToyCodes:
+    """Fixed codes [n, maps, h, w], the last tenth held out, with labels where given."""
+
+    def __init__(self, codes: Tensor, labels: Tensor | None = None) -> None:
+        count = len(codes) - len(codes) // 10
+        self.codes, self.held_out = codes[:count], codes[count:]
+        self.labels = None if labels is None else labels[:count]
+        maps, height, width = codes.shape[1:]
+        self.event_shape = (maps, height, width)
+        self.classes = 0 if labels is None else int(labels.max()) + 1
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor | None]:
+        which = torch.from_numpy(indices)
+        return self.codes[which], None if self.labels is None else self.labels[which]
+
+    def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        count = len(self) if limit is None else min(limit, len(self))
+        for start in range(0, count, 500):
+            yield self.batch(np.arange(start, min(start + 500, count)))
