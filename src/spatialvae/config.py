@@ -22,6 +22,18 @@ __all__ = [
 ]
 
 
+def several(*names: str) -> Any:
+    """A check of fields that are lists: one value is a list of one, as in `beta: 1` in a file; none is refused."""
+
+    def check(value: Any) -> Any:
+        found = value if value is None or isinstance(value, list | tuple) else [value]
+        if found is not None and not found:
+            raise ValueError("name at least one")
+        return found
+
+    return field_validator(*names, mode="before")(check)
+
+
 class AbstractSettings(BaseModel):
     """Settings that refuse unknown keys and never change once made."""
 
@@ -182,12 +194,19 @@ class EvaluationConfig(AbstractSettings):
     )
     lpips: str | None = Field(default=None, description="TorchScript file of a perceptual distance.")
     generated: int = Field(default=10_000, ge=2, description="Samples drawn from each prior for metrics of sets.")
+    prior: list[str] | None = Field(
+        default=None,
+        description="Priors to measure, one or more: standard, learned, or fitted ones such as gaussian or "
+        "mixture:components=20. Default: the model's own and all that were fitted.",
+    )
     parzen_protocol: Literal["held-out", "authors"] = Field(
         default="held-out",
         description="held-out: sigma picked on validation images. authors: picked on 1,000 of the images scored, as "
         "in the paper's code; for comparison with old numbers only.",
     )
     seed: int = Field(default=0, ge=0, description="Of the draws.")
+
+    _lists = several("prior")
 
 
 class BenchConfig(AbstractSettings):
@@ -217,17 +236,11 @@ class CompareConfig(AbstractSettings):
         ge=1,
         description="Train each model with seeds 0 to N-1. Default: 3 with fewer than 10,000 training images, else 1.",
     )
+    prior: list[str] | None = Field(
+        default=None,
+        description="Priors to measure, one or more: standard; gaussian, mixture, flow or diffusion, fitted where they "
+        "are not yet; learned, with its options, which models are then trained with. Default: standard, gaussian.",
+    )
     out: str | None = Field(default=None, description="The folder to write runs and report into.")
 
-    @field_validator("latent", "beta", mode="before")
-    @classmethod
-    def _one_is_a_list_of_one(cls, value: Any) -> Any:
-        """`beta: 1` and `latent: vector` in a file."""
-        return value if value is None or isinstance(value, list | tuple) else [value]
-
-    @field_validator("latent", "beta")
-    @classmethod
-    def _names_something(cls, value: Any) -> Any:
-        if value is not None and not value:
-            raise ValueError("name at least one")
-        return value
+    _lists = several("latent", "beta", "prior")

@@ -20,7 +20,7 @@ from spatialvae.likelihoods import AbstractPixels, parse_likelihood
 from spatialvae.networks import PaperDecoder, PaperEncoder
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.posterior import Amortized
-from spatialvae.priors import FAMILIES, AbstractPrior, LearnedPrior, parse_prior, standard_normal
+from spatialvae.priors import FAMILIES, AbstractPrior, LearnedPrior, parse_family, parse_prior, standard_normal
 from spatialvae.seeding import seeded
 from spatialvae.sizes import default_grid, parse_size
 
@@ -104,6 +104,8 @@ class SpatialVAE(nn.Module):
         if name == "standard":
             dtype = next(self.parameters()).dtype
             return standard_normal(self.latent.event_shape, dtype=dtype, device=self.device)
+        if name.partition(":")[0] in FAMILIES:
+            name = parse_family(name).spelled
         if name not in self.priors:
             raise UserError(self._no_prior(name))
         return self.priors[name]
@@ -111,8 +113,8 @@ class SpatialVAE(nn.Module):
     @property
     def default_prior(self) -> str:
         """The prior to sample from: the one that was chosen, else the fitted Gaussian, else the model's own."""
-        fitted = [name for name in (self.chosen_prior, "gaussian") if name in self.priors]
-        return fitted[0] if fitted else self.own_prior
+        known = [name for name in (self.chosen_prior, "gaussian") if name in (*self.priors, self.own_prior)]
+        return known[0] if known else self.own_prior
 
     def _no_prior(self, name: str) -> str:
         known = list(dict.fromkeys([self.own_prior, "standard", *self.priors]))

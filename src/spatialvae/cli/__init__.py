@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from spatialvae._version import __version__
-from spatialvae.cli import bench, compare, evaluate, look, run
+from spatialvae.cli import bench, compare, evaluate, fit_prior, look, run
 from spatialvae.cli.several import SeveralValues
 from spatialvae.errors import UserError
 
@@ -43,6 +43,7 @@ for command in (
     app.command()(command)
 app.command("compare", cls=SeveralValues)(compare.compare)
 app.command("bench")(bench.bench)
+app.command("fit-prior")(fit_prior.fit_prior)
 app.command("data")(look.data)
 app.command("latents")(look.latents)
 

@@ -56,7 +56,8 @@ def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evalua
     model = load(run, fastest_device())
     data = images_for(run, model, options)
     own = "data" not in options or not Run(run).config.is_file()
-    if "gaussian" not in model.priors and own:  # never from images that the model was not trained on
+    asked = config.prior is None or "gaussian" in config.prior
+    if "gaussian" not in model.priors and own and asked:  # never from images that the model was not trained on
         say("fitting a Gaussian to the aggregate posterior")
         fit_run_prior(model, data, run)
     return metrics.evaluate(model, data, config, progress=True)

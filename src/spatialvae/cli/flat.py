@@ -15,7 +15,7 @@ NOT_FLAGS = ("seed",)
 
 _COMPARED = CompareConfig.model_fields.keys()
 _TRAINED = TrainConfig.model_fields.keys() - _COMPARED - set(NOT_FLAGS)
-_EVALUATED = EvaluationConfig.model_fields.keys() - set(NOT_FLAGS)
+_EVALUATED = EvaluationConfig.model_fields.keys() - _COMPARED - set(NOT_FLAGS)
 
 
 def comparison_settings(
@@ -43,8 +43,20 @@ def _divide(values: dict[str, Any], where: str) -> tuple[CompareConfig, TrainCon
     compared, trained, evaluated = (
         {name: value for name, value in values.items() if name in names} for names in (_COMPARED, _TRAINED, _EVALUATED)
     )
-    return (
-        CompareConfig.parse(compared, where),
-        TrainConfig.parse(trained, where),
-        EvaluationConfig.parse(evaluated, where),
-    )
+    wanted = CompareConfig.parse(compared, where)
+    if wanted.prior is not None:
+        trained["prior"], evaluated["prior"] = _priors(wanted.prior, where)
+    return wanted, TrainConfig.parse(trained, where), EvaluationConfig.parse(evaluated, where)
+
+
+def _priors(named: list[str], where: str) -> tuple[str, list[str]]:
+    """Of the priors that were named the one to train with, and what all are called when they are measured.
+
+    >>> _priors(["standard", "learned:law=naive", "gaussian"], "compare")
+    ('learned:law=naive', ['standard', 'learned', 'gaussian'])
+    """
+    learned = [name for name in named if name.partition(":")[0] == "learned"]
+    if len(learned) > 1:
+        raise UserError(f"{where}: --prior {learned[1]} came beside {learned[0]}: a model is trained with one prior.")
+    called = ["learned" if name in learned else name for name in named]
+    return (learned[0] if learned else "standard"), list(dict.fromkeys(called))

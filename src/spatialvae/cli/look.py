@@ -9,7 +9,7 @@ import typer
 
 from spatialvae.cli.images import prepare_images
 from spatialvae.cli.options import Json, Out, Overwrite, given, with_settings
-from spatialvae.cli.output import check_free, emit, write_images
+from spatialvae.cli.output import check_free, emit, say, write_images
 from spatialvae.config import AbstractDataOptions, TrainConfig
 
 __all__ = ["data", "interpolate", "latents", "reconstruct", "sample"]
@@ -19,7 +19,10 @@ Columns = Annotated[int | None, typer.Option(min=1, help="Pictures a row of the 
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")]
 Prior = Annotated[
     str | None,
-    typer.Option(help="standard (N(0, I), the paper's) or gaussian (fitted after training; the default)."),
+    typer.Option(
+        help="standard (N(0, I), the paper's), learned, or one that was fitted: gaussian, mixture, ... "
+        "Default: the run's default, else gaussian."
+    ),
 ]
 
 
@@ -32,20 +35,26 @@ def sample(
     temperature: Annotated[
         float, typer.Option(min=0, help="Scales the distance of codes from the prior's mean.")
     ] = 1.0,
+    label: Annotated[
+        int | None, typer.Option(help="Draw pictures of this class, from a prior that knows labels.")
+    ] = None,
     columns: Columns = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Draw new pictures: a grid (.png), a folder of PNG files, or an .npz."""
     check_free(out, overwrite)
+    from spatialvae import metrics
     from spatialvae.precision import fastest_device
     from spatialvae.store import load
 
     model = load(run, fastest_device())
-    chosen = prior or ("gaussian" if "gaussian" in model.priors else model.own_prior)
-    images = model.sample(count, seed=seed, temperature=temperature, prior=chosen)
+    chosen = prior or model.default_prior
+    images = model.sample(count, seed=seed, temperature=temperature, prior=chosen, label=label)
     write_images(images, out, columns)
-    payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen}
+    payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen, "label": label}
+    if chosen == model.own_prior and (warning := metrics.holes_warning(model)):
+        say(warning)
     emit({**payload, "temperature": temperature}, json, [f"{count} pictures from the {chosen} prior: {out}"])
 
 

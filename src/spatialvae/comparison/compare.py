@@ -18,6 +18,7 @@ from spatialvae.comparison.verdict import best
 from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
+from spatialvae.fitting import check_priors, fit_missing
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
 from spatialvae.precision import resolve_precision
@@ -28,6 +29,7 @@ from spatialvae.training import train
 __all__ = ["compare"]
 
 GENERATED = 10_000
+RATE_ONLY = {"metrics": "bound", "prior": None}
 
 Runs = dict[tuple[str, float], list[Trained]]
 """(latent, beta) -> its seeds in order."""
@@ -68,11 +70,13 @@ def compare(
         for beta in plan.betas:
             own = config.model_copy(update={"latent": latent, "beta": beta})
             # The other betas are points of the rate-distortion curve: its two terms are all it takes.
-            asked = evaluation if beta == plan.beta else evaluation.model_copy(update={"metrics": "bound"})
+            asked = evaluation if beta == plan.beta else evaluation.model_copy(update=RATE_ONLY)
             for seed in plan.seeds:
                 say(f"{latent}, beta {beta:g}, seed {seed}")
                 folder = run_folder(out, latent, beta, seed)
                 model = train(own.model_copy(update={"seed": seed}), data, folder, progress=progress)
+                if beta == plan.beta:
+                    fit_missing(model, data, folder, evaluation.prior or [], seed=seed, say=say)
                 found = evaluated(folder, model, data, asked, networks, progress)
                 runs.setdefault((latent, beta), []).append(Trained(seed, folder, found))
                 if beta == plan.beta:
@@ -84,7 +88,7 @@ def compare(
     costs = measure_costs(models, batch, plan.baseline)
     for entry in comparison["models"]:
         entry["cost"] = _cost(costs[entry["latent"]], len(data.split("train")) / config.batch_size)
-    comparison["figures"] = draw_figures(pictures(models, data, evaluation.split), comparison, out)
+    comparison["figures"] = draw_figures(pictures(models, data, evaluation.split, evaluation.prior), comparison, out)
     write_json(out / "comparison.json", comparison)
     write_report(out, comparison)
     return comparison
@@ -92,6 +96,7 @@ def compare(
 
 def _check(evaluation: EvaluationConfig, data: ImageData) -> dict[str, str | None]:
     """Refuse what would only fail once hours of training have passed; the networks' sha256."""
+    check_priors(evaluation.prior or [])
     labels = data.split(evaluation.split).labels is not None and data.split("train").labels is not None
     select(evaluation, labels=labels)
     return network_hashes(evaluation)

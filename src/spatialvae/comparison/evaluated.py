@@ -114,7 +114,8 @@ def _command(folder: Path, config: EvaluationConfig) -> str:
     for name, field in EvaluationConfig.model_fields.items():
         value = getattr(config, name)
         if value != field.default:
-            words += ["--" + name.replace("_", "-"), str(value)]
+            for one in value if isinstance(value, list) else [value]:
+                words += ["--" + name.replace("_", "-"), str(one)]
     return shlex.join(words)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from spatialvae.data import ImageData
 from spatialvae.data.batches import in_order
 from spatialvae.model import SpatialVAE
@@ -12,15 +14,16 @@ __all__ = ["pictures"]
 SHOWN = 10
 
 
-def pictures(models: dict[str, SpatialVAE], data: ImageData, split: str) -> Pictures:
-    """The first training images, samples from every prior that a model has, and the first images of `split`."""
+def pictures(models: dict[str, SpatialVAE], data: ImageData, split: str, priors: list[str] | None = None) -> Pictures:
+    """Training images, samples from `priors` (None: all that a model has), and the first images of `split`."""
     held_out = next(in_order(data.split(split), SHOWN))
     return Pictures(
         training=next(in_order(data.split("train"), SHOWN)),
-        samples={
-            name: {prior: model.sample(SHOWN, seed=0, prior=prior) for prior in (model.own_prior, *model.priors)}
-            for name, model in models.items()
-        },
+        samples={name: _samples(model, priors or [model.own_prior, *model.priors]) for name, model in models.items()},
         originals=held_out,
         reconstructions={name: model.reconstruct(held_out) for name, model in models.items()},
     )
+
+
+def _samples(model: SpatialVAE, priors: list[str]) -> dict[str, Tensor]:
+    return {prior: model.sample(SHOWN, seed=0, prior=prior) for prior in priors}

@@ -6,6 +6,7 @@ from spatialvae.metrics.evaluate import evaluate
 from spatialvae.metrics.features import FeatureNetwork
 from spatialvae.metrics.frechet import frechet, frechet_distance
 from spatialvae.metrics.health import latent_health
+from spatialvae.metrics.holes import holes_warning
 from spatialvae.metrics.image_sets import evaluate_images
 from spatialvae.metrics.importance import importance_weighted_bound
 from spatialvae.metrics.kernel import kernel_distance
@@ -29,6 +30,7 @@ __all__ = [
     "evaluate_images",
     "frechet",
     "frechet_distance",
+    "holes_warning",
     "importance_weighted_bound",
     "kernel_distance",
     "latent_health",

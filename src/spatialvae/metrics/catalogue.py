@@ -89,6 +89,9 @@ OF = {
     "standard": "samples from N(0, I)",
     "learned": "samples from the learned prior",
     "gaussian": "samples from the fitted Gaussian",
+    "mixture": "samples from the fitted mixture",
+    "flow": "samples from the fitted flow",
+    "diffusion": "samples from the fitted diffusion",
     "reconstructions": "reconstructions",
 }
 """What the part of a key after the slash says that a metric was taken of."""

@@ -56,6 +56,9 @@ def evaluate(
     count = check_images(model, split, config.limit)
     labels = split.labels is not None and data.split("train").labels is not None
     wanted = select(config, labels=labels)
+    priors = config.prior or [model.own_prior, *model.priors]
+    for prior in priors:  # a name that is not there is told before hours of work
+        model.prior(prior)
     reference = Reference(data, config, count, wanted, progress)
     found = Evaluation(provenance=reference.provenance())
     task = _Task(model, split, count, wanted, config, found, progress)
@@ -74,7 +77,7 @@ def evaluate(
             reference.measure(reconstructions, "reconstructions", found)
         if reference.on_features or "parzen" in wanted:
             found.provenance["generated"] = config.generated
-            for prior in (model.own_prior, *model.priors):
+            for prior in priors:
                 samples = model.sample(config.generated, seed=config.seed, prior=prior)
                 reference.measure(samples, prior, found)
                 reference.parzen(samples, prior, found)

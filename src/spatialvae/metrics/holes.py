@@ -7,8 +7,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.metrics.aggregate import Aggregate
+from spatialvae.metrics.alarms import HOLES
+from spatialvae.model import SpatialVAE
+from spatialvae.priors import GaussianPrior
+from spatialvae.seeding import seeded
 
-__all__ = ["share_outside"]
+__all__ = ["holes_warning", "share_outside"]
 
 DRAWS = 1000
 QUANTILE = 0.99
@@ -37,3 +41,28 @@ def share_outside(aggregate: Aggregate, codes: Tensor, prior: Distribution) -> f
     drawn = prior.sample(torch.Size([DRAWS])).flatten(1).cpu().double()
     edge = aggregate.distances(codes, JITTER).quantile(QUANTILE)
     return (aggregate.distances(drawn, JITTER) > edge).double().mean().item()
+
+
+@torch.no_grad()
+def holes_warning(model: SpatialVAE) -> str | None:
+    """A sentence where draws from the model's own prior mostly miss the codes, and a fitted prior is better; else None.
+
+    Codes are judged by the Gaussian that was fitted to them: a draw misses them where it lies farther out than 99 % of
+    that Gaussian's own draws. No image is read.
+    """
+    gaussian = model.priors.get("gaussian")
+    if not isinstance(gaussian, GaussianPrior):
+        return None
+    with seeded(0):
+        own, drawn = (law.sample(torch.Size([DRAWS])) for law in (gaussian, model.prior()))
+    edge = gaussian.whiten(own).flatten(1).norm(dim=1).quantile(QUANTILE)
+    outside = (gaussian.whiten(drawn.to(own)).flatten(1).norm(dim=1) > edge).float().mean().item()
+    if outside <= HOLES:
+        return None
+    name = "N(0, I)" if model.own_prior == "standard" else "the learned prior"
+    others = [prior for prior in model.priors if prior != "gaussian"]
+    better = model.default_prior if model.default_prior != model.own_prior else (*others, "gaussian")[0]
+    return (
+        f"{outside:.0%} of the draws from {name} lie where hardly any image is encoded to: expect noise. "
+        f"Draw from a fitted prior: --prior {better}."
+    )

@@ -26,6 +26,9 @@ PRIORS = {
     "standard": "prior N(0, I), as in the paper",
     "learned": "prior trained with the model",
     "gaussian": "Gaussian fitted to the aggregate posterior",
+    "mixture": "mixture of Gaussians fitted to the aggregate posterior",
+    "flow": "flow trained on the aggregate posterior",
+    "diffusion": "diffusion trained on the aggregate posterior",
 }
 
 
@@ -50,12 +53,12 @@ class Figure:
 
 
 def samples_id(prior: str) -> str:
-    """The id of the figure of samples from a prior.
+    """The id of the figure of samples from a prior, which is also a file's name.
 
-    >>> samples_id("standard")
-    'samples-standard'
+    >>> samples_id("standard"), samples_id("mixture:components=20")
+    ('samples-standard', 'samples-mixture-components=20')
     """
-    return SAMPLES + prior
+    return SAMPLES + prior.replace(":", "-").replace(",", "-")
 
 
 def picture_figures(comparison: dict[str, Any], ids: Iterable[str]) -> list[Figure]:

@@ -1,0 +1,99 @@
+"""`spatialvae fit-prior`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spatialvae.cli.images import images_for
+from spatialvae.cli.options import Json
+from spatialvae.cli.output import emit, say
+from spatialvae.errors import UserError
+
+if TYPE_CHECKING:
+    from spatialvae.fitting import Fitted
+    from spatialvae.metrics import Estimate
+
+__all__ = ["fit_prior"]
+
+Run = Annotated[Path, typer.Argument(help="A run folder.")]
+Priors = Annotated[
+    list[str] | None,
+    typer.Option("--prior", help="gaussian, mixture, mixture:components=20, ...; may be repeated. Default: gaussian."),
+]
+Default = Annotated[
+    bool,
+    typer.Option(
+        "--default",
+        help="Draw from this prior from now on; of several, from the one with the lowest Fréchet distance to the "
+        "validation images (wants --features).",
+    ),
+]
+Features = Annotated[
+    str | None, typer.Option(help="Network for the Fréchet distance: a TorchScript file, or inception.")
+]
+Again = Annotated[bool, typer.Option("--overwrite", help="Fit again what is already fitted.")]
+
+
+def fit_prior(
+    run: Run,
+    prior: Priors = None,
+    default: Default = False,
+    features: Features = None,
+    generated: Annotated[int, typer.Option(min=2, help="Samples of each prior for the Fréchet distance.")] = 5000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws and of the fit.")] = 0,
+    overwrite: Again = False,
+    json: Json = False,
+) -> None:
+    """Fit priors to a run's codes, so that samples look like the data; keep them beside the run."""
+    names = prior or ["gaussian"]
+    from spatialvae import fitting
+    from spatialvae.precision import fastest_device
+    from spatialvae.priors import parse_family
+    from spatialvae.store import load, save_default_prior
+
+    spelled = list(dict.fromkeys(parse_family(name).spelled for name in names))
+    if default and len(spelled) > 1 and features is None:
+        raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
+    model = load(run, fastest_device())
+    data = images_for(run, model, {})
+    for name in [name for name in spelled if overwrite]:
+        model.priors.pop(name, None)
+    kept = [name for name in spelled if name in model.priors]
+    found = fitting.fit_missing(model, data, run, spelled, seed=seed, say=say)
+    frechet = {}
+    if features is not None:
+        measured = list(dict.fromkeys([model.own_prior, *model.priors]))
+        frechet = fitting.held_out_frechet(model, data, measured, features, generated=generated, progress=True)
+    chosen = None
+    if default:
+        of_priors = {name: value for name, value in frechet.items() if name != "reconstructions"}
+        chosen = min(of_priors, key=lambda name: of_priors[name].value) if of_priors else spelled[0]
+        save_default_prior(run, chosen)
+    payload = {
+        "run": str(run),
+        "fitted": {name: {**one.held_out.as_dict(), "seconds": one.seconds} for name, one in found.items()},
+        "kept": kept,
+        "frechet": {name: value.as_dict() for name, value in frechet.items()},
+        "default": chosen or model.default_prior,
+    }
+    emit(payload, json, _lines(found, kept, frechet, payload["default"], run))
+
+
+def _lines(
+    found: dict[str, Fitted], kept: list[str], frechet: dict[str, Estimate], default: str, run: Path
+) -> list[str]:
+    lines = []
+    for name, one in found.items():
+        error = one.held_out.standard_error or 0.0
+        lines.append(
+            f"{name}: log-density of held-out codes {one.held_out.value:.1f} ± {error:.1f} nats, {one.seconds:.1f} s"
+        )
+        lines += [f"  ! {note}" for note in one.notes]
+    lines += [f"{name}: fitted before, kept (--overwrite fits it again)" for name in kept]
+    if frechet:
+        lines.append("Fréchet distance to the validation images:")
+        lines += [f"  {name:<28} {value.value:8.2f}" for name, value in frechet.items()]
+    return [*lines, f"samples come from: {default}", f"next: spatialvae sample {run} --out samples.png"]

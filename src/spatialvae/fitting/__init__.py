@@ -1,0 +1,6 @@
+"""The second stage: priors fitted to the codes of a trained model, and the choice among them."""
+
+from spatialvae.fitting.choose import held_out_frechet
+from spatialvae.fitting.fit import Fitted, check_priors, fit_missing, fit_prior
+
+__all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior", "held_out_frechet"]

@@ -1,0 +1,88 @@
+"""Fit a prior to the codes of a run's training images, and keep it beside the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from spatialvae.codes import PosteriorCodes
+from spatialvae.data import ImageData
+from spatialvae.metrics import Estimate
+from spatialvae.model import SpatialVAE
+from spatialvae.priors import AbstractFamily, AbstractPrior, parse_family
+from spatialvae.seeding import seeded
+from spatialvae.store import save_prior
+
+__all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior"]
+
+NOT_FITTED = ("standard", "learned")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A prior, how well it describes codes that it has not seen, and what to know of the fit."""
+
+    prior: AbstractPrior
+    held_out: Estimate
+    """log p(z) in nats of one draw for each of up to 2,000 validation images."""
+    notes: list[str]
+    seconds: float
+
+
+def fit_prior(
+    model: SpatialVAE,
+    folder: Path,
+    family: AbstractFamily,
+    codes: PosteriorCodes,
+    *,
+    seed: int = 0,
+) -> Fitted:
+    """Fit one prior, attach it to the model, and store it in the run folder `folder`.
+
+    Raises:
+        UserError: more components than codes.
+    """
+    began = time.perf_counter()
+    with seeded(seed), torch.no_grad():
+        prior, notes = family.fit(codes)
+    prior = prior.to(model.device)
+    with torch.no_grad():
+        values = torch.cat([prior.log_prob(part.to(model.device)) for part in codes.held_out.split(500)])
+    save_prior(folder, prior)
+    model.priors[family.spelled] = prior
+    model.outdated_priors.discard(family.spelled)
+    return Fitted(prior, Estimate.of(values.double().cpu()), notes, time.perf_counter() - began)
+
+
+def fit_missing(
+    model: SpatialVAE,
+    data: ImageData,
+    folder: Path,
+    names: Sequence[str],
+    *,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Fitted]:
+    """Fit those of `names` that the model in `folder` does not have yet."""
+    families = [parse_family(name) for name in names if name not in NOT_FITTED]
+    missing = [family for family in families if family.spelled not in model.priors]
+    if not missing:
+        return {}
+    found = {}
+    say("encoding the training images")
+    with PosteriorCodes(model, data, seed=seed) as codes:
+        for family in missing:
+            say(f"fitting {family.spelled}")
+            found[family.spelled] = fit_prior(model, folder, family, codes, seed=seed)
+    return found
+
+
+def check_priors(names: Sequence[str]) -> None:
+    """Refuse names that are no prior, before any work is done."""
+    for name in names:
+        if name not in NOT_FITTED:
+            parse_family(name)
