@@ -18,7 +18,7 @@ from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.precision import fast_autocast
 from spatialvae.seeding import seeded
 
-__all__ = ["PosteriorCodes"]
+__all__ = ["LIMIT", "PosteriorCodes"]
 
 BATCH = 500
 LIMIT = 50_000

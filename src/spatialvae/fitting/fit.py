@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from spatialvae.codes import PosteriorCodes
+from spatialvae.codes import LIMIT, PosteriorCodes
 from spatialvae.data import ImageData
 from spatialvae.metrics import Estimate
 from spatialvae.model import SpatialVAE
@@ -72,6 +72,8 @@ def fit_missing(
     missing = [family for family in families if family.spelled not in model.priors]
     if not missing:
         return {}
+    for family in missing:
+        family.check(min(LIMIT, len(data.split("train"))))
     found = {}
     say("encoding the training images")
     with PosteriorCodes(model, data, seed=seed) as codes:

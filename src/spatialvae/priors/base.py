@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import ClassVar, Protocol, Self
 
@@ -13,7 +13,7 @@ from torch.distributions import Distribution, constraints
 
 from spatialvae.errors import UserError
 
-__all__ = ["AbstractFamily", "AbstractPrior", "Codes", "checked"]
+__all__ = ["AbstractFamily", "AbstractPrior", "Codes", "MappedCodes", "checked"]
 
 
 class Codes(Protocol):
@@ -32,6 +32,23 @@ class Codes(Protocol):
     def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
         """A fresh draw for every image (of the first `limit`), in batches: codes [B, *event_shape] and labels [B]."""
         ...
+
+
+class MappedCodes:
+    """Other codes with a function applied to every draw, [B, *event_shape] -> the same shape."""
+
+    def __init__(self, codes: Codes, function: Callable[[Tensor], Tensor]) -> None:
+        self._codes, self._function = codes, function
+        self.event_shape, self.classes = codes.event_shape, codes.classes
+        self.held_out = function(codes.held_out)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Those of the other codes, mapped."""
+        for drawn, labels in self._codes.draws(limit=limit):
+            yield self._function(drawn), labels
 
 
 class AbstractPrior(Distribution, ABC):
@@ -124,6 +141,15 @@ class AbstractFamily(ABC):
         pairs = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
         options = ",".join(f"{name}={value}" for name, value, default in pairs if value != default)
         return f"{self.name}:{options}" if options else self.name
+
+    def check(self, images: int) -> None:
+        """Refuse to be fitted to the codes of so few images.
+
+        Raises:
+            UserError: with the most that would do.
+        """
+        if images < 1:
+            raise UserError(f"{self.spelled} cannot be fitted to no codes: the training split is empty.")
 
     @abstractmethod
     def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> AbstractPrior:

@@ -7,7 +7,7 @@ A Gaussian with its mean and covariance is the smallest cure, and what the large
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import ClassVar
 
 import torch
@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 from spatialvae.priors.base import AbstractFamily, AbstractPrior, Codes, checked
 from spatialvae.priors.conditional import GivenCells
 from spatialvae.priors.kronecker import fit_kronecker
-from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky
+from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky, kron
 
 __all__ = ["GaussianFamily", "GaussianPrior"]
 
@@ -117,6 +117,14 @@ class GaussianPrior(AbstractPrior):
         """The inverse of `whiten`."""
         return self._along_axes(codes, [root for root, _ in self._roots]) + self.law.loc
 
+    def coloured(self, law: CodeNormal) -> CodeNormal:
+        """The law of colour(y) for y of `law`, dense where this one is; K laws at once."""
+        loc = torch.stack([self.colour(one) for one in law.loc])
+        roots = [root for root, _ in self._roots]
+        # One root for all numbers and several factors: their product is one factor too.
+        factors = law.factors if len(roots) == len(law.factors) else (reduce(kron, law.factors),)
+        return CodeNormal(loc, tuple(_triangle(root @ factor) for root, factor in zip(roots, factors, strict=True)))
+
     @cached_property
     def log_volume(self) -> Tensor:
         """log|det| of `colour`, half the covariance's log-determinant, in nats."""
@@ -161,6 +169,12 @@ def _moments(codes: Codes, numbers: int) -> tuple[Tensor, Tensor]:
             count += len(flat)
     loc = total / count
     return loc, products / count - torch.outer(loc, loc)
+
+
+def _triangle(matrix: Tensor) -> Tensor:
+    """The Cholesky factor of A A^T, from the triangle of A^T = Q R."""
+    upper = torch.linalg.qr(matrix.mT, mode="r")[1]
+    return upper.mT * upper.diagonal(dim1=-2, dim2=-1).sign()[..., None, :]
 
 
 def _stored(tensor: Tensor) -> Tensor:

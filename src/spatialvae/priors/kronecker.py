@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,13 +11,18 @@ from torch import Tensor
 from spatialvae.priors.base import Codes
 from spatialvae.priors.normal import CodeNormal, cholesky
 
-__all__ = ["Components", "first_guess", "fit_components", "fit_kronecker", "with_labels"]
+__all__ = ["Components", "centres_of", "first_guess", "fit_components", "fit_kronecker", "with_labels"]
 
 PASSES = 40
 LIMIT = 10_000
 """Codes a pass: each is drawn anew, so that later passes see other draws of the same images."""
 GAIN = 1e-4
 """Of a nat a number: held-out log-density that a round over all axes must gain, or the fit ends."""
+FIRST = 5000
+"""Codes that centres and first covariances are made from."""
+PSEUDO_CODES = 500.0
+"""Codes that each component's covariance is held to its start by, where there are several: a Kronecker covariance of
+128 maps has 8,000 numbers, and a component may have a few hundred codes."""
 FEWEST = 1e-3
 """Codes (a sum of shares) below which a component keeps its place and shape."""
 
@@ -30,6 +35,11 @@ class Components:
     law: CodeNormal
     log_label_weights: Tensor | None = None
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> Components:
+        """The mixture with `function` applied to its tensors."""
+        labels = None if self.log_label_weights is None else function(self.log_label_weights)
+        return Components(function(self.log_weights), self.law.map(function), labels)
+
     def joint(self, codes: Tensor) -> Tensor:
         """log w_k + log N_k(z) in nats for codes [*S, maps, h, w]: [*S, K]."""
         return self.log_weights + self.law.log_prob(codes)
@@ -40,7 +50,7 @@ def fit_kronecker(codes: Codes, axes: tuple[int, ...]) -> CodeNormal:
 
     References: P. Dutilleul, The MLE algorithm for the matrix normal distribution, 1999.
     """
-    return fit_components(codes, first_guess(codes, axes, 1)).law.one(0)
+    return fit_components(codes, first_guess(codes, axes, centres_of(codes, 1))).law.one(0)
 
 
 def fit_components(codes: Codes, start: Components) -> Components:
@@ -48,16 +58,16 @@ def fit_components(codes: Codes, start: Components) -> Components:
 
     With shares r_ik = p(k | z_i) and V the centred codes, whitened along all axes but a and unfolded along it,
 
-        w_k = n_k / n,   m_k = sum_i r_ik z_i / n_k,   C_a,k = sum_i r_ik V_ik V_ik^T / (n_k D / d_a),
+        w_k = n_k / n,   m_k = sum_i r_ik z_i / n_k,   C_a,k = (sum_i r_ik V_ik V_ik^T d_a / D + c C_a) / (n_k + c),
 
-    n_k = sum_i r_ik. Updating one axis at a time never lowers the likelihood of the codes of a pass; the best by
-    held-out codes is returned.
+    n_k = sum_i r_ik and the covariance C_a of the start, which counts as c = 500 codes. Updating one axis at a time
+    never lowers the (penalised) likelihood of the codes of a pass; the best by held-out codes is returned.
     """
     best, best_score, found = start, held_out(codes, start), start
     round_score = best_score
     for step in range(PASSES):
         axis = step % len(start.law.axes)
-        found = _updated(found, codes.draws(limit=LIMIT), axis)
+        found = _updated(found, start.law.factors[axis], codes.draws(limit=LIMIT), axis)
         score = held_out(codes, found)
         if score > best_score:
             best, best_score = found, score
@@ -74,21 +84,13 @@ def held_out(codes: Codes, found: Components) -> float:
     return torch.cat([found.joint(part).logsumexp(-1) for part in parts]).double().mean().item()
 
 
-def first_guess(codes: Codes, axes: tuple[int, ...], components: int) -> Components:
-    """Centres by k-means on a few thousand codes, every component with the spread of all codes about their centres."""
-    from sklearn.cluster import KMeans
-
-    few = torch.cat([drawn for drawn, _ in codes.draws(limit=max(2000, 20 * components))])
-    flat = few.flatten(1)
-    if components == 1:
-        centres, labels = flat.mean(0, keepdim=True), torch.zeros(len(flat), dtype=torch.long)
-    else:
-        seed = int(torch.randint(2**31 - 1, ()).item())
-        means = KMeans(components, n_init=2, random_state=seed).fit(flat.cpu().numpy())
-        centres = torch.from_numpy(means.cluster_centers_).to(flat)
-        labels = torch.from_numpy(means.labels_).long()
-    shares = torch.bincount(labels, minlength=components).clamp(min=0.5).to(flat)
-    centred = (flat - centres[labels.to(flat.device)]).reshape(-1, *axes)
+def first_guess(codes: Codes, axes: tuple[int, ...], centres: Tensor) -> Components:
+    """Components at `centres` [K, numbers], each with the spread of all codes about their nearest centres."""
+    components = len(centres)
+    flat = torch.cat([drawn for drawn, _ in codes.draws(limit=FIRST)]).flatten(1)
+    nearest = torch.cdist(flat, centres).argmin(1)
+    shares = torch.bincount(nearest, minlength=components).clamp(min=0.5).to(flat)
+    centred = (flat - centres[nearest]).reshape(-1, *axes)
     variance = centred.square().mean().clamp(min=torch.finfo(flat.dtype).tiny)
     factors = []
     for axis, size in enumerate(axes):
@@ -97,8 +99,35 @@ def first_guess(codes: Codes, axes: tuple[int, ...], components: int) -> Compone
         # Each axis' covariance has mean variance 1 but the first, which carries the scale.
         factors.append(cholesky(covariance / variance ** (axis > 0)).expand(components, size, size))
     law = CodeNormal(centres.reshape(components, *codes.event_shape), tuple(factors))
-    weights = (shares / shares.sum()).log()
-    return Components(weights, law)
+    return Components((shares / shares.sum()).log(), law)
+
+
+def centres_of(codes: Codes, components: int) -> Tensor:
+    """Centres [K, numbers] by k-means on a few thousand codes.
+
+    Where the images have labels and there is a component for every class, each class gets its own centres: what differs
+    between classes is little beside all else that differs between images, and k-means on all would not see it.
+    """
+    from sklearn.cluster import KMeans
+
+    drawn = list(codes.draws(limit=max(FIRST, 20 * components)))
+    flat = torch.cat([part for part, _ in drawn]).flatten(1)
+    groups = [flat]
+    if codes.classes and components >= codes.classes:
+        labels = torch.cat([own for _, own in drawn if own is not None])
+        groups = [own for c in range(codes.classes) if len(own := flat[labels.to(flat.device) == c])]
+    found = []
+    for index, group in enumerate(groups):
+        wanted = components // len(groups) + (index < components % len(groups))
+        wanted = min(wanted, len(group))
+        seed = int(torch.randint(2**31 - 1, ()).item())
+        means = KMeans(wanted, n_init=1, random_state=seed).fit(group.cpu().numpy()).cluster_centers_
+        found.append(torch.from_numpy(means).to(flat))
+    centres = torch.cat(found)
+    if len(centres) < components:  # classes with fewer codes than centres: the rest lie where some code is
+        extra = torch.randint(len(flat), (components - len(centres),), device=flat.device)
+        centres = torch.cat([centres, flat[extra]])
+    return centres
 
 
 def with_labels(codes: Codes, found: Components) -> Components:
@@ -110,11 +139,12 @@ def with_labels(codes: Codes, found: Components) -> Components:
     )  # what no image of a class has stays possible
     for drawn, labels in codes.draws(limit=LIMIT):
         if labels is not None:
-            by_label.index_add_(0, labels.to(by_label.device), found.joint(drawn.to(by_label)).softmax(-1))
+            shares = found.joint(drawn.to(found.log_weights)).softmax(-1)
+            by_label.index_add_(0, labels.to(by_label.device), shares)
     return replace(found, log_label_weights=(by_label / by_label.sum(1, keepdim=True)).log())
 
 
-def _updated(old: Components, draws: Iterator[tuple[Tensor, Tensor | None]], axis: int) -> Components:
+def _updated(old: Components, first: Tensor, draws: Iterator[tuple[Tensor, Tensor | None]], axis: int) -> Components:
     """One pass: the shares under `old`, then weights, means and the covariances of one axis."""
     components, axes = len(old.log_weights), old.law.axes
     size, rest = axes[axis], old.law.event_shape.numel() // axes[axis]
@@ -132,11 +162,13 @@ def _updated(old: Components, draws: Iterator[tuple[Tensor, Tensor | None]], axi
     step = sums / safe[:, None, None, None]
     # The scatter about the new means: that about the old ones less what the means moved by.
     moved = [_scatter(step[k].reshape(1, *axes), old.law.one(k), axis) for k in range(components)]
-    covariance = scatter / safe[:, None, None] - torch.stack(moved)
     alive = (mass > FEWEST)[:, None, None]
+    pseudo = PSEUDO_CODES if components > 1 else 0.0
+    covariance = (scatter - torch.stack(moved) * safe[:, None, None] + pseudo * rest * first @ first.mT) / (
+        rest * (safe[:, None, None] + pseudo)
+    )
     factors = list(old.law.factors)
-    kept = factors[axis] @ factors[axis].mT
-    factors[axis] = torch.where(alive, cholesky(torch.where(alive, covariance / rest, kept)), factors[axis])
+    factors[axis] = torch.where(alive, cholesky(torch.where(alive, covariance, first @ first.mT)), first)
     law = CodeNormal(torch.where(alive[..., None], old.law.loc + step, old.law.loc), tuple(factors))
     log_weights = (safe / safe.sum()).log()
     return replace(old, log_weights=log_weights, law=law)

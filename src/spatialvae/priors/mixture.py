@@ -12,23 +12,31 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
-from spatialvae.priors.base import AbstractFamily, AbstractPrior, Codes, checked
+from spatialvae.priors.base import AbstractFamily, AbstractPrior, Codes, MappedCodes, checked
 from spatialvae.priors.conditional import GivenCells
-from spatialvae.priors.kronecker import Components, first_guess, fit_components, with_labels
-from spatialvae.priors.normal import JITTER, CodeNormal, axes_of
+from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
+from spatialvae.priors.kronecker import Components, centres_of, first_guess, fit_components, with_labels
+from spatialvae.priors.normal import JITTER, SMALLEST, CodeNormal, axes_of
 
 __all__ = ["MixtureFamily", "MixturePrior"]
 
 LARGEST_FULL = 256
 """Numbers of a code up to which every component has a covariance of all of them."""
+LARGEST_SHARED = 4096
+"""Numbers up to which they share one covariance of all, and Kronecker ones are what a component adds to it."""
 SMALL_LIMIT = 20_000
 ROUNDS = 30
 STEPS = 5
+BASE = "gaussian."
+"""What the names of the base's tensors begin with."""
 
 
 @dataclass(frozen=True)
 class MixtureFamily(AbstractFamily):
-    """`components` Gaussians: full covariances up to 256 numbers, beyond them Kronecker ones, of maps and of sites.
+    """`components` Gaussians: full covariances up to 256 numbers, beyond them Kronecker ones in whitened coordinates.
+
+    From 257 to 4,096 numbers the components lie in y = C^(-1/2) z, where C is the full covariance of the codes about
+    their centres: it starts as a mixture that shares C, which a Kronecker product alone could not say.
 
     >>> MixtureFamily(components=20).spelled
     'mixture:components=20'
@@ -45,11 +53,17 @@ class MixtureFamily(AbstractFamily):
 
     def axes(self, event_shape: tuple[int, int, int]) -> tuple[int, ...]:
         """The axes of every component's covariance."""
-        maps, height, width = event_shape
-        if maps * height * width <= LARGEST_FULL:
-            return (maps * height * width,)
-        kronecker = axes_of(event_shape, LARGEST_FULL)
-        return tuple(size for size in kronecker if size > 1)
+        if math.prod(event_shape) <= LARGEST_FULL:
+            return (math.prod(event_shape),)
+        return tuple(size for size in axes_of(event_shape, LARGEST_FULL) if size > 1)
+
+    def check(self, images: int) -> None:
+        super().check(images)
+        if self.components > images:
+            raise UserError(
+                f"mixture:components={self.components} is more than there are codes ({images:,}): "
+                f"use at most components={images}."
+            )
 
     def fit(self, codes: Codes) -> tuple[MixturePrior, list[str]]:
         """The mixture of largest likelihood on draws from the aggregate posterior, stopped by held-out codes.
@@ -57,22 +71,20 @@ class MixtureFamily(AbstractFamily):
         Raises:
             UserError: more components than images.
         """
-        if self.components > len(codes):
-            raise UserError(
-                f"mixture:components={self.components} is more than there are codes ({len(codes):,}): "
-                f"use at most components={len(codes)}."
-            )
-        axes = self.axes(codes.event_shape)
-        found = (
-            _fit_small(codes, self.components)
-            if math.prod(codes.event_shape) <= LARGEST_FULL
-            else fit_components(codes, first_guess(codes, axes, self.components))
-        )
-        found = with_labels(codes, found)
-        law = found.law.map(lambda tensor: tensor.float().cpu())
-        labels = None if found.log_label_weights is None else found.log_label_weights.float().cpu()
-        prior = MixturePrior(self, Components(found.log_weights.float().cpu(), law, labels))
-        return prior, []
+        self.check(len(codes))
+        base, said = None, list[str]()
+        seen: Codes = codes
+        if math.prod(codes.event_shape) <= LARGEST_FULL:
+            found = _fit_small(codes, self.components)
+        else:
+            centres = centres_of(codes, self.components)
+            if math.prod(codes.event_shape) <= LARGEST_SHARED:
+                base, said = GaussianFamily().fit(_residuals(codes, centres))
+                whiten = base.to(centres.device).whiten
+                seen = MappedCodes(codes, whiten)
+                centres = whiten(centres.reshape(-1, *codes.event_shape)).flatten(1)
+            found = fit_components(seen, first_guess(seen, self.axes(codes.event_shape), centres))
+        return MixturePrior(self, with_labels(seen, found).map(lambda tensor: tensor.float().cpu()), base), said
 
     def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> MixturePrior:
         k, axes = self.components, self.axes(event_shape)
@@ -81,16 +93,25 @@ class MixtureFamily(AbstractFamily):
         labels = tensors.get("log_label_weights")
         if labels is not None:
             wanted["log_label_weights"] = (len(labels), k)
-        checked(self.name, tensors, wanted)
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith(BASE)}
+        checked(self.name, own, wanted)
+        base = None
+        if LARGEST_FULL < math.prod(event_shape) <= LARGEST_SHARED:
+            parts = {name.removeprefix(BASE): tensor for name, tensor in tensors.items() if name.startswith(BASE)}
+            base = GaussianFamily().restore(event_shape, parts)
         law = CodeNormal(tensors["loc"], tuple(tensors[f"factor_{i}"] for i in range(len(axes))))
-        return MixturePrior(self, Components(tensors["log_weights"], law, labels))
+        return MixturePrior(self, Components(tensors["log_weights"], law, labels), base)
 
 
 class MixturePrior(AbstractPrior):
-    """z ~ sum_k w_k N(m_k, C_k) over whole codes: batch [], event [maps, height, width].
+    """z ~ sum_k w_k N(m_k, C_k) over whole codes, or so for y = whiten(z): batch [], event [maps, height, width].
 
     Given a label y the weights are p(k | y), from the shares of the images of that class: the code is taken to depend
     on the label through its component alone.
+
+    Args:
+        components: weights and laws.
+        base: the Gaussian in whose whitened coordinates they are; None for the codes' own.
 
     >>> law = CodeNormal(torch.tensor([-3.0, 3.0]).reshape(2, 1, 1, 1), (torch.ones(2, 1, 1),))
     >>> prior = MixturePrior(MixtureFamily(2), Components(torch.tensor([0.5, 0.5]).log(), law))
@@ -98,8 +119,8 @@ class MixturePrior(AbstractPrior):
     (0.0, torch.Size([4, 1, 1, 1]))
     """
 
-    def __init__(self, family: AbstractFamily, components: Components) -> None:
-        self.components = components
+    def __init__(self, family: AbstractFamily, components: Components, base: GaussianPrior | None = None) -> None:
+        self.components, self.base = components, base
         labels = components.log_label_weights
         self.classes = 0 if labels is None else len(labels)
         super().__init__(family, components.law.event_shape)
@@ -107,12 +128,8 @@ class MixturePrior(AbstractPrior):
     @property
     def mean(self) -> Tensor:
         weights = self.components.log_weights.softmax(0)
-        return (weights[:, None, None, None] * self.components.law.loc).sum(0)
-
-    @property
-    def variance(self) -> Tensor:
-        weights, law = self.components.log_weights.softmax(0)[:, None, None, None], self.components.law
-        return (weights * (law.variance() + (law.loc - self.mean).square())).sum(0)
+        mean = (weights[:, None, None, None] * self.components.law.loc).sum(0)
+        return mean if self.base is None else self.base.colour(mean)
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         shape, law = torch.Size(sample_shape), self.components.law
@@ -121,21 +138,25 @@ class MixturePrior(AbstractPrior):
         for k in chosen.unique().tolist():
             mine = chosen == k
             codes[mine] = law.one(k).sample(int(mine.sum()))
-        return codes.reshape(*shape, *self.event_shape)
+        return (codes if self.base is None else self.base.colour(codes)).reshape(*shape, *self.event_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return self.components.joint(value).logsumexp(-1)
+        if self.base is None:
+            return self.components.joint(value).logsumexp(-1)
+        return self.components.joint(self.base.whiten(value)).logsumexp(-1) - self.base.log_volume
 
     def tempered(self, temperature: float) -> MixturePrior:
-        return MixturePrior(self.family, replace(self.components, law=self.components.law.scaled(temperature)))
+        found = replace(self.components, law=self.components.law.scaled(temperature))
+        return MixturePrior(self.family, found, self.base)
 
     def _of_label(self, label: int) -> MixturePrior:
         labels = self.components.log_label_weights
         assert labels is not None
-        return MixturePrior(self.family, Components(labels[label], self.components.law))
+        return MixturePrior(self.family, Components(labels[label], self.components.law), self.base)
 
     def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
-        law, evidence = self.components.law.given(code, known)
+        own = self.components.law
+        law, evidence = (own if self.base is None else self.base.coloured(own)).given(code, known)
         weights = (self.components.log_weights + evidence).log_softmax(0)
         return GivenCells(MixturePrior(self.family, Components(weights, law)), code, known)
 
@@ -143,16 +164,22 @@ class MixturePrior(AbstractPrior):
         found, labels = self.components, self.components.log_label_weights
         factors = {f"factor_{i}": factor for i, factor in enumerate(found.law.factors)}
         extra = {} if labels is None else {"log_label_weights": labels}
-        return {"log_weights": found.log_weights, "loc": found.law.loc, **factors, **extra}
+        base = {} if self.base is None else {BASE + name: tensor for name, tensor in self.base.tensors().items()}
+        return {"log_weights": found.log_weights, "loc": found.law.loc, **factors, **extra, **base}
 
     def to(self, device: torch.device | str) -> MixturePrior:
-        found, labels = self.components, self.components.log_label_weights
-        moved = Components(
-            found.log_weights.to(device),
-            found.law.map(lambda tensor: tensor.to(device)),
-            None if labels is None else labels.to(device),
-        )
-        return MixturePrior(self.family, moved)
+        base = None if self.base is None else self.base.to(device)
+        return MixturePrior(self.family, self.components.map(lambda tensor: tensor.to(device)), base)
+
+
+def _residuals(codes: Codes, centres: Tensor) -> MappedCodes:
+    """Codes less the nearest of some centres [K, numbers]."""
+
+    def less(drawn: Tensor) -> Tensor:
+        flat = drawn.flatten(1)
+        return (flat - centres[torch.cdist(flat, centres).argmin(1)]).reshape(drawn.shape)
+
+    return MappedCodes(codes, less)
 
 
 def _fit_small(codes: Codes, components: int) -> Components:
@@ -160,10 +187,18 @@ def _fit_small(codes: Codes, components: int) -> Components:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
+    centres = centres_of(codes, components)
     flat = torch.cat([drawn for drawn, _ in codes.draws(limit=SMALL_LIMIT)]).flatten(1).cpu().double()
     seed = int(torch.randint(2**31 - 1, ()).item())
-    jitter = JITTER * flat.var(0).mean().item()
-    model = GaussianMixture(components, warm_start=True, max_iter=STEPS, reg_covar=jitter, random_state=seed)
+    jitter = JITTER * max(flat.var(0).mean().item(), SMALLEST) if len(flat) > 1 else SMALLEST
+    model = GaussianMixture(
+        components,
+        means_init=centres.cpu().double().numpy(),
+        warm_start=True,
+        max_iter=STEPS,
+        reg_covar=jitter,
+        random_state=seed,
+    )
     held_out = codes.held_out.flatten(1).cpu().double().numpy()
     best, found = -float("inf"), None
     for _ in range(ROUNDS):
@@ -176,6 +211,5 @@ def _fit_small(codes: Codes, components: int) -> Components:
         best, found = score, (model.weights_.copy(), model.means_.copy(), model.covariances_.copy())
     assert found is not None
     weights, means, covariances = map(torch.from_numpy, found)
-    loc = means.reshape(components, *codes.event_shape)
-    law = CodeNormal(loc, (torch.linalg.cholesky(covariances),))
+    law = CodeNormal(means.reshape(components, *codes.event_shape), (torch.linalg.cholesky(covariances),))
     return Components(weights.clamp(min=1e-12).log(), law)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spatialvae.distributions import TensorNormal, TriangularFactor
 
-__all__ = ["JITTER", "CodeNormal", "axes_of", "cholesky"]
+__all__ = ["JITTER", "SMALLEST", "CodeNormal", "axes_of", "cholesky", "kron"]
 
 LARGEST_FULL = 4096
 """Numbers of a code up to which one covariance of all of them is kept."""
@@ -104,7 +104,7 @@ class CodeNormal:
             sides, inside = (), cells.repeat(maps)  # one axis of all numbers
         else:
             sides, inside = self.factors[:1], cells
-        tril = reduce(_kron, self.factors[len(sides) :])
+        tril = reduce(kron, self.factors[len(sides) :])
         covariance = tril @ tril.mT
         loc, value = (t.reshape(*t.shape[:-3], *(maps,) * len(sides), -1) for t in (self.loc, code))
         if not len(sides):  # a row of one, so that both cases are matrices [rows, numbers]
@@ -134,5 +134,6 @@ def cholesky(covariance: Tensor, jitter: float = JITTER) -> Tensor:
     return torch.linalg.cholesky(covariance + jitter * level * identity)
 
 
-def _kron(left: Tensor, right: Tensor) -> Tensor:
+def kron(left: Tensor, right: Tensor) -> Tensor:
+    """The Kronecker product of matrices [*B, a, b] and [*B, c, d]: [*B, a c, b d]."""
     return torch.einsum("...ij,...kl->...ikjl", left, right).flatten(-4, -3).flatten(-2, -1)

@@ -1,0 +1,113 @@
+"""`fit-prior`, and what sampling makes of the priors that it leaves beside a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spatialvae.store import load
+from tests.cli.program import spatialvae
+from tests.conftest import smooth_images
+from tests.metrics.script_files import MeanColour, saved
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    return saved(MeanColour(), tmp_path / "features.pt")
+
+
+@pytest.fixture(scope="session")
+def labelled(shared: Path) -> Path:
+    """A finished run on two classes of pictures, dark and bright."""
+    for label, level in (("bright", 200), ("dark", 30)):
+        for index, image in enumerate(smooth_images(60, channels=1, height=8, width=8)):
+            path = shared / "classes" / label / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((image[0] // 5 + level).astype(np.uint8)).save(path)
+    out = shared / "labelled"
+    settings = ("--maps", 2, "--batch-size", 20, "--images", 1000, "--learning-rate", 0.005)
+    done = spatialvae("train", "--data", shared / "classes", *settings, "--out", out)
+    assert done.code == 0, done.err
+    return out
+
+
+def test_it_fits_says_how_well_and_keeps(own_run: Path) -> None:
+    found = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3", "--json").json
+    assert found["default"] == "gaussian"  # until told otherwise
+    assert found["fitted"]["mixture:components=3"]["n"] == 3  # validation images
+    assert (own_run / "prior-mixture-components=3.safetensors").is_file()
+    again = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3")
+    assert "fitted before, kept (--overwrite" in again.out
+    model = load(own_run)
+    assert set(model.priors) == {"gaussian", "mixture:components=3"}
+    assert spatialvae("sample", own_run, "--prior", "mixture:components=3", "--out", own_run / "a.png").code == 0
+
+
+def test_the_default_is_what_sample_draws_from(own_run: Path) -> None:
+    said = spatialvae("fit-prior", own_run, "--prior", "mixture:components=2", "--default").out
+    assert "samples come from: mixture:components=2" in said
+    assert spatialvae("sample", own_run, "--out", own_run / "a.png", "--json").json["prior"] == "mixture:components=2"
+
+
+def test_the_best_by_held_out_frechet_becomes_the_default(own_run: Path, features: Path) -> None:
+    flags = ("--prior", "gaussian", "--prior", "mixture:components=2", "--features", features, "--generated", 20)
+    found = spatialvae("fit-prior", own_run, *flags, "--default", "--json").json
+    distances = {name: value["value"] for name, value in found["frechet"].items() if name != "reconstructions"}
+    assert set(distances) == {"standard", "gaussian", "mixture:components=2"}
+    assert found["default"] == min(distances, key=lambda name: distances[name]) == load(own_run).default_prior
+
+
+def test_labels(labelled: Path, tmp_path: Path) -> None:
+    assert spatialvae("fit-prior", labelled, "--prior", "mixture:components=2").code == 0
+    means = []
+    for label in (0, 1):  # bright and dark, in the order of their names
+        flags = ("--prior", "mixture:components=2", "--label", label, "--count", 30)
+        assert spatialvae("sample", labelled, *flags, "--out", tmp_path / f"{label}.npz").code == 0
+        with np.load(tmp_path / f"{label}.npz") as file:
+            means.append(file["images"].mean())
+    assert means[0] > means[1] + 20
+    said = spatialvae("sample", labelled, "--prior", "mixture:components=2", "--label", 2, "--out", tmp_path / "c.png")
+    assert "--label 2 does not exist: labels go from 0 to 1, nearest 1" in said.complaint
+    assert "knows no labels" in spatialvae("sample", labelled, "--label", 0, "--out", tmp_path / "d.png").complaint
+
+
+def test_sampling_noise_is_told(labelled: Path, tmp_path: Path) -> None:
+    said = spatialvae("sample", labelled, "--prior", "standard", "--out", tmp_path / "a.png")
+    assert "of the draws from N(0, I) lie where hardly any image is encoded to" in said.err
+    assert "--prior gaussian" in said.err
+    assert "hardly any" not in spatialvae("sample", labelled, "--out", tmp_path / "b.png").err
+
+
+def test_evaluate_measures_the_named_priors(own_run: Path, features: Path) -> None:
+    flags = ("--features", features, "--generated", 20, "--metrics", "frechet")
+    found = spatialvae("evaluate", own_run, *flags, "--prior", "standard", "--json").json
+    assert [key for key in found["metrics"] if "/" in key] == ["frechet/reconstructions", "frechet/standard"]
+    said = spatialvae("evaluate", own_run, *flags, "--prior", "mixture").complaint
+    assert "has no prior 'mixture' yet, only standard, gaussian" in said
+    assert "spatialvae fit-prior RUN --prior mixture" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--prior", "mixtur"), "There is no prior to fit 'mixtur'. Did you mean 'mixture'"),
+        (("--prior", "mixture:components=0"), "components=0 is not possible"),
+        (("--prior", "mixture:components=two"), "write components=NUMBER"),
+        (("--prior", "mixture:components=900"), "components=900 is more than there are codes (11"),
+        (("--prior", "gaussian", "--prior", "mixture", "--default"), "wants --features FILE.pt"),
+    ],
+)
+def test_bad_input(own_run: Path, flags: tuple[str, ...], words: str) -> None:
+    assert words in spatialvae("fit-prior", own_run, *flags).complaint
+    assert sorted(own_run.glob("prior-*")) == [own_run / "prior-gaussian.safetensors"]
+
+
+def test_a_prior_of_another_run_is_refused(own_run: Path, labelled: Path, tmp_path: Path) -> None:
+    assert spatialvae("fit-prior", labelled, "--prior", "mixture:components=2").code == 0
+    name = "prior-mixture-components=2.safetensors"
+    (own_run / name).write_bytes((labelled / name).read_bytes())
+    flags = ("--prior", "mixture:components=2", "--out", tmp_path / "a.png")
+    assert "was fitted to other weights than this model's" in spatialvae("sample", own_run, *flags).complaint
