@@ -72,7 +72,7 @@ def test_priors_and_temperature(run: Path, tmp_path: Path) -> None:
         return arrays(out)
 
     standard = drawn("standard", "--prior", "standard")
-    assert np.array_equal(standard, load(run).sample(4, seed=0).numpy())
+    assert np.array_equal(standard, load(run).sample(4, seed=0, prior="standard").numpy())
     cold = drawn("cold", "--temperature", 0)
     assert (cold == cold[:1]).all()
 
