@@ -13,7 +13,7 @@ from spatialvae.codes import LIMIT, PosteriorCodes
 from spatialvae.data import ImageData
 from spatialvae.metrics import Estimate
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import AbstractFamily, AbstractPrior, parse_family
+from spatialvae.priors import AbstractDirectFamily, AbstractPrior, parse_family
 from spatialvae.seeding import seeded
 from spatialvae.store import save_prior
 
@@ -36,7 +36,7 @@ class Fitted:
 def fit_prior(
     model: SpatialVAE,
     folder: Path,
-    family: AbstractFamily,
+    family: AbstractDirectFamily,
     codes: PosteriorCodes,
     *,
     seed: int = 0,

@@ -1,6 +1,6 @@
 """Laws to draw codes from: the paper's N(0, I), one trained with the model, and those fitted after training."""
 
-from spatialvae.priors.base import AbstractFamily, AbstractPrior, Codes
+from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes
 from spatialvae.priors.families import FAMILIES, parse_family
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.learned import LearnedPrior, parse_prior
@@ -9,6 +9,7 @@ from spatialvae.priors.standard import standard_normal
 
 __all__ = [
     "FAMILIES",
+    "AbstractDirectFamily",
     "AbstractFamily",
     "AbstractPrior",
     "Codes",

@@ -13,7 +13,7 @@ from torch.distributions import Distribution, constraints
 
 from spatialvae.errors import UserError
 
-__all__ = ["AbstractFamily", "AbstractPrior", "Codes", "MappedCodes", "checked"]
+__all__ = ["AbstractDirectFamily", "AbstractFamily", "AbstractPrior", "Codes", "MappedCodes", "checked"]
 
 
 class Codes(Protocol):
@@ -157,6 +157,18 @@ class AbstractFamily(ABC):
 
         Raises:
             UserError: a tensor is missing, or has another shape than this family gives it.
+        """
+
+
+class AbstractDirectFamily(AbstractFamily):
+    """A family whose laws are estimated in passes over the codes; the others are trained, step by step."""
+
+    @abstractmethod
+    def fit(self, codes: Codes) -> tuple[AbstractPrior, list[str]]:
+        """The law of this family that suits `codes` best, and what to know of the fit; noise is torch's global one.
+
+        Raises:
+            UserError: too few codes.
         """
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -19,12 +17,16 @@ class GivenCells(Distribution):
         code: [maps, height, width]. known: bool [height, width].
     """
 
-    arg_constraints: ClassVar = {}
     support = constraints.independent(constraints.real, 3)  # pyright: ignore
 
     def __init__(self, law: Distribution, code: Tensor, known: Tensor) -> None:
         self.law, self.code, self.known = law, code, known
         super().__init__(torch.Size(), code.shape, validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None: another law and a code."""
+        return {}
 
     @property
     def mean(self) -> Tensor:

@@ -6,6 +6,7 @@ A Gaussian with its mean and covariance is the smallest cure, and what the large
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import ClassVar
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from spatialvae.priors.base import AbstractFamily, AbstractPrior, Codes, checked
+from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, checked
 from spatialvae.priors.conditional import GivenCells
 from spatialvae.priors.kronecker import fit_kronecker
 from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky, kron
@@ -27,7 +28,7 @@ DEGENERATE = 1e-6
 
 
 @dataclass(frozen=True)
-class GaussianFamily(AbstractFamily):
+class GaussianFamily(AbstractDirectFamily):
     """One Gaussian: a full covariance up to 4,096 numbers, a Kronecker product of the axes' own beyond.
 
     >>> GaussianFamily().spelled
@@ -49,7 +50,7 @@ class GaussianFamily(AbstractFamily):
         if len(axes) > 1:
             law = fit_kronecker(codes, axes)
             return GaussianPrior(self, law.map(_stored)), []
-        loc, covariance = _moments(codes, axes[0])
+        loc, covariance = _moments(codes)
         smallest = (torch.linalg.eigvalsh(covariance)[0] / covariance.diagonal().mean()).item()
         said = []
         if not smallest >= DEGENERATE:  # not a number where all codes are the same
@@ -155,8 +156,9 @@ class GaussianPrior(AbstractPrior):
         return GaussianPrior(self.family, self.law.map(lambda tensor: tensor.to(device)))
 
 
-def _moments(codes: Codes, numbers: int) -> tuple[Tensor, Tensor]:
+def _moments(codes: Codes) -> tuple[Tensor, Tensor]:
     """Mean and covariance of draws, float64."""
+    numbers = math.prod(codes.event_shape)
     total = torch.zeros(())
     products = torch.zeros(())
     count = 0

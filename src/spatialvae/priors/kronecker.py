@@ -121,7 +121,8 @@ def centres_of(codes: Codes, components: int) -> Tensor:
         wanted = components // len(groups) + (index < components % len(groups))
         wanted = min(wanted, len(group))
         seed = int(torch.randint(2**31 - 1, ()).item())
-        means = KMeans(wanted, n_init=1, random_state=seed).fit(group.cpu().numpy()).cluster_centers_
+        model = KMeans(wanted, n_init=1, random_state=seed)  # pyright: ignore[reportArgumentType]
+        means = model.fit(group.cpu().numpy()).cluster_centers_
         found.append(torch.from_numpy(means).to(flat))
     centres = torch.cat(found)
     if len(centres) < components:  # classes with fewer codes than centres: the rest lie where some code is

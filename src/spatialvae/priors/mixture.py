@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
-from spatialvae.priors.base import AbstractFamily, AbstractPrior, Codes, MappedCodes, checked
+from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, MappedCodes, checked
 from spatialvae.priors.conditional import GivenCells
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.kronecker import Components, centres_of, first_guess, fit_components, with_labels
@@ -32,7 +32,7 @@ BASE = "gaussian."
 
 
 @dataclass(frozen=True)
-class MixtureFamily(AbstractFamily):
+class MixtureFamily(AbstractDirectFamily):
     """`components` Gaussians: full covariances up to 256 numbers, beyond them Kronecker ones in whitened coordinates.
 
     From 257 to 4,096 numbers the components lie in y = C^(-1/2) z, where C is the full covariance of the codes about
@@ -208,7 +208,7 @@ def _fit_small(codes: Codes, components: int) -> Components:
         score = float(model.score(held_out))
         if score <= best + 1e-4 * flat.shape[1]:
             break
-        best, found = score, (model.weights_.copy(), model.means_.copy(), model.covariances_.copy())
+        best, found = score, [part.copy() for part in (model.weights_, model.means_, model.covariances_)]  # pyright: ignore
     assert found is not None
     weights, means, covariances = map(torch.from_numpy, found)
     law = CodeNormal(means.reshape(components, *codes.event_shape), (torch.linalg.cholesky(covariances),))
