@@ -102,6 +102,8 @@ def describe(key: str) -> Metric:
 
     >>> describe("elbo").title, describe("frechet/gaussian").title
     ('bound', 'Fréchet distance, samples from the fitted Gaussian')
+    >>> describe("recall/mixture:components=20").title
+    'recall, samples from the fitted mixture (components=20)'
 
     Raises:
         UserError: no such metric.
@@ -112,4 +114,6 @@ def describe(key: str) -> Metric:
     metric = CATALOGUE[name]
     if not of:
         return metric
-    return replace(metric, name=key, title=f"{metric.title}, {OF.get(of, f'samples from the prior {of}')}")
+    prior, _, options = of.partition(":")
+    said = f"{OF[prior]} ({options})" if options and prior in OF else OF.get(of, f"samples from the prior {of}")
+    return replace(metric, name=key, title=f"{metric.title}, {said}")

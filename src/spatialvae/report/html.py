@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def html_report(folder: Path, comparison: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
     data, table = comparison.get("data") or {}, result_table(comparison)
     found = sections(table)
     return environment.get_template("report.html.j2").render(
@@ -69,6 +71,17 @@ def html_report(folder: Path, comparison: dict[str, Any]) -> str:
         version=str(comparison.get("version", "")),
         style=Markup(colour_rules() + (TEMPLATES / "report.css").read_text(encoding="utf-8")),
     )
+
+
+def _breakable(label: str) -> Markup:
+    """A label whose line may break after the marks between a latent's options, and not inside their words.
+
+    >>> _breakable("matrix-normal:covariance=full")
+    Markup('matrix-normal:<wbr>covariance=<wbr>full')
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("([:,=])", r"\1<wbr>", str(escape(label))))
 
 
 def _both_shapes(draw: Any, comparison: dict[str, Any]) -> list[Markup]:
