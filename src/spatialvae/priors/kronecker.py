@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -11,15 +12,15 @@ from torch import Tensor
 from spatialvae.priors.base import Codes
 from spatialvae.priors.normal import CodeNormal, cholesky
 
-__all__ = ["Components", "centres_of", "first_guess", "fit_components", "fit_kronecker", "with_labels"]
+__all__ = ["Components", "fit_components", "fit_kronecker", "standard_components", "with_labels"]
 
 PASSES = 40
 LIMIT = 10_000
 """Codes a pass: each is drawn anew, so that later passes see other draws of the same images."""
-GAIN = 1e-4
+GAIN = 1e-3
 """Of a nat a number: held-out log-density that a round over all axes must gain, or the fit ends."""
 FIRST = 5000
-"""Codes that centres and first covariances are made from."""
+"""Codes that a first mean is made from."""
 PSEUDO_CODES = 500.0
 """Codes that each component's covariance is held to its start by, where there are several: a Kronecker covariance of
 128 maps has 8,000 numbers, and a component may have a few hundred codes."""
@@ -50,7 +51,9 @@ def fit_kronecker(codes: Codes, axes: tuple[int, ...]) -> CodeNormal:
 
     References: P. Dutilleul, The MLE algorithm for the matrix normal distribution, 1999.
     """
-    return fit_components(codes, first_guess(codes, axes, centres_of(codes, 1))).law.one(0)
+    # The first round of passes makes the start's covariances its own, whatever they are.
+    mean = torch.cat([drawn for drawn, _ in codes.draws(limit=FIRST)]).mean(0, keepdim=True)
+    return fit_components(codes, standard_components(mean, axes)).law.one(0)
 
 
 def fit_components(codes: Codes, start: Components) -> Components:
@@ -84,51 +87,11 @@ def held_out(codes: Codes, found: Components) -> float:
     return torch.cat([found.joint(part).logsumexp(-1) for part in parts]).double().mean().item()
 
 
-def first_guess(codes: Codes, axes: tuple[int, ...], centres: Tensor) -> Components:
-    """Components at `centres` [K, numbers], each with the spread of all codes about their nearest centres."""
-    components = len(centres)
-    flat = torch.cat([drawn for drawn, _ in codes.draws(limit=FIRST)]).flatten(1)
-    nearest = torch.cdist(flat, centres).argmin(1)
-    shares = torch.bincount(nearest, minlength=components).clamp(min=0.5).to(flat)
-    centred = (flat - centres[nearest]).reshape(-1, *axes)
-    variance = centred.square().mean().clamp(min=torch.finfo(flat.dtype).tiny)
-    factors = []
-    for axis, size in enumerate(axes):
-        unfolded = centred.movedim(axis + 1, 1).flatten(2)
-        covariance = torch.einsum("nar,nbr->ab", unfolded, unfolded) / (len(flat) * unfolded.shape[2])
-        # Each axis' covariance has mean variance 1 but the first, which carries the scale.
-        factors.append(cholesky(covariance / variance ** (axis > 0)).expand(components, size, size))
-    law = CodeNormal(centres.reshape(components, *codes.event_shape), tuple(factors))
-    return Components((shares / shares.sum()).log(), law)
-
-
-def centres_of(codes: Codes, components: int) -> Tensor:
-    """Centres [K, numbers] by k-means on a few thousand codes.
-
-    Where the images have labels and there is a component for every class, each class gets its own centres: what differs
-    between classes is little beside all else that differs between images, and k-means on all would not see it.
-    """
-    from sklearn.cluster import KMeans
-
-    drawn = list(codes.draws(limit=max(FIRST, 20 * components)))
-    flat = torch.cat([part for part, _ in drawn]).flatten(1)
-    groups = [flat]
-    if codes.classes and components >= codes.classes:
-        labels = torch.cat([own for _, own in drawn if own is not None])
-        groups = [own for c in range(codes.classes) if len(own := flat[labels.to(flat.device) == c])]
-    found = []
-    for index, group in enumerate(groups):
-        wanted = components // len(groups) + (index < components % len(groups))
-        wanted = min(wanted, len(group))
-        seed = int(torch.randint(2**31 - 1, ()).item())
-        model = KMeans(wanted, n_init=1, random_state=seed)  # pyright: ignore[reportArgumentType]
-        means = model.fit(group.cpu().numpy()).cluster_centers_
-        found.append(torch.from_numpy(means).to(flat))
-    centres = torch.cat(found)
-    if len(centres) < components:  # classes with fewer codes than centres: the rest lie where some code is
-        extra = torch.randint(len(flat), (components - len(centres),), device=flat.device)
-        centres = torch.cat([centres, flat[extra]])
-    return centres
+def standard_components(centres: Tensor, axes: tuple[int, ...]) -> Components:
+    """Components of equal weight and unit covariance at `centres` [K, maps, h, w]."""
+    factors = [torch.eye(size).to(centres).expand(len(centres), size, size) for size in axes]
+    weights = torch.full((len(centres),), -math.log(len(centres))).to(centres)
+    return Components(weights, CodeNormal(centres, tuple(factors)))
 
 
 def with_labels(codes: Codes, found: Components) -> Components:

@@ -13,17 +13,16 @@ from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
 from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, MappedCodes, checked
+from spatialvae.priors.centres import centres_of, share_covariance
 from spatialvae.priors.conditional import GivenCells
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
-from spatialvae.priors.kronecker import Components, centres_of, first_guess, fit_components, with_labels
+from spatialvae.priors.kronecker import Components, fit_components, standard_components, with_labels
 from spatialvae.priors.normal import JITTER, SMALLEST, CodeNormal, axes_of
 
 __all__ = ["MixtureFamily", "MixturePrior"]
 
 LARGEST_FULL = 256
 """Numbers of a code up to which every component has a covariance of all of them."""
-LARGEST_SHARED = 4096
-"""Numbers up to which they share one covariance of all, and Kronecker ones are what a component adds to it."""
 SMALL_LIMIT = 20_000
 ROUNDS = 30
 STEPS = 5
@@ -35,8 +34,8 @@ BASE = "gaussian."
 class MixtureFamily(AbstractDirectFamily):
     """`components` Gaussians: full covariances up to 256 numbers, beyond them Kronecker ones in whitened coordinates.
 
-    From 257 to 4,096 numbers the components lie in y = C^(-1/2) z, where C is the full covariance of the codes about
-    their centres: it starts as a mixture that shares C, which a Kronecker product alone could not say.
+    Beyond 256 numbers the components lie in y = C^(-1/2) (z - m) and begin with the identity: up to 4,096 numbers C is
+    the full covariance that all share about their centres, beyond them that of the fitted Gaussian.
 
     >>> MixtureFamily(components=20).spelled
     'mixture:components=20'
@@ -72,19 +71,18 @@ class MixtureFamily(AbstractDirectFamily):
             UserError: more components than images.
         """
         self.check(len(codes))
-        base, said = None, list[str]()
-        seen: Codes = codes
         if math.prod(codes.event_shape) <= LARGEST_FULL:
-            found = _fit_small(codes, self.components)
+            found, base, said = with_labels(codes, _fit_small(codes, self.components)), None, list[str]()
         else:
-            centres = centres_of(codes, self.components)
-            if math.prod(codes.event_shape) <= LARGEST_SHARED:
-                base, said = GaussianFamily().fit(_residuals(codes, centres))
-                whiten = base.to(centres.device).whiten
-                seen = MappedCodes(codes, whiten)
-                centres = whiten(centres.reshape(-1, *codes.event_shape)).flatten(1)
-            found = fit_components(seen, first_guess(seen, self.axes(codes.event_shape), centres))
-        return MixturePrior(self, with_labels(seen, found).map(lambda tensor: tensor.float().cpu()), base), said
+            base, said = GaussianFamily().fit(codes)
+            base = base.to(codes.held_out.device)
+            centres = centres_of(MappedCodes(codes, base.whiten), self.components)
+            if len(base.law.axes) == 1:
+                base, centres = share_covariance(codes, base, centres)
+            seen = MappedCodes(codes, base.whiten)
+            start = standard_components(centres.reshape(-1, *codes.event_shape), self.axes(codes.event_shape))
+            found, base = with_labels(seen, fit_components(seen, start)), base.to("cpu")
+        return MixturePrior(self, found.map(lambda tensor: tensor.float().cpu()), base), said
 
     def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> MixturePrior:
         k, axes = self.components, self.axes(event_shape)
@@ -96,7 +94,7 @@ class MixtureFamily(AbstractDirectFamily):
         own = {name: tensor for name, tensor in tensors.items() if not name.startswith(BASE)}
         checked(self.name, own, wanted)
         base = None
-        if LARGEST_FULL < math.prod(event_shape) <= LARGEST_SHARED:
+        if math.prod(event_shape) > LARGEST_FULL:
             parts = {name.removeprefix(BASE): tensor for name, tensor in tensors.items() if name.startswith(BASE)}
             base = GaussianFamily().restore(event_shape, parts)
         law = CodeNormal(tensors["loc"], tuple(tensors[f"factor_{i}"] for i in range(len(axes))))
@@ -170,16 +168,6 @@ class MixturePrior(AbstractPrior):
     def to(self, device: torch.device | str) -> MixturePrior:
         base = None if self.base is None else self.base.to(device)
         return MixturePrior(self.family, self.components.map(lambda tensor: tensor.to(device)), base)
-
-
-def _residuals(codes: Codes, centres: Tensor) -> MappedCodes:
-    """Codes less the nearest of some centres [K, numbers]."""
-
-    def less(drawn: Tensor) -> Tensor:
-        flat = drawn.flatten(1)
-        return (flat - centres[torch.cdist(flat, centres).argmin(1)]).reshape(drawn.shape)
-
-    return MappedCodes(codes, less)
 
 
 def _fit_small(codes: Codes, components: int) -> Components:
