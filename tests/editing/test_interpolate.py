@@ -9,7 +9,7 @@ from torch import Tensor
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_uint8
 from spatialvae.errors import UserError
-from spatialvae.interpolation import between_draws, between_pictures
+from spatialvae.editing.interpolate import between_draws, between_pictures
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
 from tests.priors.gaussians import gaussian
