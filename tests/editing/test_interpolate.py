@@ -8,8 +8,8 @@ from torch import Tensor
 
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_uint8
-from spatialvae.errors import UserError
 from spatialvae.editing.interpolate import between_draws, between_pictures
+from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
 from tests.priors.gaussians import gaussian

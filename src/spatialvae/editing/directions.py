@@ -21,14 +21,15 @@ def draws_of(law: Distribution, *, seed: int | None = 0) -> Tensor:
     """Draws that directions are estimated from: four times as many as a code has numbers, between 2,000 and 8,000.
 
     Args:
-        law: over codes, batch [], event [maps, height, width].
+        law: over codes, batch [] or [1], event [maps, height, width].
 
     Returns:
         float64 [n, maps, height, width] on the CPU.
     """
     numbers = min(law.event_shape.numel(), MOST_DIRECTIONS)
     with seeded(seed):
-        return law.sample(torch.Size([max(FEWEST_DRAWS, DRAWS_PER_NUMBER * numbers)])).cpu().double()
+        draws = law.sample(torch.Size([max(FEWEST_DRAWS, DRAWS_PER_NUMBER * numbers)]))
+    return draws.reshape(-1, *law.event_shape).cpu().double()
 
 
 def principal_directions(draws: Tensor, count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:

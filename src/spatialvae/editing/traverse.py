@@ -24,8 +24,10 @@ class Direction:
     """What moves, in words, such as "map 3 at cell 1,2"."""
     vector: Tensor
     """Of length 1, [maps, height, width]; 0 where nothing moves."""
+    whole: str
+    """Whose variance `share` is of: the code, the cell, the map or the number."""
     share: float
-    """Of the draws' variance: for a component of the whole code's, else of that of the numbers that may move."""
+    """The part of that variance that lies along it."""
 
     def deviation(self, draws: Tensor) -> float:
         """The standard deviation along it of draws [n, maps, height, width]."""
@@ -39,11 +41,8 @@ def component_directions(draws: Tensor, components: Sequence[int]) -> list[Direc
         draws: from the law, [n, maps, height, width].
     """
     directions, deviations = principal_directions(draws, max(components) + 1)
-    total = draws.var(0).sum()
-    return [
-        Direction(f"component {k}", directions[k], (deviations[k].square() / total).item() if total else 0.0)
-        for k in components
-    ]
+    shares = _shares(deviations, draws)
+    return [Direction(f"component {k}", directions[k], "the code", shares[k]) for k in components]
 
 
 def part_directions(
@@ -60,7 +59,7 @@ def part_directions(
         maps: their numbers; None: all move together.
     """
     places = [None] if cells is None else [(int(i), int(j)) for i, j in cells.nonzero()]
-    return [_leading(draws, k, place) for k in (maps or [None]) for place in places]
+    return [_leading(draws, k, place) for k in ([None] if maps is None else maps) for place in places]
 
 
 def _leading(draws: Tensor, number: int | None, place: tuple[int, int] | None) -> Direction:
@@ -68,15 +67,20 @@ def _leading(draws: Tensor, number: int | None, place: tuple[int, int] | None) -
     maps = slice(None) if number is None else slice(number, number + 1)
     rows, columns = (slice(None),) * 2 if place is None else (slice(site, site + 1) for site in place)
     part = draws[:, maps, rows, columns]
-    [leading], [deviation] = principal_directions(part, 1)
+    [leading], deviations = principal_directions(part, 1)
     vector = torch.zeros_like(draws[0])
     vector[maps, rows, columns] = leading
-    total = part.var(0).sum()
     names = [
         *([] if number is None else [f"map {number}"]),
         *([] if place is None else [f"cell {spell_cell(*place)}"]),
     ]
-    return Direction(" at ".join(names), vector, (deviation.square() / total).item() if total else 0.0)
+    whole = "the number" if number is not None and place else "the cell" if place else "the map"
+    return Direction(" at ".join(names), vector, whole, _shares(deviations, part)[0])
+
+
+def _shares(deviations: Tensor, draws: Tensor) -> list[float]:
+    """The parts of all variance of draws [n, ...] that lie along directions; 0 where nothing varies."""
+    return (deviations.square() / draws.var(0).sum().clamp(min=torch.finfo(draws.dtype).tiny)).tolist()
 
 
 def traverse(
