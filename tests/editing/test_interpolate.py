@@ -1,39 +1,15 @@
-"""Straight lines between codes: their ends are what they join, their middle is the mean code's picture."""
+"""Paths between codes: their ends are what they join; straight ones have the mean code in the middle."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
-from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_uint8
-from spatialvae.editing.interpolate import between_draws, between_pictures
+from spatialvae.editing.interpolate import between_draws, between_pictures, cell_by_cell, linear, spherical
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
-from spatialvae.model import SpatialVAE
-from tests.priors.gaussians import gaussian
-
-
-def small(latent: str = "low-rank") -> SpatialVAE:
-    """A model whose pictures differ, with a fitted prior far from the standard one."""
-    model = SpatialVAE(ModelConfig(latent=latent, maps=2, image_size=(8, 8), channels=1)).eval()
-    with torch.no_grad():
-        for buffer in model.buffers():
-            if buffer.is_floating_point():
-                buffer.mul_(0.3)
-    shape = model.latent.event_shape
-    model.priors["gaussian"] = gaussian(3 * torch.ones(shape), 0.1 * torch.eye(model.latent.numbers))
-    return model
-
-
-def pictures() -> Tensor:
-    return torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
-
-
-def near(one: Tensor, other: Tensor) -> bool:
-    """Equal up to the rounding of another batch size."""
-    return one.shape == other.shape and int((one.int() - other.int()).abs().max()) <= 1
+from tests.editing.models import near, pictures, small
 
 
 @pytest.mark.parametrize("latent", list(LATENTS))
@@ -88,3 +64,69 @@ def test_training_mode_makes_no_difference_and_stays() -> None:
 def test_an_unknown_prior() -> None:
     with pytest.raises(UserError, match=r"no prior 'gaussan'\. Did you mean 'gaussian'\?"):
         between_draws(small(), 1, 2, seed=0, prior="gaussan")
+
+
+SHAPE = (2, 3, 4)
+
+
+def codes(count: int) -> torch.Tensor:
+    return torch.randn(count, *SHAPE, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("walk", [linear, spherical, cell_by_cell])
+@pytest.mark.parametrize("steps", [2, 5, 40])
+def test_every_path_has_its_ends(walk, steps: int) -> None:
+    first, last, centre = codes(3)
+    path = walk(first, last, steps, centre)
+    assert path.shape == (steps, *SHAPE)
+    torch.testing.assert_close(path[0], first)
+    torch.testing.assert_close(path[-1], last)
+
+
+def test_an_arc_turns_evenly_round_the_centre() -> None:
+    first, last, centre = codes(3)
+    path = (spherical(first, last, 7, centre) - centre).flatten(1)
+    lengths = path.norm(dim=1)
+    torch.testing.assert_close(lengths.diff(), ((lengths[-1] - lengths[0]) / 6).expand(6))
+    units = path / lengths[:, None]
+    angles = (units[1:] * units[:-1]).sum(1).acos()
+    torch.testing.assert_close(angles, angles[:1].expand(6))
+    rank = torch.linalg.matrix_rank(path, tol=1e-9)
+    assert int(rank) == 2  # it stays in the plane of its ends
+
+
+def test_arcs_that_are_lines() -> None:
+    centre, u = codes(2)
+    for factor in (2.0, -1.0, 0.0):
+        path = spherical(centre + u, centre + factor * u, 5, centre)
+        assert torch.isfinite(path).all()
+        torch.testing.assert_close(path[-1], centre + factor * u)
+    middle = spherical(centre + u, centre + 2 * u, 3, centre)[1]
+    torch.testing.assert_close(middle, centre + 1.5 * u)
+    torch.testing.assert_close(spherical(centre, centre, 3, centre), centre.expand(3, *SHAPE))
+
+
+def test_cells_go_over_in_reading_order() -> None:
+    first, last, centre = codes(3)
+    path = cell_by_cell(first, last, 13, centre)  # a cell a step
+    for step in range(13):
+        gone = (torch.arange(12) < step).reshape(3, 4)
+        assert torch.equal(path[step], torch.where(gone, last, first))
+    counts = [int((code != first).all(0).sum()) for code in cell_by_cell(first, last, 6, centre)]
+    assert counts == [0, 2, 5, 7, 10, 12]
+
+
+@pytest.mark.parametrize("path", ["spherical", "cells"])
+def test_paths_between_pictures_and_draws(path: str) -> None:
+    model, images = small(), pictures()
+    walked = between_pictures(model, images, 4, path=path, prior="standard")
+    assert near(walked[[0, -1]], model.reconstruct(images))
+    assert not near(walked, between_pictures(model, images, 4))
+    assert between_draws(model, 2, 4, seed=0, prior="gaussian", path=path).shape == (8, 1, 8, 8)
+
+
+def test_paths_that_do_not_exist() -> None:
+    with pytest.raises(UserError, match=r"--path sphrical is not known\. Did you mean 'spherical'\?"):
+        between_pictures(small(), pictures(), 3, path="sphrical")
+    with pytest.raises(UserError, match="a vector, maps of 1x1"):
+        between_draws(small("vector"), 1, 3, seed=0, prior="standard", path="cells")

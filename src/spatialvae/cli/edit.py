@@ -46,7 +46,7 @@ def interpolate(
     from spatialvae.store import load
 
     model = load(run, fastest_device())
-    chosen = prior or ("gaussian" if "gaussian" in model.priors else model.own_prior)
+    chosen = prior or model.default_prior
     if pictures:
         images = pictures_for(model, pictures, 2, "a path has two ends: give exactly 2, or none")
         walked = between_pictures(model, images, steps, path=path, prior=chosen)
@@ -116,7 +116,7 @@ def inpaint(
 
     model = load(run, fastest_device())
     cells = editing.parse_cells(region, model.latent.event_shape[1:], "--region")
-    chosen = prior or ("gaussian" if "gaussian" in model.priors else model.own_prior)
+    chosen = prior or model.default_prior
     images = pictures_for(model, [picture], 1, "exactly 1 is inpainted: give a file, no folder")
     drawn = editing.inpaint(model, images[0], cells, count, prior=chosen, temperature=temperature, seed=seed)
     _write_outlined(torch.cat([images, model.reconstruct(images), drawn]), out, cells, (0, 1))

@@ -52,7 +52,7 @@ def influence(
     model = load(run, fastest_device())
     map_size = model.latent.event_shape[1:]
     editing.check_cells(map_size)
-    chosen = prior or ("gaussian" if "gaussian" in model.priors else model.own_prior)
+    chosen = prior or model.default_prior
     model.prior(chosen)
     part = images_for(run, model, given(settings), progress=not json).split(split)
     check_images(model, part, images)

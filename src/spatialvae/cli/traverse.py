@@ -65,7 +65,7 @@ def traverse(
     from spatialvae.store import load
 
     model = load(run, fastest_device())
-    chosen = prior or ("gaussian" if "gaussian" in model.priors else model.own_prior)
+    chosen = prior or model.default_prior
     law = model.prior(chosen)
     draws = editing.draws_of(law, seed=seed)
     directions = _directions(draws, cell, which_maps, component)

@@ -60,10 +60,10 @@ def site_correlations(
 
     Args:
         images: [B C H W]; with few the aggregate is that of these few.
-        prior: a name; default: the model's own.
+        prior: a name; default: the model's `default_prior`.
     """
     with evaluating(model), seeded(seed):
-        law = model.prior(prior)
+        law = model.prior(prior or model.default_prior)
         drawn = site_correlation(law.sample(torch.Size([DRAWS])).cpu())
         within, codes = [], []
         for batch in images.split(BATCH):

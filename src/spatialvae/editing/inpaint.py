@@ -16,6 +16,9 @@ from spatialvae.seeding import seeded
 
 __all__ = ["draws_given_cells", "inpaint"]
 
+COLDEST = 1e-4
+"""A law without any noise has no density to condition with."""
+
 
 @torch.no_grad()
 def inpaint(
@@ -38,7 +41,7 @@ def inpaint(
     Args:
         image: [C H W].
         cells: the region, bool [height, width] of the maps.
-        prior: the name of p(z); default: the model's own.
+        prior: the name of p(z); default: the model's `default_prior`.
         temperature: scales the noise of the prior; 0 is its conditional mean where that is Gaussian.
         seed: makes the draw repeatable.
 
@@ -50,8 +53,8 @@ def inpaint(
     check_region(cells, (height, width))
     [code] = mean_codes_of(model, image[None])
     with evaluating(model), seeded(seed):
-        law, known = model.prior(prior), ~cells.to(model.device)
-        codes = draws_given_cells(law, code, known, count, temperature=temperature, name=prior or model.own_prior)
+        name, known = prior or model.default_prior, ~cells.to(model.device)
+        codes = draws_given_cells(model.prior(name), code, known, count, temperature=temperature, name=name)
     return decoded(model, codes)
 
 
@@ -77,7 +80,7 @@ def draws_given_cells(
     tensor([5.])
     """
     if isinstance(law, AbstractPrior):
-        return law.tempered(temperature).given_cells(code, known).sample(torch.Size([count])).to(code)
+        return law.tempered(max(temperature, COLDEST)).given_cells(code, known).sample(torch.Size([count])).to(code)
     if not _independent_cells(law):
         raise UserError(f"The prior {name} cannot be conditioned on cells: use gaussian, once fitted, or standard.")
     drawn = law.mean + temperature * (law.sample(torch.Size([count])) - law.mean)

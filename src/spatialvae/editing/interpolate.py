@@ -26,12 +26,12 @@ def between_pictures(
 
     Args:
         path: a name of `PATHS`.
-        prior: whose mean a spherical path goes round; default: the model's own.
+        prior: whose mean a spherical path goes round; default: the model's `default_prior`.
     """
     check_path(model, path)
     first, last = mean_codes_of(model, images)
     with torch.no_grad():
-        return decoded(model, PATHS[path](first, last, steps, model.prior(prior).mean.to(first)))
+        return decoded(model, PATHS[path](first, last, steps, model.prior(prior or model.default_prior).mean.to(first)))
 
 
 @torch.no_grad()
