@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spatialvae.errors import UserError
 
-__all__ = ["check_cells", "check_region", "parse_cells", "parse_numbers", "pixels_of", "spell_cell"]
+__all__ = ["check_cells", "check_region", "parse_cells", "parse_numbers", "pixels_of"]
 
 RANGE = re.compile(r"(\d+)|(\d*):(\d*)")
 
@@ -100,15 +100,6 @@ def pixels_of(cells: Tensor, image_size: tuple[int, int]) -> Tensor:
         for pixels, count in zip(image_size, cells.shape, strict=True)
     )
     return cells[rows][:, columns]
-
-
-def spell_cell(row: int, column: int) -> str:
-    """A cell as users write it.
-
-    >>> spell_cell(1, 2)
-    '1,2'
-    """
-    return f"{row},{column}"
 
 
 def _range(text: str, size: int, said: str, what: str, whole: str = "") -> range:

@@ -80,7 +80,9 @@ def draws_given_cells(
     tensor([5.])
     """
     if isinstance(law, AbstractPrior):
-        return law.tempered(max(temperature, COLDEST)).given_cells(code, known).sample(torch.Size([count])).to(code)
+        tempered = law.tempered(max(temperature, COLDEST))
+        given = tempered.given_cells(code, known) if known.any() else tempered
+        return given.sample(torch.Size([count])).to(code)
     if not _independent_cells(law):
         raise UserError(f"The prior {name} cannot be conditioned on cells: use gaussian, once fitted, or standard.")
     drawn = law.mean + temperature * (law.sample(torch.Size([count])) - law.mean)

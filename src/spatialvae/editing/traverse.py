@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spatialvae.editing.cells import spell_cell
 from spatialvae.editing.decoded import decoded
 from spatialvae.editing.directions import deviation_along, principal_directions
 from spatialvae.model import SpatialVAE
@@ -72,7 +71,7 @@ def _leading(draws: Tensor, number: int | None, place: tuple[int, int] | None) -
     vector[maps, rows, columns] = leading
     names = [
         *([] if number is None else [f"map {number}"]),
-        *([] if place is None else [f"cell {spell_cell(*place)}"]),
+        *([] if place is None else [f"cell {place[0]},{place[1]}"]),
     ]
     whole = "the number" if number is not None and place else "the cell" if place else "the map"
     return Direction(" at ".join(names), vector, whole, _shares(deviations, part)[0])
