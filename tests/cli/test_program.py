@@ -123,7 +123,7 @@ def test_a_reader_that_leaves_early_is_no_error(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("typed", "completions"),
     [
-        ("spatialvae tr", ["train"]),
+        ("spatialvae trai", ["train"]),
         ("spatialvae train --like", ["--likelihood"]),
         ("spatialvae sample --pri", ["--prior"]),
     ],

@@ -9,10 +9,10 @@ from torch import Tensor
 from spatialvae.data.pixels import to_uint8
 from spatialvae.distributions import TensorNormal, TriangularFactor
 from spatialvae.editing.cells import parse_cells
-from spatialvae.editing.inpaint import draws_given_cells, inpaint
+from spatialvae.editing.inpaint import draws_given_cells, inpaint, prior_for_cells
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
-from spatialvae.priors import LearnedPrior, standard_normal
+from spatialvae.priors import AbstractPrior, GaussianFamily, LearnedPrior, standard_normal
 from tests.editing.models import near, pictures, small
 from tests.priors.gaussians import gaussian
 
@@ -86,6 +86,43 @@ def test_a_region_is_drawn_and_decoded() -> None:
         code[:, :, 0:2, 1:3] = 3.0  # the prior's numbers are independent, with mean 3
         expected = to_uint8(model.decode(code).mean)
     assert near(cold, expected.expand(2, -1, -1, -1))
+
+
+class Unconditional(AbstractPrior):
+    """A prior that nobody can condition."""
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.zeros(2, 3, 3)
+
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        return torch.zeros(*sample_shape, 2, 3, 3)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return value.sum((-3, -2, -1))
+
+    def tempered(self, temperature: float) -> Unconditional:
+        return self
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    def to(self, device: torch.device | str) -> Unconditional:
+        return self
+
+
+def test_the_default_is_one_that_can_be_given_cells() -> None:
+    model = small()
+    assert prior_for_cells(model) == "gaussian"
+    law = Unconditional(GaussianFamily(), (2, 3, 3))
+    model.priors["other"], model.chosen_prior = law, "other"
+    assert (model.default_prior, prior_for_cells(model)) == ("other", "gaussian")
+    del model.priors["gaussian"]
+    assert prior_for_cells(model) == "standard"
+    [image] = pictures(1)
+    assert inpaint(model, image, torch.ones(3, 3, dtype=torch.bool), 2).shape == (2, 1, 8, 8)
+    with pytest.raises(UserError, match="cannot be conditioned on cells"):
+        inpaint(model, image, parse_cells("0,0", (3, 3)), 2, prior="other")
 
 
 def test_what_is_refused() -> None:

@@ -111,12 +111,13 @@ def inpaint(
     import torch
 
     from spatialvae import editing
+    from spatialvae.editing.inpaint import prior_for_cells
     from spatialvae.precision import fastest_device
     from spatialvae.store import load
 
     model = load(run, fastest_device())
     cells = editing.parse_cells(region, model.latent.event_shape[1:], "--region")
-    chosen = prior or model.default_prior
+    chosen = prior or prior_for_cells(model)
     images = pictures_for(model, [picture], 1, "exactly 1 is inpainted: give a file, no folder")
     drawn = editing.inpaint(model, images[0], cells, count, prior=chosen, temperature=temperature, seed=seed)
     _write_outlined(torch.cat([images, model.reconstruct(images), drawn]), out, cells, (0, 1))

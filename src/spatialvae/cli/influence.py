@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spatialvae.cli.images import images_for
-from spatialvae.cli.options import Json, Overwrite, RunFolder, given, with_settings
+from spatialvae.cli.options import Json, Overwrite, Prior, RunFolder, given, with_settings
 from spatialvae.cli.output import PICTURES, check_free, emit
 from spatialvae.config import AbstractDataOptions
 from spatialvae.errors import UserError
@@ -28,9 +28,7 @@ def influence(
     out: Annotated[Path, typer.Option("--out", help="A picture (.png), or the arrays (.npz).")] = Path("influence.png"),
     images: Annotated[int, typer.Option(min=1, help="Images that the derivatives are averaged over.")] = 8,
     split: Annotated[str, typer.Option(help="Of which part of the data: train, validation or test.")] = "test",
-    prior: Annotated[
-        str | None, typer.Option(help="Whose correlations are shown: standard, or gaussian (the default).")
-    ] = None,
+    prior: Prior = None,
     probes: Annotated[int, typer.Option(min=1, help="Random signs for models of more than 32 maps.")] = 32,
     seed: Annotated[int, typer.Option(min=0, help="Of the random signs and draws.")] = 0,
     overwrite: Overwrite = False,

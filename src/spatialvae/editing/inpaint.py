@@ -14,7 +14,7 @@ from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.priors.base import AbstractPrior
 from spatialvae.seeding import seeded
 
-__all__ = ["draws_given_cells", "inpaint"]
+__all__ = ["draws_given_cells", "inpaint", "prior_for_cells"]
 
 COLDEST = 1e-4
 """A law without any noise has no density to condition with."""
@@ -41,7 +41,7 @@ def inpaint(
     Args:
         image: [C H W].
         cells: the region, bool [height, width] of the maps.
-        prior: the name of p(z); default: the model's `default_prior`.
+        prior: the name of p(z); default: see `prior_for_cells`.
         temperature: scales the noise of the prior; 0 is its conditional mean where that is Gaussian.
         seed: makes the draw repeatable.
 
@@ -53,9 +53,18 @@ def inpaint(
     check_region(cells, (height, width))
     [code] = mean_codes_of(model, image[None])
     with evaluating(model), seeded(seed):
-        name, known = prior or model.default_prior, ~cells.to(model.device)
+        name, known = prior or prior_for_cells(model), ~cells.to(model.device)
         codes = draws_given_cells(model.prior(name), code, known, count, temperature=temperature, name=name)
     return decoded(model, codes)
+
+
+def prior_for_cells(model: SpatialVAE) -> str:
+    """The name of the prior that inpainting takes by itself: the first that can be conditioned on cells among the
+    model's default, the Gaussian, the other fitted ones and its own; else standard.
+    """
+    names = dict.fromkeys([model.default_prior, "gaussian", *model.priors, model.own_prior])
+    known = [name for name in names if name in model.priors or name == model.own_prior]
+    return next((name for name in known if _can_be_given(model.prior(name))), "standard")
 
 
 def draws_given_cells(
@@ -87,6 +96,12 @@ def draws_given_cells(
         raise UserError(f"The prior {name} cannot be conditioned on cells: use gaussian, once fitted, or standard.")
     drawn = law.mean + temperature * (law.sample(torch.Size([count])) - law.mean)
     return torch.where(known, code, drawn.to(code))
+
+
+def _can_be_given(law: Distribution) -> bool:
+    if isinstance(law, AbstractPrior):
+        return type(law).given_cells is not AbstractPrior.given_cells
+    return _independent_cells(law)
 
 
 def _independent_cells(law: Distribution) -> bool:
