@@ -23,7 +23,9 @@ FIRST_COMPONENTS = 6
 SPREADS = ("posterior", "prior")
 
 Picture = Annotated[Path | None, typer.Argument(help="A picture to start from; without one, the prior's mean.")]
-Cell = Annotated[str | None, typer.Option("--cell", help="Cells, a row for each: 1,2 or 0:2,1:3. With --map single numbers.")]
+Cell = Annotated[
+    str | None, typer.Option("--cell", help="Cells, a row for each: 1,2 or 0:2,1:3. With --map single numbers.")
+]
 Map = Annotated[str | None, typer.Option("--map", help="Maps from 0, a row for each: 3 or 0:4 or 0+5.")]
 Component = Annotated[
     str | None,
