@@ -87,3 +87,10 @@ def test_blocks_of_pixels_are_a_partition(size: tuple[int, int]) -> None:
         assert abs((rows.mean() + 0.5) / size[0] * 3 - (row + 0.5)) < 3 / size[0]
         assert abs((columns.mean() + 0.5) / size[1] * 4 - (column + 0.5)) < 4 / size[1]
     assert torch.equal(blocks[:6].any(0), pixels_of(cells[:6].any(0), size))
+
+
+def test_blocks_are_symmetric_where_sides_do_not_divide() -> None:
+    for pixels in (7, 8, 10, 32):
+        blocks = [pixels_of(torch.eye(3, dtype=torch.bool)[[k]], (1, pixels)) for k in range(3)]
+        assert torch.equal(blocks[0], blocks[2].flip(1))
+        assert torch.equal(blocks[1], blocks[1].flip(1))

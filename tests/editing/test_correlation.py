@@ -8,6 +8,7 @@ import torch
 from spatialvae.distributions import TensorNormal, TriangularFactor
 from spatialvae.editing.correlation import neighbours, off_diagonal, site_correlation, site_correlations
 from spatialvae.latents import LATENTS
+from spatialvae.metrics.divergence import marginal_maps
 from tests.editing.models import pictures, small
 
 
@@ -69,6 +70,20 @@ def test_the_aggregate_sees_what_images_share() -> None:
     expected = (covariance / scale[:, :, None] / scale[:, None, :]).mean(0)
     assert off_diagonal(expected) > 0.2
     assert (found.aggregate - expected).abs().max() < 0.07
+
+
+def test_the_posterior_is_within_an_image() -> None:
+    model, images = small("matrix-normal:covariance=full"), pictures(3)
+    with torch.no_grad():
+        model.posterior.projection.bias.fill_(1.0)  # else signs cancel in the mean over maps
+        law = marginal_maps(model.encode(images))
+        assert isinstance(law, TensorNormal)
+        row, column = (side.covariance().double() for side in law.sides)
+    covariance = torch.einsum("bkij,bklm->bkiljm", row, column).flatten(2, 3).flatten(3, 4)
+    scale = covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+    expected = (covariance / scale[..., None] / scale[..., None, :]).mean((0, 1))
+    assert off_diagonal(expected) > 0.1
+    assert (site_correlations(model, images).posterior - expected).abs().max() < 0.08
 
 
 def test_summaries() -> None:

@@ -44,7 +44,7 @@ def test_random_signs_are_unbiased_for_squares() -> None:
 
 @pytest.mark.parametrize("latent", ["low-rank", "tensor-normal"])
 def test_the_whole_jacobian_of_a_model(latent: str) -> None:
-    model, images = small(latent).double(), pictures(3)
+    model, images = small(latent).double(), pictures(4)
     found = influence(model, images)
     floats = to_float(images).double()
     code = model.encode(floats).mean.detach()
@@ -54,7 +54,7 @@ def test_the_whole_jacobian_of_a_model(latent: str) -> None:
     read = [jacobian(lambda x: model.encode(x[None]).mean[0], each) for each in floats]  # [maps h w C H W]
     squares = torch.stack([part.square().sum((0, 3)) for part in read])  # pyright: ignore
     torch.testing.assert_close(found.reads, squares.mean(0).sqrt())
-    assert (found.images, found.probes) == (3, None)
+    assert (found.images, found.probes) == (4, None)
 
 
 def test_many_maps_take_random_signs() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.data.pixels import to_uint8
-from spatialvae.distributions import TensorNormal, TriangularFactor
+from spatialvae.distributions import AbstractFactor, DiagonalFactor, TensorNormal, TriangularFactor
 from spatialvae.editing.cells import parse_cells
 from spatialvae.editing.inpaint import draws_given_cells, inpaint, prior_for_cells
 from spatialvae.errors import UserError
@@ -65,8 +65,12 @@ def test_a_learned_prior_of_independent_cells(latent: str) -> None:
         assert draws_given_cells(law, torch.zeros(options), known, 5).shape == (5, *options)
 
 
-def test_a_learned_prior_of_correlated_cells_is_refused() -> None:
-    sides = [TriangularFactor(torch.eye(size)) for size in SHAPE]
+@pytest.mark.parametrize("correlated", [1, 2])
+def test_a_learned_prior_of_correlated_cells_is_refused(correlated: int) -> None:
+    sides: list[AbstractFactor] = [TriangularFactor(torch.eye(2)), *(DiagonalFactor(torch.ones(n)) for n in SHAPE[1:])]
+    free = TensorNormal(torch.zeros(SHAPE), sides)
+    assert draws_given_cells(free, torch.zeros(SHAPE), KNOWN, 3).shape == (3, *SHAPE)  # maps may be correlated
+    sides[correlated] = TriangularFactor(torch.eye(SHAPE[correlated]))
     law = TensorNormal(torch.zeros(SHAPE), sides)
     with pytest.raises(UserError, match="prior learned cannot be conditioned on cells"):
         draws_given_cells(law, torch.zeros(SHAPE), KNOWN, 3, name="learned")
