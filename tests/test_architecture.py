@@ -25,7 +25,7 @@ LAYERS = [
     {"codes"},
     {"training", "metrics"},
     {"fitting"},
-    {"report", "interpolation"},
+    {"report", "editing"},
     {"comparison", "benchmarking"},
     {"cli", "web"},
     {"__init__", "__main__"},

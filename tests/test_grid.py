@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spatialvae.grid import GAP, grid, pairs_grid, save_picture
+from spatialvae.grid import GAP, grid, outlined, pairs_grid, save_picture
 
 
 def flat(values: list[int], channels: int = 3, height: int = 32, width: int = 40) -> Tensor:
@@ -98,3 +98,26 @@ def test_the_name_says_the_format(tmp_path: Path, name: str, format: str) -> Non
     save_picture(torch.zeros(3, 8, 8, dtype=torch.uint8), tmp_path / name)
     with Image.open(tmp_path / name) as image:
         assert image.format == format
+
+
+def test_an_outline_runs_inside_the_region() -> None:
+    pixels = torch.zeros(8, 8, dtype=torch.bool)
+    pixels[2:5, 1:8] = True
+    images = torch.full((3, 1, 8, 8), 7, dtype=torch.uint8)
+    shown = outlined(images, pixels, [0, 2])
+    assert shown.shape == (3, 3, 32, 32)
+    assert (shown[1] == 7).all()
+    line = (shown[0] != 7).any(0)
+    inside = pixels.repeat_interleave(4, 0).repeat_interleave(4, 1)
+    assert not (line & ~inside).any()
+    assert line[8, 4:32].all() and line[19, 4:32].all() and line[8:20, 4].all() and line[8:20, 31].all()
+    assert int(line.sum()) == 2 * (12 + 28) - 4
+    assert torch.equal(shown[2], shown[0])
+    assert (images == 7).all()
+
+
+def test_an_outline_of_everything_and_on_colour() -> None:
+    images = torch.zeros(1, 4, 64, 96, dtype=torch.uint8)
+    shown = outlined(images, torch.ones(64, 96, dtype=torch.bool), [0])
+    assert shown.shape == (1, 3, 64, 96)
+    assert (shown[0, 0, :2] == 255).all() and (shown[0, :, 2:-2, 2:-2] == 0).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from spatialvae.store import replacing
 
-__all__ = ["grid", "pairs_grid", "save_picture"]
+__all__ = ["enlarged", "grid", "outlined", "pairs_grid", "save_picture"]
 
 GAP = 2
 SMALLEST = 32  # smaller images are enlarged by a whole factor, so that one sees their pixels
+OUTLINE = (255, 120, 0)
+OUTLINE_SHARE = 48  # the longer side of an image is so many outlines wide
 
 
 def grid(images: Tensor, columns: int | None = None) -> Tensor:
@@ -24,10 +27,7 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
     >>> grid(torch.zeros(6, 3, 32, 32, dtype=torch.uint8), columns=3).shape
     torch.Size([3, 70, 104])
     """
-    if images.shape[1] == 2 or images.shape[1] == 4:  # grey or colour with a fourth channel: the picture without it
-        images = images[:, :1] if images.shape[1] == 2 else images[:, :3]
-    factor = max(1, -(-SMALLEST // max(images.shape[-2:])))
-    images = images.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+    images = enlarged(images)
     count, channels, height, width = images.shape
     columns = columns or max(1, math.ceil(math.sqrt(count)))
     rows = max(1, math.ceil(count / columns))
@@ -36,6 +36,43 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
         top, left = (index // columns) * (height + GAP) + GAP, (index % columns) * (width + GAP) + GAP
         canvas[:, top : top + height, left : left + width] = image
     return canvas
+
+
+def enlarged(images: Tensor) -> Tensor:
+    """Images [N C H W] as they are shown: C 1 or 3, small ones enlarged by a whole factor.
+
+    >>> enlarged(torch.zeros(1, 2, 8, 8)).shape
+    torch.Size([1, 1, 32, 32])
+    """
+    if images.shape[1] == 2 or images.shape[1] == 4:  # grey or colour with a fourth channel: the picture without it
+        images = images[:, :1] if images.shape[1] == 2 else images[:, :3]
+    factor = max(1, -(-SMALLEST // max(images.shape[-2:])))
+    return images.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+
+
+def outlined(images: Tensor, pixels: Tensor, which: Sequence[int]) -> Tensor:
+    """Images as `enlarged` shows them, in colour, those numbered `which` with an orange line round some pixels.
+
+    Args:
+        images: uint8 [N C H W].
+        pixels: what is outlined, bool [H, W]; the line runs inside.
+
+    >>> pixels = torch.ones(8, 8, dtype=torch.bool)
+    >>> outlined(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), pixels, [0])[:, :, 0, 0]
+    tensor([[255, 120,   0],
+            [  0,   0,   0]], dtype=torch.uint8)
+    """
+    shown = enlarged(images)
+    shown = shown.expand(-1, 3, -1, -1).clone()
+    factor = shown.shape[-1] // images.shape[-1]
+    inside = pixels.repeat_interleave(factor, 0).repeat_interleave(factor, 1)
+    wide = max(1, max(shown.shape[-2:]) // OUTLINE_SHARE)
+    outside = torch.nn.functional.pad((~inside).float(), (wide,) * 4, value=1.0)
+    near = torch.nn.functional.max_pool2d(outside[None, None], 2 * wide + 1, stride=1)[0, 0] > 0
+    line = (inside & near).to(shown.device)
+    for index in which:
+        shown[index, :, line] = torch.tensor(OUTLINE, dtype=torch.uint8)[:, None]
+    return shown
 
 
 def pairs_grid(images: Tensor, others: Tensor, columns: int = 8) -> Tensor:

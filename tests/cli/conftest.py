@@ -38,6 +38,15 @@ def run(shared: Path, images: Path) -> Path:
     return out
 
 
+@pytest.fixture(scope="session")
+def vector_run(shared: Path, images: Path) -> Path:
+    """A run whose latent is a vector, not to be changed."""
+    out = shared / "vector"
+    line = ("train", "--data", images, "--images", 20, "--latent", "vector", *SETTINGS, "--out", out)
+    assert spatialvae(*line).code == 0
+    return out
+
+
 @pytest.fixture
 def own_run(run: Path, tmp_path: Path) -> Path:
     """A copy of the run, to be changed."""

@@ -12,20 +12,8 @@ from PIL import Image
 
 from spatialvae.grid import GAP
 from spatialvae.store import load
+from tests.cli.looks import CELL, arrays, size
 from tests.cli.program import spatialvae
-
-CELL = 32 + GAP  # 8x8 pictures are shown fourfold
-
-
-def arrays(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as file:
-        assert file.files == ["images"]
-        return file["images"]
-
-
-def size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        return picture.size
 
 
 def test_a_grid(run: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from spatialvae.config import AbstractDataOptions, BenchConfig, CompareConfig, E
 from tests.cli.program import spatialvae
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["train", "sample", "reconstruct", "interpolate", "evaluate", "compare", "bench", "data", "latents"]
+COMMANDS = ["train", "sample", "reconstruct", "interpolate", "traverse", "transplant", "inpaint", "influence"]
+COMMANDS += ["evaluate", "compare", "bench", "data", "latents"]
 HEAVY = {"accelerate", "datasets", "matplotlib", "pyarrow", "scipy", "sklearn", "torch", "torchmetrics"}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
 
@@ -122,7 +123,7 @@ def test_a_reader_that_leaves_early_is_no_error(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("typed", "completions"),
     [
-        ("spatialvae tr", ["train"]),
+        ("spatialvae trai", ["train"]),
         ("spatialvae train --like", ["--likelihood"]),
         ("spatialvae sample --pri", ["--prior"]),
     ],

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from spatialvae._version import __version__
-from spatialvae.cli import bench, compare, evaluate, fit_prior, look, run
+from spatialvae.cli import bench, compare, edit, evaluate, fit_prior, influence, look, run, traverse
 from spatialvae.cli.several import SeveralValues
 from spatialvae.errors import UserError
 
@@ -37,7 +37,11 @@ for command in (
     run.train,
     look.sample,
     look.reconstruct,
-    look.interpolate,
+    edit.interpolate,
+    traverse.traverse,
+    edit.transplant,
+    edit.inpaint,
+    influence.influence,
     evaluate.evaluate,
 ):
     app.command()(command)

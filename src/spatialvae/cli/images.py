@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spatialvae.config import AbstractDataOptions, TrainConfig
+from spatialvae.errors import UserError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from spatialvae.data import ImageData
     from spatialvae.model import SpatialVAE
 
-__all__ = ["images_for", "prepare_images"]
+__all__ = ["images_for", "pictures_for", "prepare_images"]
 
 
 def prepare_images(config: AbstractDataOptions, *, channels: int | None = None, progress: bool = True) -> ImageData:
@@ -42,3 +46,13 @@ def images_for(run: Path, model: SpatialVAE, values: dict[str, Any], *, progress
         size = f"{model.config.image_size[0]}x{model.config.image_size[1]}"
         settings = settings.model_copy(update={"image_size": size})
     return prepare_images(settings, channels=model.config.channels, progress=progress)
+
+
+def pictures_for(model: SpatialVAE, paths: Sequence[Path], count: int, rule: str) -> Tensor:
+    """Exactly `count` pictures brought to the model's size, uint8 [count C H W]; `rule` says why no other number."""
+    from spatialvae.data.chosen import read_pictures
+
+    images, _ = read_pictures(paths, model.config.image_size, model.config.channels)
+    if len(images) != count:
+        raise UserError(f"{len(images)} pictures came, and {rule}.")
+    return images

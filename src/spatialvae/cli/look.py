@@ -1,4 +1,4 @@
-"""The commands that show something: sample, reconstruct, interpolate, data, latents."""
+"""The commands that show something: sample, reconstruct, data, latents."""
 
 from __future__ import annotations
 
@@ -8,22 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from spatialvae.cli.images import prepare_images
-from spatialvae.cli.options import Json, Out, Overwrite, given, with_settings
+from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed, given, with_settings
 from spatialvae.cli.output import check_free, emit, say, write_images
 from spatialvae.config import AbstractDataOptions, TrainConfig
 
-__all__ = ["data", "interpolate", "latents", "reconstruct", "sample"]
+__all__ = ["data", "latents", "reconstruct", "sample"]
 
-RunFolder = Annotated[Path, typer.Argument(help="A run folder, or any folder with config.json and model.safetensors.")]
 Columns = Annotated[int | None, typer.Option(min=1, help="Pictures a row of the grid.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")]
-Prior = Annotated[
-    str | None,
-    typer.Option(
-        help="standard (N(0, I), the paper's), learned, or one that was fitted: gaussian, mixture, ... "
-        "Default: the run's default, else gaussian."
-    ),
-]
 
 
 def sample(
@@ -84,41 +75,6 @@ def reconstruct(
     pairs = [{"picture": name, "psnr": value} for name, value in zip(names, quality.tolist(), strict=True)]
     lines = [f"  {pair['picture']}  {pair['psnr']:.1f} dB" for pair in pairs]
     emit({"run": str(run), "out": str(out), "pictures": pairs}, json, [*lines, f"pairs: {out}"])
-
-
-def interpolate(
-    run: RunFolder,
-    pictures: Annotated[
-        list[Path] | None, typer.Argument(help="Two pictures; without them, draws from the prior.")
-    ] = None,
-    out: Out = Path("interpolation.png"),
-    steps: Annotated[int, typer.Option(min=2, help="Pictures from one end to the other.")] = 8,
-    rows: Annotated[int, typer.Option(min=1, help="How many paths, when the ends are drawn.")] = 4,
-    seed: Seed = 0,
-    prior: Prior = None,
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
-    """Walk in a straight line between codes, and decode on the way."""
-    check_free(out, overwrite)
-    from spatialvae.data.chosen import read_pictures
-    from spatialvae.errors import UserError
-    from spatialvae.interpolation import between_draws, between_pictures
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
-
-    model = load(run, fastest_device())
-    if pictures:
-        images, _ = read_pictures(pictures, model.config.image_size, model.config.channels)
-        if len(images) != 2:
-            raise UserError(f"{len(images)} pictures came, and a path has two ends: give exactly 2, or none.")
-        walked = between_pictures(model, images, steps)
-    else:
-        chosen = prior or ("gaussian" if "gaussian" in model.priors else model.own_prior)
-        walked = between_draws(model, rows, steps, seed=seed, prior=chosen)
-    write_images(walked, out, columns=steps)
-    payload = {"run": str(run), "out": str(out), "paths": len(walked) // steps, "steps": steps}
-    emit(payload, json, [f"{payload['paths']} path(s) of {steps} pictures: {out}"])
 
 
 @with_settings(AbstractDataOptions, without=("data",))

@@ -20,11 +20,20 @@ from spatialvae.config import (
     EvaluationConfig,
 )
 
-__all__ = ["Json", "Out", "Overwrite", "given", "with_settings"]
+__all__ = ["Json", "Out", "Overwrite", "Prior", "RunFolder", "Seed", "given", "with_settings"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, or any folder with config.json and model.safetensors.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")]
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        help="standard (N(0, I), the paper's), learned, or one that was fitted: gaussian, mixture, ... "
+        "Default: the run's default, else gaussian."
+    ),
+]
 
 
 def with_settings(

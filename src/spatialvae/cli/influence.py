@@ -1,0 +1,109 @@
+"""`spatialvae influence`: which pixels each cell writes and reads, and how the cells hang together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spatialvae.cli.images import images_for
+from spatialvae.cli.options import Json, Overwrite, Prior, RunFolder, given, with_settings
+from spatialvae.cli.output import PICTURES, check_free, emit
+from spatialvae.config import AbstractDataOptions
+from spatialvae.errors import UserError
+
+if TYPE_CHECKING:
+    from spatialvae.editing import Influence, SiteCorrelations
+
+__all__ = ["influence"]
+
+CORRELATED = 2000  # images that the correlations are measured on, at most
+
+
+@with_settings(AbstractDataOptions, default="the run's")
+def influence(
+    *,
+    run: RunFolder,
+    out: Annotated[Path, typer.Option("--out", help="A picture (.png), or the arrays (.npz).")] = Path("influence.png"),
+    images: Annotated[int, typer.Option(min=1, help="Images that the derivatives are averaged over.")] = 8,
+    split: Annotated[str, typer.Option(help="Of which part of the data: train, validation or test.")] = "test",
+    prior: Prior = None,
+    probes: Annotated[int, typer.Option(min=1, help="Random signs for models of more than 32 maps.")] = 32,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random signs and draws.")] = 0,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    **settings: Any,
+) -> None:
+    """Show which pixels each cell of the maps writes and reads, and how cells are correlated."""
+    if out.suffix.lower() not in (*PICTURES, ".npz"):
+        raise UserError(f"--out {out} is no kind of output here: use a name ending in .png or .npz.")
+    check_free(out, overwrite)
+    import torch
+
+    from spatialvae import editing
+    from spatialvae.data.batches import in_order
+    from spatialvae.metrics.codes import check_images
+    from spatialvae.precision import fastest_device
+    from spatialvae.store import load
+
+    model = load(run, fastest_device())
+    map_size = model.latent.event_shape[1:]
+    editing.check_cells(map_size)
+    chosen = prior or model.default_prior
+    model.prior(chosen)
+    part = images_for(run, model, given(settings), progress=not json).split(split)
+    check_images(model, part, images)
+    seen = torch.cat(list(in_order(part, CORRELATED, CORRELATED)))
+    found = editing.influence(model, seen[:images], probes=probes, seed=seed)
+    correlations = editing.site_correlations(model, seen, prior=chosen, seed=seed)
+    _write(out, found, correlations, chosen)
+    summary = _summary(found, correlations, map_size)
+    payload = {"run": str(run), "out": str(out), "split": split, "images": found.images, "prior": chosen, "seed": seed}
+    emit(
+        {**payload, "probes": found.probes, **summary}, json, [*_lines(summary), f"writes, reads, correlations: {out}"]
+    )
+
+
+def _summary(found: Influence, correlations: SiteCorrelations, map_size: tuple[int, int]) -> dict[str, Any]:
+    """The numbers behind the picture, means over cells."""
+    from spatialvae.editing.correlation import neighbours, off_diagonal
+    from spatialvae.editing.influence import inside_share, radius
+
+    return {
+        **{
+            name: {"inside": inside_share(maps).mean().item(), "radius": radius(maps).mean().item()}
+            for name, maps in (("writes", found.writes), ("reads", found.reads))
+        },
+        "block": 1 / (map_size[0] * map_size[1]),
+        "correlation": {
+            name: {"neighbours": neighbours(matrix, map_size), "absolute": off_diagonal(matrix)}
+            for name, matrix in vars(correlations).items()
+        },
+    }
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    block = f"its own block of pixels ({summary['block']:.0%} of the image)"
+    lines = [
+        f"  {what}: {summary[key]['inside']:.0%} on {block}, radius {summary[key]['radius']:.1f} pixels"
+        for key, what in (("writes", "a cell writes"), ("reads", "a cell reads"))
+    ]
+    correlations = ", ".join(f"{value['neighbours']:.2f} {name}" for name, value in summary["correlation"].items())
+    return [*lines, f"  correlation of neighbouring cells: {correlations}"]
+
+
+def _write(out: Path, found: Influence, correlations: SiteCorrelations, prior: str) -> None:
+    """The picture, or the arrays by their names."""
+    from spatialvae.editing.influence_picture import influence_picture
+    from spatialvae.grid import save_picture
+    from spatialvae.store import replacing
+
+    if out.suffix.lower() != ".npz":
+        save_picture(influence_picture(found, correlations, prior), out)
+        return
+    import numpy as np
+
+    arrays = {"writes": found.writes, "reads": found.reads, **vars(correlations)}
+    with replacing(out) as path, path.open("wb") as file:
+        np.savez(file, **{name: tensor.numpy() for name, tensor in arrays.items()})

@@ -1,0 +1,120 @@
+"""`spatialvae traverse`: what moves in a picture when one part of its code moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spatialvae.cli.images import pictures_for
+from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed
+from spatialvae.cli.output import check_free, emit, write_images
+from spatialvae.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from spatialvae.editing import Direction
+
+__all__ = ["traverse"]
+
+FIRST_COMPONENTS = 6
+SPREADS = ("posterior", "prior")
+
+Picture = Annotated[Path | None, typer.Argument(help="A picture to start from; without one, the prior's mean.")]
+Cell = Annotated[
+    str | None, typer.Option("--cell", help="Cells, a row for each: 1,2 or 0:2,1:3. With --map single numbers.")
+]
+Map = Annotated[str | None, typer.Option("--map", help="Maps from 0, a row for each: 3 or 0:4 or 0+5.")]
+Component = Annotated[
+    str | None,
+    typer.Option("--component", help="Principal directions of the prior from 0, a row for each; default: 0:6."),
+]
+Spread = Annotated[
+    str | None,
+    typer.Option(help="Whose standard deviations: posterior (default with a picture) or prior (default without)."),
+]
+
+
+def traverse(
+    run: RunFolder,
+    picture: Picture = None,
+    out: Out = Path("traverse.png"),
+    cell: Cell = None,
+    which_maps: Map = None,
+    component: Component = None,
+    steps: Annotated[int, typer.Option(min=2, help="Pictures a row; with an odd number the middle is the start.")] = 7,
+    extent: Annotated[float, typer.Option(min=0, help="Standard deviations to either side.")] = 3.0,
+    spread: Spread = None,
+    prior: Prior = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Move one part of a code, and decode on the way; the rest stays.
+
+    --cell moves a cell with all its maps, --map a map with all its cells, both together a single number, --component
+    the whole code along a principal direction of the prior.
+    """
+    check_free(out, overwrite)
+    if spread is not None and spread not in SPREADS:
+        raise UserError(f"--spread {spread} is not known. {nearest(spread, SPREADS)}")
+    if spread == "posterior" and picture is None:
+        raise UserError("--spread posterior is that of a picture's code, and no picture came: give one.")
+    from spatialvae import editing
+    from spatialvae.precision import fastest_device
+    from spatialvae.store import load
+
+    model = load(run, fastest_device())
+    chosen = prior or model.default_prior
+    law = model.prior(chosen)
+    draws = editing.draws_of(law, seed=seed)
+    directions = _directions(draws, cell, which_maps, component)
+    origin, start, whose, measured = law.mean.detach(), f"the mean of the prior {chosen}", "prior", draws
+    if picture is not None:
+        images = pictures_for(model, [picture], 1, "exactly 1 is where a walk starts: give a file, no folder")
+        q = editing.posterior_of(model, images)
+        origin, start = q.mean[0], str(picture)
+        if spread != "prior":
+            whose, measured = "posterior", editing.draws_of(q, seed=seed)
+    deviations = [direction.deviation(measured) for direction in directions]
+    walked = editing.traverse(model, origin, directions, [extent * each for each in deviations], steps)
+    write_images(walked, out, columns=steps)
+    payload = {"run": str(run), "out": str(out), "start": start, "prior": chosen, "spread": whose, "seed": seed}
+    rows = _rows(directions, deviations)
+    last = f"{len(rows)} row(s) of {steps} pictures from {start}: {out}"
+    lines = [*_lines(rows, extent, whose), last]
+    emit({**payload, "steps": steps, "extent": extent, "rows": rows}, json, lines)
+
+
+def _rows(directions: list[Direction], deviations: list[float]) -> list[dict[str, Any]]:
+    """What each row of the picture shows."""
+    return [
+        {"moves": way.name, "deviation": deviation, "share": way.share, "of": way.whole}
+        for way, deviation in zip(directions, deviations, strict=True)
+    ]
+
+
+def _lines(rows: list[dict[str, Any]], extent: float, whose: str) -> list[str]:
+    return [
+        f"  {row['moves']}: ±{extent:g} standard deviations of the {whose}, {row['deviation']:.3g} each"
+        + ("" if row["of"] == "the number" else f"; {row['share']:.0%} of {row['of']}'s variance under the prior")
+        for row in rows
+    ]
+
+
+def _directions(draws: Tensor, cell: str | None, maps: str | None, component: str | None) -> list[Direction]:
+    """What the flags name; the first principal directions of the prior where they name nothing."""
+    from spatialvae import editing
+
+    _, count, height, width = draws.shape
+    if cell is None and maps is None:
+        most = min(count * height * width, editing.MOST_DIRECTIONS)
+        wanted = f"0:{min(FIRST_COMPONENTS, most)}" if component is None else component
+        return editing.component_directions(draws, editing.parse_numbers(wanted, most, "--component", "components"))
+    if component is not None:
+        raise UserError("--component moves the whole code: leave out either it, or --cell and --map.")
+    cells = None if cell is None else editing.parse_cells(cell, (height, width), "--cell")
+    numbers = None if maps is None else editing.parse_numbers(maps, count, "--map", "maps")
+    return editing.part_directions(draws, cells=cells, maps=numbers)

@@ -1,0 +1,113 @@
+"""Some cells of a picture's code drawn anew from a prior, given the others."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from spatialvae.distributions import DiagonalFactor, TensorNormal
+from spatialvae.editing.cells import check_region
+from spatialvae.editing.decoded import decoded, mean_codes_of
+from spatialvae.errors import UserError
+from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.priors.base import AbstractPrior
+from spatialvae.seeding import seeded
+
+__all__ = ["draws_given_cells", "inpaint", "prior_for_cells"]
+
+COLDEST = 1e-4
+"""A law without any noise has no density to condition with."""
+
+
+@torch.no_grad()
+def inpaint(
+    model: SpatialVAE,
+    image: Tensor,
+    cells: Tensor,
+    count: int,
+    *,
+    prior: str | None = None,
+    temperature: float = 1.0,
+    seed: int | None = None,
+) -> Tensor:
+    """Pictures whose codes agree with that of `image` outside a region and are drawn inside it: uint8 [count C H W].
+
+        z_R ~ p(z_R | z_K = m_K),  m = mean q(z|x),  R the region's cells, K the others
+
+    A cell's code also depends on pixels around its place (see `influence`), so the known cells may remember some of
+    what the region showed.
+
+    Args:
+        image: [C H W].
+        cells: the region, bool [height, width] of the maps.
+        prior: the name of p(z); default: see `prior_for_cells`.
+        temperature: scales the noise of the prior; 0 is its conditional mean where that is Gaussian.
+        seed: makes the draw repeatable.
+
+    Raises:
+        UserError: a mask of other maps, one without cells, or a prior that cannot be conditioned on cells.
+        ValueError: an image of another size than the model's.
+    """
+    _, height, width = model.latent.event_shape
+    check_region(cells, (height, width))
+    [code] = mean_codes_of(model, image[None])
+    with evaluating(model), seeded(seed):
+        name, known = prior or prior_for_cells(model), ~cells.to(model.device)
+        codes = draws_given_cells(model.prior(name), code, known, count, temperature=temperature, name=name)
+    return decoded(model, codes)
+
+
+def prior_for_cells(model: SpatialVAE) -> str:
+    """The name of the prior that inpainting takes by itself: the first that can be conditioned on cells among the
+    model's default, the Gaussian, the other fitted ones and its own; else standard.
+    """
+    names = dict.fromkeys([model.default_prior, "gaussian", *model.priors, model.own_prior])
+    known = [name for name in names if name in model.priors or name == model.own_prior]
+    return next((name for name in known if _can_be_given(model.prior(name))), "standard")
+
+
+def draws_given_cells(
+    law: Distribution, code: Tensor, known: Tensor, count: int, *, temperature: float = 1.0, name: str = "given"
+) -> Tensor:
+    """Draws from `law` of whole codes that agree with `code` in the cells `known`: [count, maps, height, width].
+
+    Fitted priors draw by `given_cells`. Where cells are independent under the law, as under N(0, I), the others are
+    just drawn.
+
+    Args:
+        law: over codes, batch [], event [maps, height, width].
+        code: [maps, height, width]. known: bool [height, width].
+        name: what the law is called in complaints.
+
+    Raises:
+        UserError: a law that cannot be conditioned on cells.
+
+    >>> from spatialvae.priors import standard_normal
+    >>> known = torch.tensor([[True, False]])
+    >>> draws_given_cells(standard_normal((4, 1, 2)), 5 * torch.ones(4, 1, 2), known, 3)[:, :, 0, 0].unique()
+    tensor([5.])
+    """
+    if isinstance(law, AbstractPrior):
+        tempered = law.tempered(max(temperature, COLDEST))
+        given = tempered.given_cells(code, known) if known.any() else tempered
+        return given.sample(torch.Size([count])).to(code)
+    if not _independent_cells(law):
+        raise UserError(f"The prior {name} cannot be conditioned on cells: use gaussian, once fitted, or standard.")
+    drawn = law.mean + temperature * (law.sample(torch.Size([count])) - law.mean)
+    return torch.where(known, code, drawn.to(code))
+
+
+def _can_be_given(law: Distribution) -> bool:
+    if isinstance(law, AbstractPrior):
+        return type(law).given_cells is not AbstractPrior.given_cells
+    return _independent_cells(law)
+
+
+def _independent_cells(law: Distribution) -> bool:
+    """Whether numbers in different cells are independent: normal sites, or diagonal factors of rows and columns."""
+    if isinstance(law, Independent):
+        return _independent_cells(law.base_dist)
+    if isinstance(law, TensorNormal):
+        return all(isinstance(side, DiagonalFactor) for side in law.sides[-2:])
+    return isinstance(law, Normal)

@@ -1,0 +1,76 @@
+"""`influence`: its picture, its arrays, its numbers, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spatialvae.editing.influence import inside_share
+from tests.cli.looks import size
+from tests.cli.program import spatialvae
+
+
+def test_a_picture_and_its_numbers(run: Path, tmp_path: Path) -> None:
+    found = spatialvae("influence", run, "--images", 3, "--out", tmp_path / "a.png", "--json").json
+    assert (found["images"], found["prior"], found["split"], found["probes"]) == (3, "gaussian", "test", None)
+    assert found["block"] == pytest.approx(1 / 9)
+    for what in ("writes", "reads"):
+        assert 0 < found[what]["inside"] < 1
+        assert 0 < found[what]["radius"] < 6
+    assert set(found["correlation"]) == {"posterior", "prior", "aggregate"}
+    wide, high = size(tmp_path / "a.png")
+    assert 400 < wide < 1000 and 400 < high < 1000
+
+
+def test_arrays(run: Path, tmp_path: Path) -> None:
+    found = spatialvae("influence", run, "--images", 2, "--out", tmp_path / "a.npz", "--json").json
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        stored = {name: file[name] for name in file.files}
+    assert {name: array.shape for name, array in stored.items()} == {
+        "writes": (3, 3, 8, 8),
+        "reads": (3, 3, 8, 8),
+        "posterior": (9, 9),
+        "prior": (9, 9),
+        "aggregate": (9, 9),
+    }
+    import torch
+
+    assert inside_share(torch.from_numpy(stored["writes"])).mean() == pytest.approx(found["writes"]["inside"])
+
+
+def test_the_words(run: Path, tmp_path: Path) -> None:
+    said = spatialvae("influence", run, "--images", 2, "--split", "validation", "--out", tmp_path / "a.png").out
+    assert [line.split()[:3] for line in said.splitlines()[:2]] == [["a", "cell", "writes:"], ["a", "cell", "reads:"]]
+    assert said.splitlines()[-1] == f"writes, reads, correlations: {tmp_path / 'a.png'}"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--images", "0"), ["--images", "1"]),
+        (("--split", "tset"), ["Did you mean 'test'?"]),
+        (("--prior", "gausian"), ["Did you mean 'gaussian'?"]),
+        (("--out", "folder"), ["folder", ".png or .npz"]),
+        (("--out", "a.svg"), ["a.svg", ".png or .npz"]),
+        (("--image-size", "9"), ["9x9", "8x8"]),
+    ],
+)
+def test_what_is_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = spatialvae("influence", run, *flags).complaint
+    assert all(word in said for word in words), said
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_a_vector_has_no_cells(vector_run: Path, tmp_path: Path) -> None:
+    said = spatialvae("influence", vector_run, "--out", tmp_path / "a.png").complaint
+    assert "a vector, maps of 1x1" in said
+
+
+def test_nothing_is_overwritten_unasked(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("mine")
+    assert "--overwrite" in spatialvae("influence", run, "--out", tmp_path / "a.png").complaint
