@@ -61,9 +61,9 @@ def test_every_command_has_help_and_json(command: str) -> None:
     ("command", "settings", "without"),
     [
         ("train", TrainConfig, set()),
-        ("compare", TrainConfig, {"latent", "beta", "seed"}),
+        ("compare", TrainConfig, {"latent", "beta", "seed", "prior"}),
         ("compare", CompareConfig, set()),
-        ("compare", EvaluationConfig, {"seed"}),
+        ("compare", EvaluationConfig, {"seed", "prior"}),
         ("bench", BenchConfig, set()),
         ("bench", TrainConfig, {"data"}),
         ("evaluate", AbstractDataOptions, set()),

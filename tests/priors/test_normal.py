@@ -101,3 +101,12 @@ def test_codes_with_known_cells_keep_them() -> None:
     assert torch.equal(drawn[..., known], code[..., known].expand(6, -1, -1))
     assert drawn[..., ~known].std() > 0.5
     assert_close(law.log_prob(drawn), prior.log_prob(drawn) - prior.log_prob(code * known) + 4 * stats.norm.logpdf(0))
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_given_nothing_is_the_law_itself(axes: tuple[int, ...]) -> None:
+    law, code = made_up(axes, (2,)), torch.zeros(EVENT, dtype=torch.float64)
+    found, evidence = law.given(code, torch.zeros(2, 3, dtype=torch.bool))
+    codes = torch.randn(4, *EVENT, dtype=torch.float64)
+    assert_close(found.log_prob(codes.flatten(-2).unsqueeze(-1)), law.log_prob(codes))
+    assert torch.equal(evidence, torch.zeros(2, dtype=torch.float64))

@@ -100,6 +100,10 @@ class CodeNormal:
         """
         maps, height, width = self.event_shape
         cells = known.flatten()
+        if not bool(cells.any()):  # no condition
+            first = self.factors[:1] if len(self.axes) > 1 else ()
+            factors = (*first, reduce(kron, self.factors[len(first) :]))
+            return CodeNormal(self.loc.flatten(-2).unsqueeze(-1), factors), self.loc.new_zeros(self.loc.shape[:-3])
         if len(self.axes) == 1:
             sides, inside = (), cells.repeat(maps)  # one axis of all numbers
         else:
@@ -127,9 +131,7 @@ class CodeNormal:
 
 def cholesky(covariance: Tensor, jitter: float = JITTER) -> Tensor:
     """The Cholesky factor of C + jitter * (mean variance) * I, [*, d, d]."""
-    level = (
-        covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None].clamp(min=torch.finfo(covariance.dtype).tiny)
-    )
+    level = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None].clamp(min=SMALLEST)
     identity = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
     return torch.linalg.cholesky(covariance + jitter * level * identity)
 
