@@ -9,13 +9,13 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from spatialvae.config import AbstractModelOptions, ModelConfig, TrainConfig
+from spatialvae.config import AbstractModelOptions, ModelConfig, PriorConfig, TrainConfig
 from spatialvae.errors import UserError
 from spatialvae.sizes import parse_size
 
 
-@pytest.mark.parametrize("kind", [ModelConfig, TrainConfig])
-def test_every_field_is_documented(kind: type[ModelConfig | TrainConfig]) -> None:
+@pytest.mark.parametrize("kind", [ModelConfig, TrainConfig, PriorConfig])
+def test_every_field_is_documented(kind: type[ModelConfig | TrainConfig | PriorConfig]) -> None:
     for name, field in kind.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name

@@ -12,11 +12,13 @@ from spatialvae.errors import UserError, nearest
 __all__ = [
     "AbstractDataOptions",
     "AbstractModelOptions",
+    "AbstractOptimisation",
     "AbstractSettings",
     "BenchConfig",
     "CompareConfig",
     "EvaluationConfig",
     "ModelConfig",
+    "PriorConfig",
     "TrainConfig",
     "read_settings",
 ]
@@ -123,16 +125,9 @@ class ModelConfig(AbstractModelOptions):
     channels: int = Field(default=3, ge=1, le=4, description="Channels of the images.")
 
 
-class TrainConfig(AbstractDataOptions, AbstractModelOptions):
-    """A training run: data, model, objective, optimiser, length."""
+class AbstractOptimisation(AbstractSettings):
+    """What the training loop reads, whatever it trains: length, steps, optimiser, number format."""
 
-    objective: Literal["elbo", "paper"] = Field(
-        default="elbo",
-        description="elbo: the bound in nats. paper: the released mean-reduced loss, whose KL weight changes with "
-        "the latent.",
-    )
-    beta: float = Field(default=1.0, ge=0, description="Weight of the KL in the objective.")
-    kl_warmup: int = Field(default=0, ge=0, description="Images over which beta rises from 0.")
     images: int | None = Field(
         default=None, ge=1, description="Length: how many images the model sees. Default: 20 epochs."
     )
@@ -153,16 +148,57 @@ class TrainConfig(AbstractDataOptions, AbstractModelOptions):
         default="auto",
         description="auto: bf16 where the hardware multiplies it faster (CUDA, CPUs with AMX), else fp32.",
     )
-    flip: bool = Field(default=False, description="Mirror half of the images left to right.")
     seed: int = Field(default=0, ge=0, description="Weights, order of the data and noise are functions of it.")
     checkpoint_every: int | None = Field(
         default=None, ge=1, description="Images between checkpoints; default: a tenth of the run."
     )
 
     @model_validator(mode="after")
-    def _paper_objective_is_a_unit_gaussian(self) -> Self:
+    def _one_length(self) -> Self:
         if self.images is not None and self.epochs is not None:
             raise ValueError("give --images or --epochs, not both")
+        return self
+
+
+class PriorConfig(AbstractOptimisation):
+    """How a prior with a network is trained on the codes of a finished model: optimiser, length."""
+
+    images: int | None = Field(
+        default=None, ge=1, description="Length: how many codes the prior sees at most. Default: 500,000."
+    )
+    batch_size: int = Field(default=250, ge=2, description="Codes a step, over all devices.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size.")
+    schedule: Literal["constant", "cosine"] = Field(
+        default="cosine", description="The learning rate after the warm-up."
+    )
+    warmup: int = Field(default=10_000, ge=0, description="Codes over which the learning rate rises from 0.")
+    clip: float | None = Field(
+        default=1.0, gt=0, description="Largest norm of the gradient of the loss a number of the code."
+    )
+    ema: float = Field(
+        default=0.999, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results."
+    )
+    checkpoint_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="Codes between checkpoints, each with a held-out loss; default: a tenth of the length.",
+    )
+
+
+class TrainConfig(AbstractOptimisation, AbstractDataOptions, AbstractModelOptions):
+    """A training run: data, model, objective, optimiser, length."""
+
+    objective: Literal["elbo", "paper"] = Field(
+        default="elbo",
+        description="elbo: the bound in nats. paper: the released mean-reduced loss, whose KL weight changes with "
+        "the latent.",
+    )
+    beta: float = Field(default=1.0, ge=0, description="Weight of the KL in the objective.")
+    kl_warmup: int = Field(default=0, ge=0, description="Images over which beta rises from 0.")
+    flip: bool = Field(default=False, description="Mirror half of the images left to right.")
+
+    @model_validator(mode="after")
+    def _paper_objective_is_a_unit_gaussian(self) -> Self:
         if self.objective == "paper" and self.likelihood not in ("gaussian", "gaussian:scale=1"):
             raise ValueError("--objective paper is a squared error: leave --likelihood out")
         return self

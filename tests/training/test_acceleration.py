@@ -18,8 +18,8 @@ from spatialvae.seeding import seeded
 from spatialvae.training.acceleration import COMPILE_FROM, compiled_training, compiling_pays, suit_layout
 from spatialvae.training.checkpoint import restore_checkpoint, save_checkpoint
 from spatialvae.training.loop import train_step
-from spatialvae.training.state import make_optimizer
-from tests.training.tiny import begin, settings
+from spatialvae.training.model_stage import make_optimizer
+from tests.training.tiny import begin, settings, stage
 
 
 def pictures(count: int = 10) -> Tensor:
@@ -58,19 +58,19 @@ SLOW = [
 def test_the_whole_step_is_one_graph(tmp_path: Path, latent: str) -> None:
     # A break would leave two graphs with a launch of everything between them.
     state = begin(tmp_path, latent=latent)
-    before = {name: value.clone() for name, value in state.model.state_dict().items()}
-    compiled = compiled_training(state.wrapped, state.model, 10, fullgraph=True, backend="eager")
+    before = {name: value.clone() for name, value in state.network.state_dict().items()}
+    compiled = compiled_training(state.wrapped, state.network, 10, fullgraph=True, backend="eager")
     assert compiled is not state.wrapped
-    assert all(torch.equal(value, before[name]) for name, value in state.model.state_dict().items())
-    assert all(value.grad is None for value in state.model.parameters())
-    same_function(compiled, state.model, pictures())
+    assert all(torch.equal(value, before[name]) for name, value in state.network.state_dict().items())
+    assert all(value.grad is None for value in state.network.parameters())
+    same_function(compiled, state.network, pictures())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["bernoulli", "discretized-logistic", "gaussian:scale=0.1"])
 def test_so_it_is_with_every_likelihood_and_in_bf16(tmp_path: Path, likelihood: str) -> None:
     state = begin(tmp_path, likelihood=likelihood, precision="bf16")
-    compiled = compiled_training(state.wrapped, state.model, 10, fullgraph=True, backend="eager")
+    compiled = compiled_training(state.wrapped, state.network, 10, fullgraph=True, backend="eager")
     assert compiled is not state.wrapped
 
 
@@ -78,21 +78,21 @@ def test_so_it_is_with_every_likelihood_and_in_bf16(tmp_path: Path, likelihood: 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch's own compiler
 def test_compiled_training_is_the_same_function(tmp_path: Path) -> None:
     state = begin(tmp_path)
-    compiled = compiled_training(state.wrapped, state.model, 10, options={"fallback_random": True})
-    same_function(compiled, state.model, pictures())
+    compiled = compiled_training(state.wrapped, state.network, 10, options={"fallback_random": True})
+    same_function(compiled, state.network, pictures())
 
 
 def test_what_does_not_compile_is_trained_as_it_is(tmp_path: Path) -> None:
     state = begin(tmp_path)
-    buffers = [value.clone() for value in state.model.buffers()]
+    buffers = [value.clone() for value in state.network.buffers()]
 
     def broken(graph: Any, inputs: Any) -> Any:
         raise OSError("no C++ compiler\nand more")
 
     with pytest.warns(UserWarning, match="torch.compile failed.* no C\\+\\+ compiler"):
-        found = compiled_training(state.wrapped, state.model, 10, backend=broken)
+        found = compiled_training(state.wrapped, state.network, 10, backend=broken)
     assert found is state.wrapped
-    assert all(torch.equal(*pair) for pair in zip(state.model.buffers(), buffers, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(state.network.buffers(), buffers, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,7 @@ class NoReading(TorchDispatchMode):
 @pytest.mark.parametrize("changed", [{}, {"ema": 0.9, "clip": 1.0, "flip": True, "warmup": 50, "kl_warmup": 50}])
 def test_a_step_reads_nothing_from_the_device(tmp_path: Path, changed: dict[str, Any]) -> None:
     state = begin(tmp_path, **changed)
-    config = settings(**changed)
     with NoReading():
         for step in range(2):
-            train_step(state, config, 10 * step, 1000)
+            train_step(state, stage(**changed), 10 * step)
             state.step += 1

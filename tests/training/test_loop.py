@@ -20,14 +20,15 @@ from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.seeding import seeded
 from spatialvae.store import load
 from spatialvae.training import loop, read_journal, train
-from spatialvae.training.state import LIKELIHOOD_RATE, TrainingState
+from spatialvae.training.model_stage import LIKELIHOOD_RATE
+from spatialvae.training.state import TrainingState
 from spatialvae.training.validation import validate
-from tests.training.tiny import begin, checkpoint, same, settings, tiny_data, weights
+from tests.training.tiny import begin, checkpoint, same, settings, stage, tiny_data, weights
 
 
-def one_step(state: TrainingState, **changed: Any) -> tuple[Tensor, ELBO]:
-    config = settings(**changed)
-    found = loop.train_step(state, config, state.step * config.batch_size, 1000)
+def one_step(state: TrainingState[SpatialVAE], **changed: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    trained = stage(images=1000, **changed)
+    found = loop.train_step(state, trained, state.step * trained.config.batch_size)
     state.step += 1
     return found
 
@@ -47,18 +48,18 @@ def journal(out: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 def test_every_parameter_is_updated(tmp_path: Path, latent: str, likelihood: str) -> None:
     # A learned likelihood scale that is in no optimiser would stay where it was.
     state = begin(tmp_path, latent=latent, likelihood=likelihood)
-    before = copied(state.model)
+    before = copied(state.network)
     one_step(state, latent=latent, likelihood=likelihood)
-    assert [name for name, value in state.model.named_parameters() if torch.equal(value, before[name])] == []
+    assert [name for name, value in state.network.named_parameters() if torch.equal(value, before[name])] == []
     held = [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
     assert len(held) == len({id(parameter) for parameter in held}) == len(before)
 
 
 def test_the_likelihoods_scale_moves_ten_times_as_fast(tmp_path: Path) -> None:
     state = begin(tmp_path, learning_rate=1e-3)
-    before = copied(state.model)["likelihood.log_scale"]
+    before = copied(state.network)["likelihood.log_scale"]
     one_step(state, learning_rate=1e-3)
-    moved = (state.model.get_parameter("likelihood.log_scale") - before).abs().item()
+    moved = (state.network.get_parameter("likelihood.log_scale") - before).abs().item()
     assert moved == pytest.approx(LIKELIHOOD_RATE * 1e-3, rel=1e-3)  # Adam's first step has the size of its rate
 
 
@@ -72,12 +73,12 @@ def test_the_step_has_the_schedules_learning_rate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("beta", [1.0, 3.0])
 def test_the_loss_is_the_objective_of_the_terms(tmp_path: Path, objective: str, beta: float) -> None:
     loss, terms = one_step(begin(tmp_path, objective=objective), objective=objective, beta=beta)
-    assert (terms.kl > 0).all()
+    assert (terms["kl"] > 0).all()
     if objective == "elbo":
-        assert_close(loss, (beta * terms.kl - terms.reconstruction).mean())
+        assert_close(loss, (beta * terms["kl"] - terms["reconstruction"]).mean())
     else:
-        error = -2 * terms.reconstruction - 64 * math.log(2 * math.pi)  # of a Gaussian with scale 1
-        assert_close(loss, (error / 64 + beta * terms.kl / 18).mean(), rtol=1e-4, atol=1e-5)
+        error = -2 * terms["reconstruction"] - 64 * math.log(2 * math.pi)  # of a Gaussian with scale 1
+        assert_close(loss, (error / 64 + beta * terms["kl"] / 18).mean(), rtol=1e-4, atol=1e-5)
 
 
 def test_a_larger_beta_makes_a_smaller_kl(tmp_path: Path) -> None:
@@ -138,33 +139,33 @@ def test_validation_is_the_models_own_bound_in_evaluation_mode() -> None:
 def test_clipping_comes_after_the_gradient(tmp_path: Path) -> None:
     # Adam's step does not depend on the gradient's size until it is far under its epsilon of 1e-8.
     state = begin(tmp_path)
-    before = copied(state.model)
+    before = copied(state.network)
     one_step(state, clip=1e-13, learning_rate=1e-3)
-    moved = max((value - before[name]).abs().max().item() for name, value in state.model.named_parameters())
+    moved = max((value - before[name]).abs().max().item() for name, value in state.network.named_parameters())
     assert moved < 1e-6
     one_step(state, learning_rate=1e-3)
-    moved = max((value - before[name]).abs().max().item() for name, value in state.model.named_parameters())
+    moved = max((value - before[name]).abs().max().item() for name, value in state.network.named_parameters())
     assert moved > 1e-4
 
 
 def test_gradients_do_not_pile_up(tmp_path: Path) -> None:
     state = begin(tmp_path)
     one_step(state)
-    assert all(parameter.grad is None or not parameter.grad.any() for parameter in state.model.parameters())
+    assert all(parameter.grad is None or not parameter.grad.any() for parameter in state.network.parameters())
 
 
 def test_the_average_follows_the_weights(tmp_path: Path) -> None:
     state = begin(tmp_path, ema=0.75)
     assert state.average is not None
     one_step(state, ema=0.75)
-    expected = copied(state.model)  # the first average is the first weights
+    expected = copied(state.network)  # the first average is the first weights
     for _ in range(2):
         one_step(state, ema=0.75)
-        expected = {name: 0.75 * value + 0.25 * copied(state.model)[name] for name, value in expected.items()}
+        expected = {name: 0.75 * value + 0.25 * copied(state.network)[name] for name, value in expected.items()}
     for name, value in copied(state.scored).items():
         assert_close(value, expected[name], rtol=1e-4, atol=1e-6)
     for name, value in state.scored.named_buffers():
-        assert torch.equal(value, state.model.get_buffer(name)), name
+        assert torch.equal(value, state.network.get_buffer(name)), name
 
 
 def test_results_are_made_with_the_average(tmp_path: Path) -> None:

@@ -14,26 +14,25 @@ from spatialvae.errors import UserError
 from spatialvae.precision import resolve_precision
 from spatialvae.training import train
 from spatialvae.training.loop import train_step
-from tests.training.tiny import begin, settings, tiny_data, weights
+from tests.training.tiny import begin, settings, stage, tiny_data, weights
 
 AMX = "spatialvae.precision._cpu_has_amx"
 
 
 def kinds(tmp_path: Path, precision: str, **changed: Any) -> dict[str, set[torch.dtype]]:
     """The dtypes that convolutions, the head, and the terms of one step have."""
-    config = settings(precision=precision, **changed)
     state = begin(tmp_path / precision, precision=precision, **changed)
     seen: dict[str, set[torch.dtype]] = {}
 
     def note(layer: nn.Module, _: object, output: torch.Tensor) -> None:
         seen.setdefault(type(layer).__name__, set()).add(output.dtype)
 
-    for layer in state.model.modules():
+    for layer in state.network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             layer.register_forward_hook(note)
-    loss, terms = train_step(state, config, 0, 1000)
-    seen["loss"] = {loss.dtype, terms.kl.dtype, terms.reconstruction.dtype}
-    seen["weights"] = {parameter.dtype for parameter in state.model.parameters()}
+    loss, terms = train_step(state, stage(precision=precision, **changed), 0)
+    seen["loss"] = {loss.dtype, terms["kl"].dtype, terms["reconstruction"].dtype}
+    seen["weights"] = {parameter.dtype for parameter in state.network.parameters()}
     return seen
 
 
@@ -52,10 +51,10 @@ def test_bf16_gives_the_terms_of_fp32(tmp_path: Path) -> None:
     found = []
     for precision in ("fp32", "bf16"):
         state = begin(tmp_path / precision, precision=precision)
-        found.append(train_step(state, settings(precision=precision), 0, 1000)[1])
-    assert_close(found[1].reconstruction, found[0].reconstruction, rtol=0.02, atol=0.5)
-    assert_close(found[1].kl, found[0].kl, rtol=0.05, atol=0.1)
-    assert not torch.equal(found[1].reconstruction, found[0].reconstruction)
+        found.append(train_step(state, stage(precision=precision), 0)[1])
+    assert_close(found[1]["reconstruction"], found[0]["reconstruction"], rtol=0.02, atol=0.5)
+    assert_close(found[1]["kl"], found[0]["kl"], rtol=0.05, atol=0.1)
+    assert not torch.equal(found[1]["reconstruction"], found[0]["reconstruction"])
 
 
 def test_one_process_trains_in_several_formats(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData, ImageSplit
+from spatialvae.model import SpatialVAE
 from spatialvae.training import Run
+from spatialvae.training.model_stage import ModelStage
 from spatialvae.training.state import TrainingState, make_accelerator, start
 from tests.conftest import smooth_images
 
@@ -32,10 +34,14 @@ def settings(**changed: Any) -> TrainConfig:
     return TrainConfig(**{**values, "precision": "fp32", **changed})
 
 
-def begin(folder: Path, **changed: Any) -> TrainingState:
+def stage(**changed: Any) -> ModelStage:
+    """What these settings train."""
+    return ModelStage(settings(**changed), tiny_data())
+
+
+def begin(folder: Path, **changed: Any) -> TrainingState[SpatialVAE]:
     """A run before its first step."""
-    config = settings(**changed)
-    return start(config, tiny_data(), Run(folder), make_accelerator(config))
+    return start(stage(**changed), Run(folder), make_accelerator(settings(**changed)))
 
 
 def weights(folder: Path) -> dict[str, Tensor]:

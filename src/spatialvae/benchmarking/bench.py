@@ -35,8 +35,8 @@ from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.precision import resolve_precision
 from spatialvae.training.acceleration import compiling_pays, suit_layout
-from spatialvae.training.loop import check_settings
-from spatialvae.training.state import make_accelerator, make_optimizer
+from spatialvae.training.model_stage import check_settings, make_optimizer
+from spatialvae.training.state import make_accelerator
 
 __all__ = ["bench"]
 

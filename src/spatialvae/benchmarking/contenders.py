@@ -19,8 +19,8 @@ from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.loop import train_stepwise
+from spatialvae.training.model_stage import make_optimizer
 from spatialvae.training.schedule import total_images
-from spatialvae.training.state import make_optimizer
 
 __all__ = [
     "RealLoop",

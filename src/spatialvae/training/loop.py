@@ -11,26 +11,21 @@ from torch import Tensor
 
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData
-from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
 from spatialvae.heap import freed_memory_kept
-from spatialvae.likelihoods import parse_likelihood
-from spatialvae.model import SpatialVAE, resolve_latent
-from spatialvae.precision import resolve_precision
-from spatialvae.priors import parse_prior
+from spatialvae.model import SpatialVAE
 from spatialvae.seeding import stream_seed
-from spatialvae.store import load_priors
-from spatialvae.training.finish import fit_run_prior
 from spatialvae.training.interrupt import Interrupted, stop_requests
-from spatialvae.training.journal import Journal
+from spatialvae.training.journal import Journal, read_journal
 from spatialvae.training.meter import Meter
+from spatialvae.training.model_stage import ModelStage
 from spatialvae.training.progress import TrainingProgress
 from spatialvae.training.run import Run
-from spatialvae.training.schedule import kl_weight, learning_rate, total_images
+from spatialvae.training.schedule import learning_rate
+from spatialvae.training.stage import AbstractStage, Network
 from spatialvae.training.state import TrainingState, make_accelerator, set_learning_rate, start
-from spatialvae.training.validation import draw_grids, validate
 
-__all__ = ["train", "train_stepwise"]
+__all__ = ["stage_stepwise", "train", "train_stage", "train_stepwise"]
 
 JOURNAL_STEPS = 50
 
@@ -45,12 +40,7 @@ def train(config: TrainConfig, data: ImageData, out: Path, *, progress: bool = T
         UserError: settings that do not fit the run in `out`; a loss that is not finite.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
-    steps = train_stepwise(config, data, out, progress=progress)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return train_stage(ModelStage(config, data), out, progress=progress)
 
 
 def train_stepwise(
@@ -60,15 +50,30 @@ def train_stepwise(
 
     Whoever stops asking, as a benchmark does, closes it; the run folder then holds what was saved so far.
     """
-    total = total_images(config, len(data.split("train")))
+    return stage_stepwise(ModelStage(config, data), out, progress=progress)
+
+
+def train_stage(stage: AbstractStage[Network], out: Path, *, progress: bool = True) -> Network:
+    """Train anything into the folder `out`, or go on with what is there; returns the network in eval mode."""
+    steps = stage_stepwise(stage, out, progress=progress)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
+
+
+def stage_stepwise(stage: AbstractStage[Network], out: Path, *, progress: bool = True) -> Generator[int, None, Network]:
+    """What `train_stage` does, a step at a time: yields the images seen after each, and returns the network."""
+    config, total = stage.config, stage.total
     steps = math.ceil(total / config.batch_size)
     every = max(1, (config.checkpoint_every or max(1, total // 10)) // config.batch_size)
-    check_settings(config, data)  # a typo leaves no folder behind
+    stage.check()  # a typo leaves no folder behind
     run = Run(out)
     accelerator = make_accelerator(config)
     with accelerator.main_process_first():
-        run.open(config, total)
-    state = start(config, data, run, accelerator)
+        run.open(config, total, stage.free)
+    state = start(stage, run, accelerator)
     main = accelerator.is_main_process
     seen = state.step * config.batch_size
     meter = Meter()
@@ -78,8 +83,9 @@ def train_stepwise(
         Journal(run, seen, enabled=main) as journal,
         TrainingProgress(out.as_posix(), steps * config.batch_size, seen, shown=progress and main) as bar,
     ):
-        while state.step < steps:
-            loss, terms = train_step(state, config, seen, total)
+        done = state.step >= steps or converged(stage, run, state)
+        while not done:
+            loss, terms = train_step(state, stage, seen)
             state.step += 1
             seen = state.step * config.batch_size
             meter.add(loss, terms, config.batch_size)
@@ -87,56 +93,44 @@ def train_stepwise(
             last = state.step == steps
             write, keep = last or state.step % JOURNAL_STEPS == 0, last or state.step % every == 0
             if write or keep or meter.cheap_to_read:
-                values = meter.finish() if write else meter.read()
-                check_finite(values, state.step, config)
-                bar.update(seen, values)
+                values = stage.named(meter.read())
                 if write:
-                    rates = {"learning_rate": learning_rate(config, seen, total), "beta": kl_weight(config, seen)}
+                    meter.start()
+                check_finite(values, state.step, stage)
+                bar.update(seen, values["images_per_second"], stage.said(values))
+                if write:
+                    rates = {"learning_rate": learning_rate(config, seen, total), **stage.rates(seen)}
                     journal.write(seen, {**values, **rates})
             stop = agreed(request.signum, state)
             if main and (keep or stop is not None):
-                state.save(run, seen, data.fingerprint)
+                state.save(run, seen, stage)
             if main and keep:
-                journal.write(seen, validate(state.scored, data.split("validation"), config))
-                draw_grids(state.scored, data.split("validation"), run.grids / f"{seen:09d}", config.seed)
-            if stop is not None and not last:
-                done = f"Stopped after {seen} of {steps * config.batch_size} images, all saved in {out}."
-                raise Interrupted(stop, f"{done}\nThe same command goes on from there.")
+                journal.write(seen, stage.validate(state.scored))
+                stage.validated(state.scored, run, seen)
+            done = last or (keep and converged(stage, run, state))
+            if stop is not None and not done:
+                said = f"Stopped after {seen} of {steps * config.batch_size} images, all saved in {out}."
+                raise Interrupted(stop, f"{said}\nThe same command goes on from there.")
             yield seen
-        model = state.scored.eval()
+        network = state.scored.eval()
         if main:
-            load_priors(out, model)
-        if main and "gaussian" not in model.priors:
-            bar.say("fitting a Gaussian to the aggregate posterior")
-            fit_run_prior(model, data, out, seed=config.seed)
+            stage.finish(network, run, bar.say)
         accelerator.wait_for_everyone()
-    return model
+    return network
 
 
-def check_settings(config: TrainConfig, data: ImageData) -> None:
-    """Refuse names and number formats that would only fail once the run has begun."""
-    model = config.model((data.height, data.width), data.channels)
-    latent, _ = resolve_latent(model)
-    parse_prior(model.prior, latent)
-    parse_likelihood(model.likelihood)
-    resolve_precision(config.precision)
-
-
-def train_step(state: TrainingState, config: TrainConfig, seen: int, total: int) -> tuple[Tensor, ELBO]:
-    """One update of the weights; the loss and the terms of the bound, on the device: nothing here waits for it."""
-    accelerator, model = state.accelerator, state.model
-    images = state.batches(state.step)
-    set_learning_rate(state.optimizer, learning_rate(config, seen + config.batch_size, total))
+def train_step(
+    state: TrainingState[Network], stage: AbstractStage[Network], seen: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """One update of the weights; the loss and its terms, on the device: nothing here waits for it."""
+    accelerator, config = state.accelerator, stage.config
+    set_learning_rate(state.optimizer, learning_rate(config, seen + config.batch_size, stage.total))
     torch.manual_seed(stream_seed(config.seed, seen, accelerator.process_index))
+    batch = state.batches(state.step)
 
     if not state.wrapped.training:
         state.wrapped.train()
-    terms: ELBO = state.wrapped(images)
-    beta = kl_weight(config, seen)
-    if config.objective == "elbo":
-        loss = elbo_loss(terms, beta)
-    else:
-        loss = paper_loss(terms, pixels=images[0].numel(), latents=model.latent.numbers, beta=beta)
+    loss, terms = stage.loss(state.wrapped, state.network, batch, seen)
     accelerator.backward(loss)
     if config.clip is not None:
         accelerator.clip_grad_norm_(state.wrapped.parameters(), config.clip)
@@ -158,13 +152,20 @@ def agreed(signum: int | None, state: TrainingState) -> int | None:
     return int(torch.as_tensor(signals).max().item()) or None
 
 
-def check_finite(values: dict[str, float], step: int, config: TrainConfig) -> None:
+def converged(stage: AbstractStage, run: Run, state: TrainingState) -> bool:
+    """Whether the stage stops here, in every process: the one that writes the journal decides."""
+    if not stage.stops_early:
+        return False
+    accelerator = state.accelerator
+    own = accelerator.is_main_process and stage.converged(read_journal(run.journal))
+    if accelerator.num_processes == 1:
+        return own
+    found = accelerator.gather(torch.tensor([int(own)], device=accelerator.device))
+    return bool(torch.as_tensor(found).max().item())
+
+
+def check_finite(values: dict[str, float], step: int, stage: AbstractStage) -> None:
     """Stop at a loss that is not a number, before it reaches a checkpoint."""
     if math.isfinite(values["loss"]):
         return
-    raise UserError(
-        f"The loss is not finite at step {step}: reconstruction {values['reconstruction']:.4g}, "
-        f"KL {values['kl']:.4g} nats.\n"
-        f"Try --learning-rate {config.learning_rate / 3:.1g}, --clip 1000 or --precision fp32; "
-        "the last checkpoint is kept."
-    )
+    raise UserError(f"The loss is not finite at step {step}: {stage.not_finite(values)}; the last checkpoint is kept.")

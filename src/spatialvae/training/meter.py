@@ -7,33 +7,34 @@ import time
 import torch
 from torch import Tensor
 
-from spatialvae.elbo import ELBO
-
 __all__ = ["Meter"]
 
 
 class Meter:
-    """Sums of loss and terms since the last `finish`, without a synchronisation a step on an accelerator.
+    """Sums of loss and terms since the last `start`, without a synchronisation a step on an accelerator.
 
     >>> meter = Meter()
-    >>> meter.add(torch.tensor(3.0), ELBO(torch.tensor([-2.0]), torch.tensor([1.0])), images=1)
-    >>> meter.finish()["bound"]
-    -3.0
+    >>> meter.add(torch.tensor(3.0), {"kl": torch.tensor([1.0, 3.0])}, images=2)
+    >>> meter.read()["kl"]
+    2.0
     """
 
     def __init__(self) -> None:
-        self._start()
+        self.start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Forget what was added."""
+        self._names: list[str] = []
         self._sums: Tensor | None = None
         self._steps = 0
         self._images = 0
         self._begin = time.perf_counter()
 
-    def add(self, loss: Tensor, terms: ELBO, images: int) -> None:
-        """One step: its loss and terms (still on the device), and how many images it saw."""
+    def add(self, loss: Tensor, terms: dict[str, Tensor], images: int) -> None:
+        """One step: its loss, its terms [B] (still on the device), the same in every step, and its number of images."""
+        self._names = ["loss", *terms]
         with torch.no_grad():
-            values = torch.stack([loss.detach(), terms.reconstruction.mean(), terms.kl.mean()]).float()
+            values = torch.stack([loss.detach(), *(term.mean() for term in terms.values())]).float()
             self._sums = values if self._sums is None else self._sums + values
         self._steps += 1
         self._images += images
@@ -44,19 +45,7 @@ class Meter:
         return self._sums is not None and self._sums.device.type == "cpu"
 
     def read(self) -> dict[str, float]:
-        """Means since the last `finish`: loss, bound, reconstruction and KL (nats), and images a second."""
+        """Means since the last `start` of the loss and the terms, and images a second."""
         assert self._sums is not None
-        loss, reconstruction, kl = (self._sums / self._steps).tolist()
-        return {
-            "loss": loss,
-            "bound": reconstruction - kl,
-            "reconstruction": reconstruction,
-            "kl": kl,
-            "images_per_second": self._images / (time.perf_counter() - self._begin),
-        }
-
-    def finish(self) -> dict[str, float]:
-        """What `read` says, and a new start."""
-        values = self.read()
-        self._start()
-        return values
+        means = dict(zip(self._names, (self._sums / self._steps).tolist(), strict=True))
+        return {**means, "images_per_second": self._images / (time.perf_counter() - self._begin)}

@@ -9,7 +9,7 @@ __all__ = ["TrainingProgress"]
 
 
 class TrainingProgress:
-    """A bar with the images seen, images a second, bound, KL and reconstruction (nats per image), and time left."""
+    """A bar with the images seen, images a second, what the stage says of its terms, and time left."""
 
     def __init__(self, name: str, total: int, done: int, shown: bool) -> None:
         columns = (
@@ -22,12 +22,8 @@ class TrainingProgress:
         self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
         self._task = self._bar.add_task(name, total=total, completed=done, said="")
 
-    def update(self, seen: int, values: dict[str, float]) -> None:
-        said = (
-            f"{values['images_per_second']:.0f} images/s  bound {values['bound']:.1f}  "
-            f"KL {values['kl']:.1f}  reconstruction {values['reconstruction']:.1f}"
-        )
-        self._bar.update(self._task, completed=seen, said=said)
+    def update(self, seen: int, images_per_second: float, terms: str) -> None:
+        self._bar.update(self._task, completed=seen, said=f"{images_per_second:.0f} images/s  {terms}")
 
     def say(self, what: str) -> None:
         """What is going on now, in place of the numbers."""

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from spatialvae.config import TrainConfig
+from spatialvae.config import AbstractOptimisation
 from spatialvae.errors import UserError
 from spatialvae.store import replacing
 
 __all__ = ["Run"]
-
-FREE = {"checkpoint_every", "data"}  # change no weights; the data itself is compared by its fingerprint
 
 
 class Run:
@@ -37,25 +35,29 @@ class Run:
         self.grids = folder / "grids"
         self.tensorboard = folder / "tensorboard"
 
-    def open(self, config: TrainConfig, images: int) -> None:
+    def open(self, config: AbstractOptimisation, images: int, free: frozenset[str]) -> None:
         """Make the folder and write its settings, or check that the settings there are the same.
 
         A longer `--images` goes on with a run, unless its learning rate is a function of the length.
+
+        Args:
+            images: the length that `config` comes to.
+            free: settings that may change when a run goes on.
 
         Raises:
             UserError: the folder holds something else, or a run with other settings; the changed ones are named.
         """
         wanted = config.model_copy(update={"images": images, "epochs": None})
         if self.config.is_file():
-            self._compare(TrainConfig.read(self.config), wanted)
+            self._compare(type(config).read(self.config), wanted, free)
         elif self.folder.exists() and any(self.folder.iterdir()):
             raise UserError(f"{self.folder} is not empty and holds no run: give --out a new folder.")
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.config) as path:
             path.write_text(yaml.safe_dump(wanted.model_dump(mode="json"), sort_keys=False))
 
-    def _compare(self, before: TrainConfig, now: TrainConfig) -> None:
-        names = [name for name in TrainConfig.model_fields if name not in FREE]
+    def _compare(self, before: AbstractOptimisation, now: AbstractOptimisation, free: frozenset[str]) -> None:
+        names = [name for name in type(now).model_fields if name not in free]
         changed = [name for name in names if getattr(before, name) != getattr(now, name)]
         longer = (now.images or 0) > (before.images or 0) and now.schedule == "constant"
         if changed == ["images"] and longer:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from spatialvae.config import TrainConfig
+from spatialvae.config import AbstractOptimisation, TrainConfig
 
 __all__ = ["kl_weight", "learning_rate", "total_images"]
 
 DEFAULT_EPOCHS = 20
 
 
-def total_images(config: TrainConfig, training_images: int) -> int:
+def total_images(config: AbstractOptimisation, training_images: int) -> int:
     """The length of a run in images: --images, or --epochs, or 20 epochs."""
     if config.images is not None:
         return config.images
@@ -19,7 +19,7 @@ def total_images(config: TrainConfig, training_images: int) -> int:
     return max(1, round(epochs * training_images))
 
 
-def learning_rate(config: TrainConfig, seen: int, total: int) -> float:
+def learning_rate(config: AbstractOptimisation, seen: int, total: int) -> float:
     """The step size after `seen` of `total` images: a linear warm-up, then constant or half a cosine to zero.
 
     >>> config = TrainConfig(schedule="cosine", learning_rate=1.0, warmup=100)

@@ -1,0 +1,124 @@
+"""The first stage: a model, trained on images to raise the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from spatialvae.config import TrainConfig
+from spatialvae.data import ImageData
+from spatialvae.data.resident import AbstractBatches, training_batches
+from spatialvae.elbo import ELBO, elbo_loss, paper_loss
+from spatialvae.likelihoods import parse_likelihood
+from spatialvae.model import SpatialVAE, resolve_latent
+from spatialvae.precision import resolve_precision
+from spatialvae.priors import parse_prior
+from spatialvae.store import load_priors, save_model
+from spatialvae.training.acceleration import compiled_training, suit_layout
+from spatialvae.training.finish import fit_run_prior
+from spatialvae.training.run import Run
+from spatialvae.training.schedule import kl_weight, total_images
+from spatialvae.training.stage import AbstractStage
+from spatialvae.training.validation import draw_grids, validate
+
+__all__ = ["ModelStage", "check_settings", "make_optimizer"]
+
+LIKELIHOOD_RATE = 10
+"""Adam moves a number by about its learning rate a step; the one log-scale of a likelihood has far to go."""
+
+
+class ModelStage(AbstractStage[SpatialVAE]):
+    """Trains `config`'s model on the images of `data`, for as long as `config` says."""
+
+    free: ClassVar[frozenset[str]] = frozenset({"checkpoint_every", "data"})  # the data has its fingerprint
+
+    def __init__(self, config: TrainConfig, data: ImageData) -> None:
+        self.config: TrainConfig = config  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.data = data
+        self.total = total_images(config, len(data.split("train")))
+        self.fingerprint = data.fingerprint
+
+    def check(self) -> None:
+        check_settings(self.config, self.data)
+
+    def build(self, device: torch.device) -> SpatialVAE:
+        model = self.config.model((self.data.height, self.data.width), self.data.channels)
+        return suit_layout(SpatialVAE(model), device)
+
+    def optimizer(self, network: SpatialVAE, *, fused: bool) -> torch.optim.Optimizer:
+        return make_optimizer(network, self.config, fused)
+
+    def batches(self, device: torch.device, *, rank: int, world: int) -> AbstractBatches:
+        options = {"seed": self.config.seed, "flip": self.config.flip, "rank": rank, "world": world}
+        return training_batches(self.data.split("train"), self.config.batch_size, device, **options)
+
+    def compiled(self, wrapped: nn.Module, network: SpatialVAE) -> nn.Module:
+        return compiled_training(wrapped, network, self.config.batch_size)
+
+    def loss(
+        self, wrapped: nn.Module, network: SpatialVAE, batch: Tensor, seen: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        terms: ELBO = wrapped(batch)
+        beta = kl_weight(self.config, seen)
+        if self.config.objective == "elbo":
+            loss = elbo_loss(terms, beta)
+        else:
+            loss = paper_loss(terms, pixels=batch[0].numel(), latents=network.latent.numbers, beta=beta)
+        return loss, {"reconstruction": terms.reconstruction, "kl": terms.kl}
+
+    def named(self, means: dict[str, float]) -> dict[str, float]:
+        return {"loss": means["loss"], "bound": means["reconstruction"] - means["kl"], **means}
+
+    def rates(self, seen: int) -> dict[str, float]:
+        return {"beta": kl_weight(self.config, seen)}
+
+    def said(self, values: dict[str, float]) -> str:
+        bound, kl, reconstruction = (values[name] for name in ("bound", "kl", "reconstruction"))
+        return f"bound {bound:.1f}  KL {kl:.1f}  reconstruction {reconstruction:.1f}"
+
+    def not_finite(self, values: dict[str, float]) -> str:
+        return (
+            f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats.\n"
+            f"Try --learning-rate {self.config.learning_rate / 3:.1g}, --clip 1000 or --precision fp32"
+        )
+
+    def validate(self, network: SpatialVAE) -> dict[str, float]:
+        return validate(network, self.data.split("validation"), self.config)
+
+    def save(self, network: SpatialVAE, run: Run) -> None:
+        save_model(run.folder, network)
+
+    def validated(self, network: SpatialVAE, run: Run, seen: int) -> None:
+        draw_grids(network, self.data.split("validation"), run.grids / f"{seen:09d}", self.config.seed)
+
+    def finish(self, network: SpatialVAE, run: Run, say: Callable[[str], None]) -> None:
+        load_priors(run.folder, network)
+        if "gaussian" not in network.priors:
+            say("fitting a Gaussian to the aggregate posterior")
+            fit_run_prior(network, self.data, run.folder, seed=self.config.seed)
+
+    def other_data(self, folder: Path) -> str:
+        return f"{folder} was trained on other images than these: give --out a new folder, or the data of before."
+
+
+def check_settings(config: TrainConfig, data: ImageData) -> None:
+    """Refuse names and number formats that would only fail once the run has begun."""
+    model = config.model((data.height, data.width), data.channels)
+    latent, _ = resolve_latent(model)
+    parse_prior(model.prior, latent)
+    parse_likelihood(model.likelihood)
+    resolve_precision(config.precision)
+
+
+def make_optimizer(model: SpatialVAE, config: TrainConfig, fused: bool) -> torch.optim.Optimizer:
+    """Adam over every parameter; the likelihood's own scale moves ten times as fast."""
+    own = list(model.likelihood.parameters())
+    shared = [parameter for name, parameter in model.named_parameters() if not name.startswith("likelihood.")]
+    groups: list[dict[str, Any]] = [{"params": shared, "factor": 1.0}]
+    if own:
+        groups.append({"params": own, "factor": float(LIKELIHOOD_RATE)})
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=fused)
