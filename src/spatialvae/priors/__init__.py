@@ -1,18 +1,27 @@
 """Laws to draw codes from: the paper's N(0, I), one trained with the model, and those fitted after training."""
 
 from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes
+from spatialvae.priors.diffusion import DiffusionFamily, DiffusionPrior
 from spatialvae.priors.families import FAMILIES, parse_family
+from spatialvae.priors.flow import FlowFamily, FlowPrior
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.learned import LearnedPrior, parse_prior
 from spatialvae.priors.mixture import MixtureFamily, MixturePrior
 from spatialvae.priors.standard import standard_normal
+from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior
 
 __all__ = [
     "FAMILIES",
     "AbstractDirectFamily",
     "AbstractFamily",
     "AbstractPrior",
+    "AbstractTrainedFamily",
+    "AbstractTrainedPrior",
     "Codes",
+    "DiffusionFamily",
+    "DiffusionPrior",
+    "FlowFamily",
+    "FlowPrior",
     "GaussianFamily",
     "GaussianPrior",
     "LearnedPrior",

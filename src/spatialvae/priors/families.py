@@ -6,13 +6,17 @@ from dataclasses import fields
 
 from spatialvae.errors import UserError, nearest
 from spatialvae.priors.base import AbstractFamily
+from spatialvae.priors.diffusion import DiffusionFamily
+from spatialvae.priors.flow import FlowFamily
 from spatialvae.priors.gaussian import GaussianFamily
 from spatialvae.priors.mixture import MixtureFamily
 from spatialvae.spec import split_spec, whole_number
 
 __all__ = ["FAMILIES", "parse_family"]
 
-FAMILIES: dict[str, type[AbstractFamily]] = {family.name: family for family in (GaussianFamily, MixtureFamily)}
+FAMILIES: dict[str, type[AbstractFamily]] = {
+    family.name: family for family in (GaussianFamily, MixtureFamily, FlowFamily, DiffusionFamily)
+}
 """Every family by its name on the command line."""
 
 

@@ -1,0 +1,164 @@
+"""Invertible networks whose sampling is as fast as their density: couplings, which change one half given the other."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from zuko.flows.coupling import GeneralCouplingTransform
+from zuko.transforms import MonotonicRQSTransform
+
+__all__ = ["SMALL_MAP", "CouplingStep", "MapFlow", "SplineFlow"]
+
+SMALL_MAP = 16
+"""Sites of a map up to which a network sees the flattened code; beyond, it is a convolution."""
+LARGEST_LOG_SCALE = 2.0
+BINS = 8
+SPLINE_RANGE = 6.0
+"""Standard deviations: whitened numbers beyond are left as they are."""
+
+
+class SplineFlow(nn.Module):
+    """Couplings with rational-quadratic splines over all numbers of a small code; the identity at the start.
+
+    Each coupling changes a random half of the numbers by monotone splines, whose knots are functions of the others.
+
+    Durkan et al., "Neural Spline Flows", 2019; the splines are zuko's.
+
+    >>> flow = SplineFlow((2, 1, 2), couplings=2, width=8)
+    >>> noise, log_det = flow(torch.ones(3, 2, 1, 2))
+    >>> torch.allclose(noise, torch.ones(3, 2, 1, 2)), log_det.shape
+    (True, torch.Size([3]))
+    """
+
+    def __init__(self, event_shape: tuple[int, int, int], *, couplings: int, width: int) -> None:
+        super().__init__()
+        maps, height, width_of_map = event_shape
+        numbers = maps * height * width_of_map
+        # Halves in pairs, so that what one coupling leaves alone the next one changes.
+        orders = [torch.randperm(numbers) for _ in range(couplings)]
+        masks = [orders[k // 2] % 2 == k % 2 for k in range(couplings)]
+        self.couplings = nn.ModuleList(_splines(mask, width) for mask in masks)
+
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise [B, maps, h, w] of whitened codes, and log|det| of the way there, [B]."""
+        with torch.autocast(codes.device.type, enabled=False):  # knots in bf16 would be no density
+            seen = codes.flatten(1)
+            total = seen.new_zeros(len(seen))
+            for coupling in self.couplings:
+                seen, log_det = coupling().call_and_ladj(seen)
+                total = total + log_det
+        return seen.reshape(codes.shape), total
+
+    def inverse(self, noise: Tensor) -> Tensor:
+        """The whitened codes of noise, [B, maps, h, w]."""
+        seen = noise.flatten(1)
+        for coupling in reversed(self.couplings):
+            seen = coupling().inv(seen)
+        return seen.reshape(noise.shape)
+
+
+class MapFlow(nn.Module):
+    """Affine couplings between two halves of the maps, a fixed rotation of the maps before each.
+
+    Rotations do not change N(0, I), so that the law at the start is N(0, I). A single map is halved like a chessboard.
+
+    Dinh et al., "Density estimation using Real NVP", 2017; Kingma and Dhariwal, "Glow", 2018.
+
+    >>> flow = MapFlow((4, 5, 5), couplings=2, width=32)
+    >>> noise, log_det = flow(codes := torch.randn(3, 4, 5, 5))
+    >>> torch.allclose(flow.inverse(noise), codes, atol=1e-5), log_det.tolist()
+    (True, [0.0, 0.0, 0.0])
+    """
+
+    def __init__(self, event_shape: tuple[int, int, int], *, couplings: int, width: int) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(CouplingStep(event_shape, width, odd=k % 2 == 1) for k in range(couplings))
+
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise [B, maps, h, w] of whitened codes, and log|det| of the way there, [B]."""
+        total = codes.new_zeros(len(codes))
+        for step in self.steps:
+            codes, log_det = step(codes)
+            total = total + log_det
+        return codes, total
+
+    def inverse(self, noise: Tensor) -> Tensor:
+        """The whitened codes of noise, [B, maps, h, w]."""
+        for step in reversed(self.steps):
+            assert isinstance(step, CouplingStep)
+            noise = step.inverse(noise)
+        return noise
+
+
+class CouplingStep(nn.Module):
+    """x = Q codes;  changed = exp(s(kept)) * x + t(kept) on one half, |s| <= 2; s = t = 0 at the start."""
+
+    rotation: Tensor
+    kept: Tensor
+
+    def __init__(self, event_shape: tuple[int, int, int], width: int, *, odd: bool) -> None:
+        super().__init__()
+        maps, height, width_of_map = event_shape
+        self.register_buffer("rotation", nn.init.orthogonal_(torch.empty(maps, maps)))
+        if maps == 1:  # kept: 1 where a number is left as it is
+            cells = torch.arange(height)[:, None] + torch.arange(width_of_map)
+            kept = (cells % 2 == int(odd)).float()[None]
+        else:
+            kept = ((torch.arange(maps) % 2 == int(odd)).float())[:, None, None].expand(event_shape)
+        self.register_buffer("kept", kept.contiguous())
+        self.network = _flat(event_shape, width) if height * width_of_map <= SMALL_MAP else _convolutions(maps, width)
+
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self._rotated(codes, self.rotation)
+        log_scale, shift = self._affine(seen)
+        return seen * log_scale.exp() + shift, log_scale.flatten(1).sum(1)
+
+    def inverse(self, noise: Tensor) -> Tensor:
+        log_scale, shift = self._affine(noise)  # what it reads is what it keeps
+        return self._rotated((noise - shift) * (-log_scale).exp(), self.rotation.mT)
+
+    def _affine(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """The log-scale and shift of every number, 0 where it is kept."""
+        found = self.network(seen * self.kept).to(seen.dtype).unflatten(1, (2, -1))
+        changed = 1 - self.kept
+        raw, shift = found.reshape(len(seen), 2, *seen.shape[1:]).unbind(1)
+        return changed * LARGEST_LOG_SCALE * torch.tanh(raw / LARGEST_LOG_SCALE), changed * shift
+
+    def _rotated(self, codes: Tensor, rotation: Tensor) -> Tensor:
+        with torch.autocast(codes.device.type, enabled=False):
+            return torch.einsum("ij,bjhw->bihw", rotation, codes)
+
+
+def _splines(mask: Tensor, width: int) -> GeneralCouplingTransform:
+    """Splines for the numbers where `mask` is false, with knots from the others; the identity."""
+    coupling = GeneralCouplingTransform(
+        len(mask),
+        mask=mask,  # pyright: ignore[reportArgumentType]
+        univariate=partial(MonotonicRQSTransform, bound=SPLINE_RANGE),
+        shapes=[torch.Size([BINS]), torch.Size([BINS]), torch.Size([BINS - 1])],
+        hidden_features=(width, width),
+        activation=nn.SiLU,
+    )
+    _zero(coupling.hyper[-1])
+    return coupling
+
+
+def _flat(event_shape: tuple[int, int, int], width: int) -> nn.Sequential:
+    numbers = event_shape[0] * event_shape[1] * event_shape[2]
+    last = _zero(nn.Linear(width, 2 * numbers))
+    return nn.Sequential(nn.Flatten(), nn.Linear(numbers, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last)
+
+
+def _convolutions(maps: int, width: int) -> nn.Sequential:
+    channels = max(8, width // 4)
+    first = nn.Conv2d(maps, channels, 3, padding=1)
+    last = _zero(nn.Conv2d(channels, 2 * maps, 3, padding=1))
+    return nn.Sequential(first, nn.SiLU(), nn.Conv2d(channels, channels, 1), nn.SiLU(), last)
+
+
+def _zero(layer: nn.Module) -> nn.Module:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer

@@ -1,0 +1,152 @@
+"""A diffusion prior: an ordinary differential equation that carries noise to codes, learned by flow matching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from spatialvae.errors import UserError
+from spatialvae.priors.gaussian import GaussianPrior
+from spatialvae.priors.guidance import GuidedCells, Pull
+from spatialvae.priors.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_divergence, scale
+from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
+from spatialvae.priors.velocity import GROUPS, VelocityNetwork
+from spatialvae.seeding import seeded
+
+__all__ = ["DiffusionFamily", "DiffusionPrior"]
+
+LABELS_DROPPED = 0.1
+
+
+@dataclass(frozen=True)
+class DiffusionFamily(AbstractTrainedFamily):
+    """A network of `blocks` blocks with `width` hidden numbers; draws take `steps` steps of Heun's method.
+
+    >>> DiffusionFamily(steps=20).spelled
+    'diffusion:steps=20'
+    """
+
+    width: int = 512
+    blocks: int = 4
+    steps: int = 40
+
+    name: ClassVar[str] = "diffusion"
+    meaning: ClassVar[str] = "diffusion by flow matching: knows labels, fills in cells, density by an ODE"
+
+    def __post_init__(self) -> None:
+        near = max(GROUPS, self.width // GROUPS * GROUPS)
+        if self.width != near:
+            raise UserError(f"diffusion:width={self.width} is no multiple of {GROUPS}: the nearest is width={near}.")
+        for name in ("blocks", "steps"):
+            if getattr(self, name) < 1:
+                raise UserError(f"diffusion:{name}={getattr(self, name)} is not possible: use at least {name}=1.")
+
+    def start(self, gaussian: GaussianPrior, classes: int, *, seed: int = 0) -> DiffusionPrior:
+        maps, height, width = gaussian.event_shape
+        sizes = {"classes": classes, "width": self.width, "blocks": self.blocks}
+        make = partial(VelocityNetwork, (maps, height, width), **sizes)
+        return DiffusionPrior(self, gaussian, self.made(make, gaussian.mean, seed), classes=classes)
+
+
+class DiffusionPrior(AbstractTrainedPrior):
+    """Codes y = whiten(z) = x(1) at the end of dx/dt = v(x, t), x(0) = e ~ N(0, I).
+
+    v is learned on straight lines x_t = (1 - t) e + t y by the mean squared error of v(x_t, t) - (y - e): conditional
+    flow matching (Lipman et al., 2023). With s(t)^2 = t^2 + (1 - t)^2 the velocity is
+
+        v(x, t) = (2t - 1) / s^2 x + g(x / s, t),
+
+    of which the first part is that of y ~ N(0, I) and only g is a network. In u = x / s this reads du/dt = g(u, t) / s,
+    so that the Gaussian part is exact for any number of steps, and the prior with g = 0 is the Gaussian.
+
+    Args:
+        classes: how many labels the network knows, 0 for none.
+    """
+
+    def __init__(self, family: DiffusionFamily, gaussian: GaussianPrior, network: nn.Module, *, classes: int) -> None:
+        super().__init__(family, gaussian, network)
+        self.classes = classes
+        self.label: int | None = None
+        self.steps = family.steps
+
+    def with_steps(self, steps: int) -> Self:
+        """The same law, its equation solved in another number of steps."""
+        return self._changed(steps=steps)
+
+    def _of_label(self, label: int) -> Self:
+        return self._changed(label=label)
+
+    def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:
+        """The squared error of the velocity at one random time for each code, summed over its numbers: [B].
+
+        Times fill [0, 1] evenly over the batch. A tenth of the labels is dropped, so that one network is the law of
+        all codes and of each class.
+        """
+        data = self.gaussian.whiten(codes)
+        count = len(data)
+        time = (torch.arange(count, device=data.device) + torch.rand(count, device=data.device)).to(data) / count
+        noise = torch.randn_like(data)
+        if self.classes and labels is not None:
+            dropped = torch.rand(count, device=data.device) < LABELS_DROPPED
+            labels = torch.where(dropped, self.classes, labels)
+        t = time[:, None, None, None]
+        size = scale(t)
+        unit = ((1 - t) * noise + t * data) / size
+        wanted = data - noise - (2 * t - 1) / size * unit
+        return (self.network(unit, time, labels if self.classes else None) - wanted).square().flatten(1).sum(1)
+
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        shape = torch.Size(sample_shape)
+        with torch.no_grad():
+            white = in_chunks(lambda noise: heun(self._field, noise, self._times), self._noise(shape.numel()))
+            return self.gaussian.colour(white).reshape(*shape, *self.event_shape)
+
+    @torch.no_grad()
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log N(u(0)) - int_0^1 div du - log|det colour| in nats, [*S], along the path that ends in the code.
+
+        Exact up to the steps' error for codes of at most 64 numbers. Beyond, the divergence is Hutchinson's
+        estimate with 4 fixed random signs a number: unbiased over the signs for the equation in steps. It has no
+        gradient.
+        """
+        return in_chunks(self._density, value.reshape(-1, *self.event_shape)).reshape(value.shape[:-3])
+
+    def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
+        """Draws of whole codes that agree with `code` in the cells `known`; exact for a Gaussian, else by guidance.
+
+        Args:
+            code: [maps, height, width]. known: bool [height, width].
+        """
+        mean = self.gaussian.given_cells(code, known).mean
+        pull = Pull(self.gaussian, code, known)
+        return GuidedCells(self._field, self._noise, self._times, pull, mean)
+
+    @property
+    def _times(self) -> list[float]:
+        return [k / self.steps for k in range(self.steps + 1)]
+
+    @property
+    def _field(self) -> Field:
+        """du/dt for codes u [B, maps, h, w]."""
+        label = self.label
+
+        def field(u: Tensor, time: float) -> Tensor:
+            times = u.new_full((len(u),), time)
+            labels = None if label is None else torch.full((len(u),), label, device=u.device)
+            return self.network(u, times, labels) / scale(time)
+
+        return field
+
+    def _density(self, codes: Tensor) -> Tensor:
+        white = self.gaussian.whiten(codes)
+        probes = None
+        if self.event_shape.numel() > LARGEST_EXACT:
+            with seeded(0):
+                probes = torch.randint(0, 2, (PROBES, *self.event_shape)).to(white) * 2 - 1
+        noise, spread = heun_with_divergence(self._field, white, self._times[::-1], probes)
+        return self._noise_log_prob(noise) + spread - self.gaussian.log_volume

@@ -1,0 +1,77 @@
+"""A normalising flow over codes: an invertible network between whitened codes and noise, with an exact density."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from spatialvae.errors import UserError
+from spatialvae.priors.coupling import MapFlow, SplineFlow
+from spatialvae.priors.gaussian import GaussianPrior
+from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
+
+__all__ = ["FlowFamily", "FlowPrior"]
+
+LARGEST_SPLINES = 256
+"""Numbers of a code up to which couplings are splines over all of them."""
+
+
+@dataclass(frozen=True)
+class FlowFamily(AbstractTrainedFamily):
+    """`couplings` couplings, each with a network of `width` hidden numbers; over large maps, of width/4 channels.
+
+    Splines over all numbers up to 256 of them, affine couplings over maps beyond.
+
+    >>> FlowFamily(couplings=8).spelled
+    'flow:couplings=8'
+    """
+
+    couplings: int = 6
+    width: int = 256
+
+    name: ClassVar[str] = "flow"
+    meaning: ClassVar[str] = "normalising flow: an invertible network, exact density"
+
+    def __post_init__(self) -> None:
+        if self.couplings < 2:
+            raise UserError(f"flow:couplings={self.couplings} is not possible: use at least couplings=2.")
+        if self.width < 8:
+            raise UserError(f"flow:width={self.width} is not possible: use at least width=8.")
+
+    def start(self, gaussian: GaussianPrior, classes: int, *, seed: int = 0) -> FlowPrior:
+        maps, height, width = gaussian.event_shape
+        if gaussian.mean.numel() == 1:
+            raise UserError("A flow couples at least two numbers, and these codes have one: use gaussian or mixture.")
+        kind = SplineFlow if gaussian.mean.numel() <= LARGEST_SPLINES else MapFlow
+        make = partial(kind, (maps, height, width), couplings=self.couplings, width=self.width)
+        return FlowPrior(self, gaussian, self.made(make, gaussian.mean, seed))
+
+
+class FlowPrior(AbstractTrainedPrior):
+    """y = whiten(z) = f^-1(e), e ~ N(0, I), with the exact density
+
+        log p(z) = log N(f(y); 0, I) + log|det df/dy| - log|det colour|.
+
+    It knows no labels.
+    """
+
+    def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:
+        """-log p(z) in nats, [B]."""
+        return -self._density(codes)
+
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        shape = torch.Size(sample_shape)
+        with torch.no_grad():
+            white = in_chunks(self.network.inverse, self._noise(shape.numel()))  # pyright: ignore[reportArgumentType]
+            return self.gaussian.colour(white).reshape(*shape, *self.event_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return in_chunks(self._density, value.reshape(-1, *self.event_shape)).reshape(value.shape[:-3])
+
+    def _density(self, codes: Tensor) -> Tensor:
+        noise, log_det = self.network(self.gaussian.whiten(codes))
+        return self._noise_log_prob(noise) + log_det - self.gaussian.log_volume

@@ -1,0 +1,123 @@
+"""What priors with a network share: they work on whitened codes, and begin as the Gaussian that whitens."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from spatialvae.priors.base import AbstractFamily, AbstractPrior, checked
+from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
+from spatialvae.priors.normal import axes_of
+from spatialvae.seeding import seeded
+
+__all__ = ["CHUNK", "AbstractTrainedFamily", "AbstractTrainedPrior", "in_chunks"]
+
+CHUNK = 500
+"""Codes that go through a network at once."""
+
+
+class AbstractTrainedPrior(AbstractPrior):
+    """A law over y = whiten(z) that a network defines; with the network's last layers at zero it is the Gaussian.
+
+    Args:
+        family: what it is.
+        gaussian: the Gaussian whose `whiten` gives the codes mean 0 and covariance I.
+        network: a module that `family` made for codes of this shape.
+    """
+
+    family: AbstractTrainedFamily
+
+    def __init__(self, family: AbstractTrainedFamily, gaussian: GaussianPrior, network: nn.Module) -> None:
+        self.gaussian, self.network = gaussian, network
+        self.temperature = 1.0
+        super().__init__(family, gaussian.event_shape)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.gaussian.mean
+
+    @abstractmethod
+    def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:
+        """What training makes small, for each of the codes [B, maps, h, w] with labels [B]: [B]."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for the codes that it is trained on and for its form: of the Gaussian's numbers and the family."""
+        found = hashlib.sha256(f"{self.family.spelled} {self.classes}".encode())
+        for tensor in self.gaussian.tensors().values():
+            found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
+
+    def with_network(self, network: nn.Module) -> Self:
+        """The same law with another network of the same form."""
+        return self._changed(network=network)
+
+    def tempered(self, temperature: float) -> Self:
+        return self._changed(temperature=self.temperature * temperature)
+
+    def tensors(self) -> dict[str, Tensor]:
+        network = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        return {**{f"gaussian.{name}": tensor for name, tensor in self.gaussian.tensors().items()}, **network}
+
+    def to(self, device: torch.device | str) -> Self:
+        return self._changed(gaussian=self.gaussian.to(device), network=copy.deepcopy(self.network).to(device))
+
+    def _changed(self, **values: Any) -> Self:
+        other = copy.copy(self)
+        for name, value in values.items():
+            setattr(other, name, value)
+        return other
+
+    def _noise(self, count: int) -> Tensor:
+        """The Gaussian noise that draws are made of, [count, maps, h, w]."""
+        loc = self.gaussian.mean
+        return self.temperature * torch.randn(count, *self.event_shape, dtype=loc.dtype, device=loc.device)
+
+    def _noise_log_prob(self, noise: Tensor) -> Tensor:
+        """Its log-density in nats, [B]."""
+        return torch.distributions.Normal(0.0, self.temperature, validate_args=False).log_prob(noise).flatten(1).sum(1)
+
+
+class AbstractTrainedFamily(AbstractFamily):
+    """A kind of prior with a network, and the sizes of that network."""
+
+    @abstractmethod
+    def start(self, gaussian: GaussianPrior, classes: int, *, seed: int = 0) -> AbstractTrainedPrior:
+        """The prior before training, which is the law `gaussian`, on its device and in its number format.
+
+        Args:
+            classes: how many labels the codes have, 0 for none.
+            seed: of the network's weights.
+        """
+
+    def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> AbstractTrainedPrior:
+        axes = axes_of(event_shape)
+        wanted = {"gaussian.loc": event_shape, **{f"gaussian.factor_{i}": (n, n) for i, n in enumerate(axes)}}
+        known = {name: tensors[name] for name in tensors if name.startswith("gaussian.")}
+        checked(self.name, known, wanted)
+        gaussian = GaussianFamily().restore(event_shape, _without("gaussian.", known))
+        labels = tensors.get("network.labels.weight")
+        prior = self.start(gaussian, 0 if labels is None else len(labels) - 1)
+        checked(self.name, tensors, {name: tuple(tensor.shape) for name, tensor in prior.tensors().items()})
+        prior.network.load_state_dict(_without("network.", tensors))
+        return prior
+
+    def made(self, make: Callable[[], nn.Module], like: Tensor, seed: int) -> nn.Module:
+        """What `make` makes with the weights of `seed`, on the device and in the number format of `like`."""
+        with seeded(seed):
+            return make().to(like)
+
+
+def in_chunks(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+    """`function` of some of `values` at a time, put together."""
+    return torch.cat([function(part) for part in values.split(CHUNK)]) if len(values) else function(values)
+
+
+def _without(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
