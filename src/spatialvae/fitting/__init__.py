@@ -2,5 +2,6 @@
 
 from spatialvae.fitting.choose import held_out_frechet
 from spatialvae.fitting.fit import Fitted, check_priors, fit_missing, fit_prior
+from spatialvae.fitting.stage import PriorStage, train_prior
 
-__all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior", "held_out_frechet"]
+__all__ = ["Fitted", "PriorStage", "check_priors", "fit_missing", "fit_prior", "held_out_frechet", "train_prior"]

@@ -66,7 +66,7 @@ class MapFlow(nn.Module):
 
     Dinh et al., "Density estimation using Real NVP", 2017; Kingma and Dhariwal, "Glow", 2018.
 
-    >>> flow = MapFlow((4, 5, 5), couplings=2, width=32)
+    >>> flow = MapFlow((4, 5, 5), couplings=2, width=32).float()
     >>> noise, log_det = flow(codes := torch.randn(3, 4, 5, 5))
     >>> torch.allclose(flow.inverse(noise), codes, atol=1e-5), log_det.tolist()
     (True, [0.0, 0.0, 0.0])
@@ -93,7 +93,10 @@ class MapFlow(nn.Module):
 
 
 class CouplingStep(nn.Module):
-    """x = Q codes;  changed = exp(s(kept)) * x + t(kept) on one half, |s| <= 2; s = t = 0 at the start."""
+    """x = Q codes;  changed = exp(s(kept)) * x + t(kept) on one half, |s| <= 2; s = t = 0 at the start.
+
+    The first half of the rotated maps is kept; of a single map, the cells of one colour of a chessboard.
+    """
 
     rotation: Tensor
     kept: Tensor
@@ -101,14 +104,13 @@ class CouplingStep(nn.Module):
     def __init__(self, event_shape: tuple[int, int, int], width: int, *, odd: bool) -> None:
         super().__init__()
         maps, height, width_of_map = event_shape
-        self.register_buffer("rotation", nn.init.orthogonal_(torch.empty(maps, maps)))
-        if maps == 1:  # kept: 1 where a number is left as it is
-            cells = torch.arange(height)[:, None] + torch.arange(width_of_map)
-            kept = (cells % 2 == int(odd)).float()[None]
-        else:
-            kept = ((torch.arange(maps) % 2 == int(odd)).float())[:, None, None].expand(event_shape)
-        self.register_buffer("kept", kept.contiguous())
-        self.network = _flat(event_shape, width) if height * width_of_map <= SMALL_MAP else _convolutions(maps, width)
+        # In float64 until the prior says otherwise: its determinant counts as 1.
+        self.register_buffer("rotation", nn.init.orthogonal_(torch.empty(maps, maps, dtype=torch.float64)))
+        self.read = maps // 2
+        cells = torch.arange(height)[:, None] + torch.arange(width_of_map)
+        self.register_buffer("kept", (cells % 2 == int(odd)).double(), persistent=False)
+        make = _flat if height * width_of_map <= SMALL_MAP else _convolutions
+        self.network = make(max(1, self.read), maps - self.read, height * width_of_map, width)
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         seen = self._rotated(codes, self.rotation)
@@ -121,10 +123,13 @@ class CouplingStep(nn.Module):
 
     def _affine(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """The log-scale and shift of every number, 0 where it is kept."""
-        found = self.network(seen * self.kept).to(seen.dtype).unflatten(1, (2, -1))
-        changed = 1 - self.kept
-        raw, shift = found.reshape(len(seen), 2, *seen.shape[1:]).unbind(1)
-        return changed * LARGEST_LOG_SCALE * torch.tanh(raw / LARGEST_LOG_SCALE), changed * shift
+        found = self.network(seen[:, : self.read] if self.read else seen * self.kept).to(seen.dtype)
+        raw, shift = found.reshape(len(seen), 2, -1, *seen.shape[2:]).unbind(1)
+        log_scale = LARGEST_LOG_SCALE * torch.tanh(raw / LARGEST_LOG_SCALE)
+        if not self.read:
+            return (1 - self.kept) * log_scale, (1 - self.kept) * shift
+        front = (0, 0, 0, 0, self.read, 0)
+        return nn.functional.pad(log_scale, front), nn.functional.pad(shift, front)
 
     def _rotated(self, codes: Tensor, rotation: Tensor) -> Tensor:
         with torch.autocast(codes.device.type, enabled=False):
@@ -145,16 +150,16 @@ def _splines(mask: Tensor, width: int) -> GeneralCouplingTransform:
     return coupling
 
 
-def _flat(event_shape: tuple[int, int, int], width: int) -> nn.Sequential:
-    numbers = event_shape[0] * event_shape[1] * event_shape[2]
-    last = _zero(nn.Linear(width, 2 * numbers))
-    return nn.Sequential(nn.Flatten(), nn.Linear(numbers, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last)
+def _flat(read: int, changed: int, sites: int, width: int) -> nn.Sequential:
+    """From `read` maps to two numbers for every number of `changed` maps, over all sites at once."""
+    first, last = nn.Linear(read * sites, width), _zero(nn.Linear(width, 2 * changed * sites))
+    return nn.Sequential(nn.Flatten(), first, nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last)
 
 
-def _convolutions(maps: int, width: int) -> nn.Sequential:
+def _convolutions(read: int, changed: int, _: int, width: int) -> nn.Sequential:
+    """The same site by site, from neighbouring sites."""
     channels = max(8, width // 4)
-    first = nn.Conv2d(maps, channels, 3, padding=1)
-    last = _zero(nn.Conv2d(channels, 2 * maps, 3, padding=1))
+    first, last = nn.Conv2d(read, channels, 3, padding=1), _zero(nn.Conv2d(channels, 2 * changed, 3, padding=1))
     return nn.Sequential(first, nn.SiLU(), nn.Conv2d(channels, channels, 1), nn.SiLU(), last)
 
 

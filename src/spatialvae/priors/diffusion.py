@@ -122,6 +122,8 @@ class DiffusionPrior(AbstractTrainedPrior):
         Args:
             code: [maps, height, width]. known: bool [height, width].
         """
+        if not known.any():
+            return self
         mean = self.gaussian.given_cells(code, known).mean
         pull = Pull(self.gaussian, code, known)
         return GuidedCells(self._field, self._noise, self._times, pull, mean)

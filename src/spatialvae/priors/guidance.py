@@ -68,8 +68,9 @@ class GuidedCells(Distribution):
 
         N(colour(x1)_k, r^2 C_kk),  x1 = x + (1 - t) v(x, t),  r^2 = (1 - t)^2 / s^2,
 
-    which is exact for a Gaussian (Song et al., "Pseudoinverse-guided diffusion models", 2023; Pokle et al., 2024, for
-    flow matching). In u = x / s, with q = `pull`(x1) and the Jacobian J = dg/du of the network,
+    which is exact for a Gaussian, and a weaker pull than the true one where codes spread less around x1 than a
+    Gaussian's would (Song et al., "Pseudoinverse-guided diffusion models", 2023; Pokle et al., 2024, for flow
+    matching). In u = x / s, with q = `pull`(x1) and the Jacobian J = dg/du of the network,
 
         du/dt = (g + q / (1 - t) + s/t J^T q) / s.
 
@@ -102,17 +103,23 @@ class GuidedCells(Distribution):
 
     def drawn_from(self, noise: Tensor) -> Tensor:
         """The codes that noise [B, maps, h, w] is carried to."""
-        u = heun(self._pulled, noise, self._times[:-1])
-        last = self._times[-2]
-        u = u + (1 - last) * self._field(u, last)  # the pull grows without bound: its last step is the whole way
-        return self._pull.settled(u + self._pull(u))
+        u, last = heun(self._pulled, noise, self._times[:-1]), self._times[-2]
+        # The pull grows without bound: in the last step it goes the whole way, from where the step would have led.
+        slope, misfit, through = self._parts(u, last, lambda slope: u + (1 - last) * slope)
+        bent = (1 - last) * scale(last) ** 2 / max(last, FIRST_TIME) * through
+        return self._pull.settled(u + (1 - last) * slope + misfit + bent)
 
     def _pulled(self, u: Tensor, time: float) -> Tensor:
         size = scale(time)
+        end = time / size * u
+        slope, misfit, through = self._parts(u, time, lambda slope: end + (1 - time) * size * slope)
+        return slope + misfit / ((1 - time) * size) + size / max(time, FIRST_TIME) * through
+
+    def _parts(self, u: Tensor, time: float, end: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """g / s, the pull q at the code that `end` makes of it, and J^T q / s."""
         with torch.enable_grad():
             u = u.detach().requires_grad_()
-            slope = self._field(u, time)  # g / s
-            end = (time / size) * u + (1 - time) * size * slope
-            misfit = self._pull(end.detach())
-            (through,) = torch.autograd.grad(slope, u, misfit)  # J^T q / s
-        return slope.detach() + misfit / ((1 - time) * size) + size / max(time, FIRST_TIME) * through
+            slope = self._field(u, time)
+            misfit = self._pull(end(slope.detach()))
+            (through,) = torch.autograd.grad(slope, u, misfit)
+        return slope.detach(), misfit, through

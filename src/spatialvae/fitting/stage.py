@@ -1,0 +1,150 @@
+"""The second stage: a prior's network, trained on the codes of a finished model by the loop that trained the model."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from spatialvae.config import PriorConfig
+from spatialvae.data.batches import batch_indices
+from spatialvae.precision import resolve_precision
+from spatialvae.priors import AbstractTrainedPrior, Codes
+from spatialvae.seeding import seeded
+from spatialvae.store import replacing
+from spatialvae.training.journal import read_journal
+from spatialvae.training.loop import train_stage
+from spatialvae.training.run import Run
+from spatialvae.training.stage import AbstractStage
+
+__all__ = ["BEST", "IndexedCodes", "PriorStage", "train_prior"]
+
+BEST = "network.safetensors"
+DEFAULT_CODES = 500_000
+PATIENCE = 3
+"""Validations without a better held-out loss after which training stops."""
+SCORED = 2000
+SCORED_AT_ONCE = 250
+
+Prior = TypeVar("Prior", bound=AbstractTrainedPrior)
+Batch = tuple[Tensor, Tensor | None]
+
+
+class IndexedCodes(Codes, Protocol):
+    """Codes of which any can be asked for."""
+
+    def batch(self, indices: np.ndarray) -> Batch:
+        """A fresh draw for each of the images at `indices`, from torch's global generator, and their labels."""
+        ...
+
+
+def train_prior(
+    prior: Prior, codes: IndexedCodes, config: PriorConfig, folder: Path, *, progress: bool = True
+) -> Prior:
+    """The prior with the network of the smallest held-out loss, trained in `folder` or gone on with there.
+
+    The folder gets config.yaml, metrics.jsonl and checkpoints as a run of a model does, and network.safetensors, the
+    best weights so far. After k codes they are a function of (prior, codes, config, k).
+
+    Raises:
+        UserError: settings or codes that do not fit what is in `folder`; a loss that is not finite.
+        Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
+    """
+    network = train_stage(PriorStage(prior, codes, config), folder, progress=progress)
+    network.load_state_dict(load_file(folder / BEST))
+    found = prior.with_network(network)
+    return found.to(prior.mean.device)
+
+
+class PriorStage(AbstractStage[nn.Module]):
+    """Trains the network of `prior`, from the weights that it has, on draws of `codes`.
+
+    The loss is the prior's own divided by the numbers of a code, so that clipping and learning rate mean the same for
+    codes of every size; so is the held-out loss. It stops early when three validations in a row brought no better one.
+    """
+
+    free: ClassVar[frozenset[str]] = frozenset()  # where it is validated decides where it stops
+    stops_early: ClassVar[bool] = True
+
+    def __init__(self, prior: AbstractTrainedPrior, codes: IndexedCodes, config: PriorConfig) -> None:
+        self.config: PriorConfig = config  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.prior, self.codes = prior, codes
+        self.total = config.images or DEFAULT_CODES
+        if config.epochs is not None:
+            self.total = max(1, round(config.epochs * len(codes)))
+        self.fingerprint = prior.fingerprint
+        self.numbers = math.prod(codes.event_shape)
+
+    def check(self) -> None:
+        resolve_precision(self.config.precision)
+
+    def build(self, device: torch.device) -> nn.Module:
+        self.prior = self.prior.to(device)
+        return copy.deepcopy(self.prior.network)
+
+    def batches(self, device: torch.device, *, rank: int, world: int) -> Callable[[int], Batch]:
+        size, seed = self.config.batch_size, self.config.seed
+
+        def batch(step: int) -> Batch:
+            codes, labels = self.codes.batch(
+                batch_indices(len(self.codes), size, step, seed=seed, rank=rank, world=world)
+            )
+            return codes.to(device), None if labels is None else labels.to(device)
+
+        return batch
+
+    def loss(self, wrapped: nn.Module, network: nn.Module, batch: Batch, seen: int) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.prior.with_network(wrapped).loss(*batch).mean() / self.numbers, {}
+
+    def said(self, values: dict[str, float]) -> str:
+        return f"loss {values['loss']:.4f} a number"
+
+    def not_finite(self, values: dict[str, float]) -> str:
+        return f"{values['loss']:.4g} a number.\nTry --learning-rate {self.config.learning_rate / 3:.1g}"
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """The loss a number of the held-out codes, by the same seeded draws every time, and its standard error.
+
+        Few codes are scored several times each, since a diffusion's loss is a draw.
+        """
+        prior = self.prior.with_network(network)
+        held_out = self.codes.held_out.to(prior.mean)
+        with seeded(self.config.seed):
+            rounds = [
+                torch.cat([prior.loss(part, None).double() for part in held_out.split(SCORED_AT_ONCE)])
+                for _ in range(math.ceil(SCORED / len(held_out)))
+            ]
+        losses = torch.stack(rounds).mean(0).cpu() / self.numbers
+        error = losses.std().item() / len(losses) ** 0.5 if len(losses) > 1 else math.nan
+        return {"held_out_loss": losses.mean().item(), "held_out_error": error}
+
+    def save(self, network: nn.Module, run: Run) -> None:
+        """Nothing: the checkpoint goes on, and what is kept for use are the best weights."""
+
+    def validated(self, network: nn.Module, run: Run, seen: int) -> None:
+        losses = _held_out(read_journal(run.journal))
+        if losses[-1] <= min(losses):
+            with replacing(run.folder / BEST) as path:
+                save_file({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}, path)
+
+    def converged(self, lines: list[dict[str, Any]]) -> bool:
+        losses = _held_out(lines)
+        return len(losses) > PATIENCE and min(losses[-PATIENCE:]) >= min(losses[:-PATIENCE])
+
+    def finish(self, network: nn.Module, run: Run, say: Callable[[str], None]) -> None:
+        """Nothing: the best weights are stored already."""
+
+    def other_data(self, folder: Path) -> str:
+        return f"{folder} holds a {self.prior.family.name} prior of other codes or of another form: delete it first."
+
+
+def _held_out(lines: list[dict[str, Any]]) -> list[float]:
+    return [line["held_out_loss"] for line in lines if "held_out_loss" in line]

@@ -1,0 +1,156 @@
+"""Diffusion: the Gaussian at the start for any number of steps, the density along its equation, labels, training."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from spatialvae.errors import UserError
+from spatialvae.priors import DiffusionFamily, DiffusionPrior, GaussianPrior, parse_family
+from spatialvae.priors.normal import CodeNormal
+from spatialvae.priors.ode import heun, scale
+from tests.priors.gaussians import gaussian
+from tests.priors.trained import correlated, stirred
+
+FAMILY = DiffusionFamily(width=32, blocks=2, steps=20)
+EVENTS = [(2, 2, 2), (2, 3, 6)]  # linear layers; convolutions
+
+
+def two_modes(count: int = 2000) -> tuple[Tensor, Tensor]:
+    """Codes around (2, 2) with label 1 and around (-2, -2) with label 0."""
+    labels = torch.randint(0, 2, (count,))
+    return torch.randn(count, 1, 1, 2) * 0.3 + 4 * labels[:, None, None, None] - 2, labels
+
+
+def fitted(codes: Tensor) -> GaussianPrior:
+    return gaussian(codes.mean(0), torch.linalg.cholesky(codes.flatten(1).mT.cov()))
+
+
+@pytest.fixture(scope="module")
+def trained() -> DiffusionPrior:
+    torch.manual_seed(0)
+    codes, labels = two_modes()
+    prior = DiffusionFamily(width=64, blocks=2, steps=20).start(fitted(codes), 2)
+    optimizer = torch.optim.Adam(prior.network.parameters(), 3e-3)
+    for _ in range(500):
+        optimizer.zero_grad()
+        which = torch.randint(2000, (250,))
+        prior.loss(codes[which], labels[which]).mean().backward()
+        optimizer.step()
+    return prior
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("steps", [1, 7])
+def test_it_begins_as_the_gaussian(event: tuple[int, int, int], steps: int) -> None:
+    prior = FAMILY.start(correlated(event), 0).with_steps(steps)
+    codes = prior.gaussian.sample([6])
+    assert_close(prior.log_prob(codes), prior.gaussian.log_prob(codes))
+    assert_close(prior.tempered(0.7).log_prob(codes), prior.gaussian.tempered(0.7).log_prob(codes))
+    torch.manual_seed(0)
+    noise = torch.randn(4, *event, dtype=torch.float64)
+    torch.manual_seed(0)
+    assert_close(prior.tempered(0.7).sample([2, 2]), prior.gaussian.colour(0.7 * noise).reshape(2, 2, *event))
+
+
+def test_the_velocity_of_a_standard_normal_is_the_regression_on_its_lines() -> None:
+    # E[y - e | x_t] by least squares over draws, against the velocity that the network's part is added to.
+    torch.manual_seed(0)
+    data, noise = torch.randn(2, 200_000, dtype=torch.float64)
+    for t in (0.1, 0.5, 0.8):
+        x = (1 - t) * noise + t * data
+        assert (x @ (data - noise) / (x @ x)).item() == pytest.approx((2 * t - 1) / scale(t) ** 2, abs=0.01)
+
+
+def test_its_density_is_that_of_its_map() -> None:
+    # The change of volume along the equation against autograd's Jacobian of the whole solution.
+    prior = stirred(FAMILY.start(correlated((1, 2, 2)), 0)).with_steps(100)
+    noise = torch.randn(4, dtype=torch.float64)
+
+    def code(flat: Tensor) -> Tensor:
+        white = heun(prior._field, flat.reshape(1, 1, 2, 2), prior._times)
+        return prior.gaussian.colour(white).flatten()
+
+    jacobian = torch.autograd.functional.jacobian(code, noise)
+    assert isinstance(jacobian, Tensor)
+    wanted = torch.distributions.Normal(0, 1).log_prob(noise).sum() - torch.linalg.slogdet(jacobian).logabsdet
+    with torch.inference_mode():
+        found = prior.log_prob(code(noise).reshape(1, 2, 2))
+    assert_close(found, wanted, rtol=0, atol=1e-3)
+    assert (found - prior.gaussian.log_prob(code(noise).reshape(1, 2, 2))).abs() > 0.01
+
+
+def test_fixed_probes_estimate_the_exact_density(monkeypatch: pytest.MonkeyPatch) -> None:
+    prior = stirred(FAMILY.start(correlated((2, 2, 2)), 0), 0.05)
+    codes = prior.gaussian.sample([50])
+    exact = prior.log_prob(codes)
+    monkeypatch.setattr("spatialvae.priors.diffusion.LARGEST_EXACT", 4)
+    monkeypatch.setattr("spatialvae.priors.diffusion.PROBES", 16)
+    estimate = prior.log_prob(codes)
+    assert torch.equal(estimate, prior.log_prob(codes))
+    assert not torch.equal(estimate, exact)
+    assert_close(estimate.mean(), exact.mean(), rtol=0, atol=0.1)
+
+
+def test_the_loss_at_the_start_is_known() -> None:
+    # E[2 - (2t - 1)^2 / s^2] a number for Gaussian codes, the integral being pi / 2 for [0, 1].
+    torch.manual_seed(0)
+    prior = FAMILY.start(correlated((2, 2, 2)), 0)
+    loss = prior.loss(prior.gaussian.sample([20_000]), None)
+    assert loss.shape == (20_000,)
+    assert loss.mean().item() / 8 == pytest.approx(torch.pi / 2, rel=0.02)
+
+
+def test_training_finds_both_modes_and_their_labels(trained: DiffusionPrior) -> None:
+    torch.manual_seed(1)
+    ends = trained.sample([500]).sum((1, 2, 3))
+    assert (ends.abs() > 2).float().mean() > 0.9
+    assert 0.35 < (ends > 0).float().mean() < 0.65
+    for label, sign in ((0, -1), (1, 1)):
+        assert (sign * trained.given_label(label).sample([200]) > 0).float().mean() > 0.95
+
+
+def test_training_raises_the_density(trained: DiffusionPrior) -> None:
+    torch.manual_seed(2)
+    codes, _ = two_modes(200)
+    modes = torch.tensor([-2.0, 2.0])[:, None, None, None].expand(2, 1, 1, 2)
+    normal = CodeNormal(modes, (0.3 * torch.eye(2).expand(2, 2, 2),))
+    truth = (normal.log_prob(codes).logsumexp(-1) - torch.tensor(2.0).log()).mean()
+    found, start = trained.log_prob(codes).mean(), trained.gaussian.log_prob(codes).mean()
+    assert start < truth - 0.8
+    assert truth - 0.4 < found < truth + 0.1
+
+
+def test_more_steps_change_little(trained: DiffusionPrior) -> None:
+    drawn = []
+    for steps in (20, 80):
+        torch.manual_seed(3)
+        drawn.append(trained.with_steps(steps).sample([100]))
+    assert (drawn[0] - drawn[1]).abs().median() < 0.05
+
+
+def test_a_file_brings_it_back(trained: DiffusionPrior) -> None:
+    again = parse_family(trained.family.spelled).restore((1, 1, 2), trained.tensors())
+    assert isinstance(again, DiffusionPrior)
+    assert again.classes == 2
+    torch.manual_seed(0)
+    drawn = trained.given_label(1).sample([3])
+    torch.manual_seed(0)
+    assert torch.equal(again.to("cpu").given_label(1).sample([3]), drawn)
+    with pytest.raises(UserError, match=r"network\.time\.0\.weight came as"):
+        parse_family("diffusion:width=32,blocks=2").restore((1, 1, 2), trained.tensors())
+
+
+def test_labels_that_are_not_there(trained: DiffusionPrior) -> None:
+    with pytest.raises(UserError, match="labels go from 0 to 1, nearest 1"):
+        trained.given_label(2)
+    with pytest.raises(UserError, match="knows no labels"):
+        FAMILY.start(correlated((2, 2, 2)), 0).given_label(0)
+
+
+@pytest.mark.parametrize("wrong", ["diffusion:width=20", "diffusion:blocks=0", "diffusion:steps=0"])
+def test_impossible_options(wrong: str) -> None:
+    with pytest.raises(UserError, match="diffusion:"):
+        parse_family(wrong)

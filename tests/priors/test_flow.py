@@ -1,0 +1,145 @@
+"""Flows: the Gaussian at the start, inverse and density against autograd and the integral, and what training gains."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+import spatialvae.priors.flow as module
+from spatialvae.errors import UserError
+from spatialvae.priors import AbstractTrainedPrior, FlowFamily, parse_family
+from spatialvae.priors.coupling import MapFlow, SplineFlow
+from tests.priors.trained import correlated, stirred
+
+FAMILY = FlowFamily(couplings=4, width=32)
+# Splines; linear couplings of maps; of a single map like a chessboard; convolutions.
+CASES = [((2, 1, 3), True), ((3, 2, 2), False), ((1, 3, 3), False), ((2, 3, 6), False)]
+
+
+@pytest.fixture(params=CASES, ids=str)
+def prior(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AbstractTrainedPrior:
+    """The flow before training, over correlated codes of each form."""
+    event, splines = request.param
+    monkeypatch.setattr(module, "LARGEST_SPLINES", 256 if splines else 1)
+    found = FAMILY.start(correlated(event), 0)
+    assert isinstance(found.network, SplineFlow if splines else MapFlow)
+    return found
+
+
+def test_it_begins_as_the_gaussian(prior: AbstractTrainedPrior) -> None:
+    codes = prior.gaussian.sample([50])
+    assert_close(prior.log_prob(codes), prior.gaussian.log_prob(codes))
+    torch.manual_seed(0)
+    drawn = prior.sample([20_000])
+    assert_close(drawn.mean(0), prior.mean, rtol=0, atol=0.06)
+    flat, wanted = drawn.flatten(1), prior.gaussian.law.factors[0]
+    assert_close(flat.mT.cov(), wanted @ wanted.mT, rtol=0, atol=0.12)
+
+
+def test_it_is_inverted_exactly(prior: AbstractTrainedPrior) -> None:
+    network = stirred(prior).network
+    noise = torch.randn(30, *prior.event_shape, dtype=torch.float64)
+    codes = network.inverse(noise)  # pyright: ignore[reportCallIssue]
+    assert (codes - noise).abs().max() > 0.1
+    assert_close(network(codes)[0], noise, rtol=0, atol=1e-7)
+
+
+def test_its_density_is_that_of_autograds_jacobian(prior: AbstractTrainedPrior) -> None:
+    stirred(prior)
+    code = prior.gaussian.sample()
+
+    def noise(flat: torch.Tensor) -> torch.Tensor:
+        codes = flat.reshape(1, *prior.event_shape)
+        return prior.network(prior.gaussian.whiten(codes))[0].flatten()
+
+    jacobian = torch.autograd.functional.jacobian(noise, code.flatten())
+    assert isinstance(jacobian, torch.Tensor)
+    normal = torch.distributions.Normal(0, 1).log_prob(noise(code.flatten())).sum()
+    assert_close(prior.log_prob(code), normal + torch.linalg.slogdet(jacobian).logabsdet)
+    assert_close(prior.loss(code[None], None), -prior.log_prob(code[None]))
+
+
+def test_its_density_integrates_to_one() -> None:
+    prior = stirred(FAMILY.start(correlated((1, 1, 2)), 0))
+    side = torch.linspace(-9, 9, 400, dtype=torch.float64)
+    grid = torch.cartesian_prod(side, side).reshape(-1, 1, 1, 2)
+    with torch.no_grad():
+        whole = prior.log_prob(grid).exp().sum() * (side[1] - side[0]) ** 2
+    assert whole.item() == pytest.approx(1, abs=2e-3)
+
+
+def test_draws_have_its_density(prior: AbstractTrainedPrior) -> None:
+    # E[p0 / p] over draws of p is 1 for any other density p0: here the Gaussian, made narrower.
+    stirred(prior, 0.05)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        drawn = prior.sample([20_000])
+        ratio = (prior.gaussian.tempered(0.8).log_prob(drawn) - prior.log_prob(drawn)).exp()
+    assert ratio.mean().item() == pytest.approx(1, abs=0.1)
+
+
+def test_a_temperature_scales_the_noise(prior: AbstractTrainedPrior) -> None:
+    codes = prior.gaussian.sample([5])
+    assert_close(prior.tempered(0.7).log_prob(codes), prior.gaussian.tempered(0.7).log_prob(codes))
+    torch.manual_seed(0)
+    warm = prior.sample([4])
+    torch.manual_seed(0)
+    assert_close(prior.tempered(0.5).sample([4]) - prior.mean, 0.5 * (warm - prior.mean))
+    assert_close(prior.tempered(0.5).tempered(0.5).temperature, 0.25)
+
+
+def test_training_finds_two_modes() -> None:
+    torch.manual_seed(0)
+    codes = torch.randn(2000, 1, 1, 2) * 0.3 + torch.where(torch.rand(2000, 1, 1, 1) < 0.5, 2.0, -2.0)
+    spread = codes.flatten(1).mT.cov()
+    law = correlated((1, 1, 2)).law.map(torch.Tensor.float)
+    start = type(correlated((1, 1, 2)))(
+        correlated((1, 1, 2)).family, type(law)(codes.mean(0), (torch.linalg.cholesky(spread),))
+    )
+    prior = FAMILY.start(start, 0)
+    optimizer = torch.optim.Adam(prior.network.parameters(), 1e-2)
+    for _ in range(150):
+        optimizer.zero_grad()
+        prior.loss(codes[torch.randint(2000, (250,))], None).mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        gained = (prior.log_prob(codes) - prior.gaussian.log_prob(codes)).mean()
+        ends = prior.sample([1000]).sum((1, 2, 3)).abs()
+    assert gained > 0.3
+    assert (ends > 2).float().mean() > 0.85
+
+
+def test_a_file_brings_it_back(prior: AbstractTrainedPrior) -> None:
+    stirred(prior)
+    tensors = {name: tensor.clone() for name, tensor in prior.tensors().items()}
+    assert isinstance(prior.family, FlowFamily)
+    maps, height, width = prior.event_shape
+    again = parse_family(prior.family.spelled).restore((maps, height, width), tensors)
+    codes = prior.gaussian.sample([5])
+    assert_close(again.log_prob(codes), prior.log_prob(codes))
+    last = list(tensors)[-1]
+    wrong = {**tensors, last: tensors[last][None]}
+    with pytest.raises(UserError, match=f"no flow prior of this model: {last} came as"):
+        prior.family.restore((maps, height, width), wrong)
+    del tensors["gaussian.loc"]
+    with pytest.raises(UserError, match=r"gaussian\.loc came as nothing"):
+        prior.family.restore((maps, height, width), tensors)
+
+
+def test_it_knows_no_labels_and_no_cells(prior: AbstractTrainedPrior) -> None:
+    with pytest.raises(UserError, match="flow:couplings=4,width=32 knows no labels"):
+        prior.given_label(0)
+    with pytest.raises(UserError, match="cannot be conditioned on cells"):
+        prior.given_cells(prior.mean, torch.ones(1, 1, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("wrong", ["flow:couplings=1", "flow:width=4", "flow:depth=3", "flow:width=wide"])
+def test_impossible_options(wrong: str) -> None:
+    with pytest.raises(UserError, match="flow"):
+        parse_family(wrong)
+
+
+def test_one_number_cannot_be_coupled() -> None:
+    with pytest.raises(UserError, match="at least two numbers"):
+        FAMILY.start(correlated((1, 1, 1)), 0)
