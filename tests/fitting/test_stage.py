@@ -67,7 +67,8 @@ def test_training_lowers_the_held_out_loss(tmp_path: Path, family: AbstractTrain
     codes = toy()
     start = begin(family, codes)
     before = PriorStage(start, codes, settings()).validate(start.network)
-    prior = train_prior(start, codes, settings(images=8000, learning_rate=1e-2), tmp_path / "run", progress=False)
+    longer = settings(images=8000, learning_rate=1e-2, checkpoint_every=2000, ema=0.95)
+    prior = train_prior(start, codes, longer, tmp_path / "run", progress=False)
     after = PriorStage(prior, codes, settings()).validate(prior.network)
     assert after["held_out_loss"] < before["held_out_loss"] - before["held_out_error"]
     assert_close(after["held_out_loss"], min(held_out(tmp_path / "run")))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from spatialvae.config import PriorConfig
 from spatialvae.data.batches import batch_indices
 from spatialvae.precision import resolve_precision
-from spatialvae.priors import AbstractTrainedPrior, Codes
+from spatialvae.priors import AbstractTrainedPrior
 from spatialvae.seeding import seeded
 from spatialvae.store import replacing
 from spatialvae.training.journal import read_journal
@@ -37,8 +37,16 @@ Prior = TypeVar("Prior", bound=AbstractTrainedPrior)
 Batch = tuple[Tensor, Tensor | None]
 
 
-class IndexedCodes(Codes, Protocol):
-    """Codes of which any can be asked for."""
+class IndexedCodes(Protocol):
+    """Codes of which any can be asked for, in batches."""
+
+    event_shape: tuple[int, int, int]
+    held_out: Tensor
+    """One draw for each of some other images, [m, maps, height, width]."""
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        ...
 
     def batch(self, indices: np.ndarray) -> Batch:
         """A fresh draw for each of the images at `indices`, from torch's global generator, and their labels."""
