@@ -46,6 +46,9 @@ class PosteriorCodes:
             with seeded(seed):
                 laws = (self._head.law(part) for part in _outputs(model, others, min(HELD_OUT, len(others))))
                 self.held_out = torch.cat([law.sample() for law in laws]).clone()
+        self.held_out_labels = None
+        if others.labels is not None:
+            self.held_out_labels = torch.from_numpy(np.array(others.labels[: len(self.held_out)]))
         labels = None if split.labels is None else torch.from_numpy(np.array(split.labels[:count]))
         self._labels = labels
         self.classes = 0 if labels is None else int(labels.max()) + 1

@@ -67,7 +67,7 @@ def test_training_lowers_the_held_out_loss(tmp_path: Path, family: AbstractTrain
     codes = toy()
     start = begin(family, codes)
     before = PriorStage(start, codes, settings()).validate(start.network)
-    longer = settings(images=8000, learning_rate=1e-2, checkpoint_every=2000, ema=0.95)
+    longer = settings(images=12_000, learning_rate=1e-2, checkpoint_every=6000, batch_size=50)
     prior = train_prior(start, codes, longer, tmp_path / "run", progress=False)
     after = PriorStage(prior, codes, settings()).validate(prior.network)
     assert after["held_out_loss"] < before["held_out_loss"] - before["held_out_error"]

@@ -17,7 +17,7 @@ class ToyCodes:
     def __init__(self, codes: Tensor, labels: Tensor | None = None) -> None:
         count = len(codes) - len(codes) // 10
         self.codes, self.held_out = codes[:count], codes[count:]
-        self.labels = None if labels is None else labels[:count]
+        self.labels, self.held_out_labels = (None, None) if labels is None else (labels[:count], labels[count:])
         maps, height, width = codes.shape[1:]
         self.event_shape = (maps, height, width)
         self.classes = 0 if labels is None else int(labels.max()) + 1

@@ -43,6 +43,8 @@ class IndexedCodes(Protocol):
     event_shape: tuple[int, int, int]
     held_out: Tensor
     """One draw for each of some other images, [m, maps, height, width]."""
+    held_out_labels: Tensor | None
+    """Their labels [m], where there are any."""
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -124,10 +126,12 @@ class PriorStage(AbstractStage[nn.Module]):
         Few codes are scored several times each, since a diffusion's loss is a draw.
         """
         prior = self.prior.with_network(network)
-        held_out = self.codes.held_out.to(prior.mean)
+        held_out, labels = self.codes.held_out.to(prior.mean), self.codes.held_out_labels
+        parts = held_out.split(SCORED_AT_ONCE)
+        known = [None] * len(parts) if labels is None else labels.to(prior.mean.device).split(SCORED_AT_ONCE)
         with seeded(self.config.seed):
             rounds = [
-                torch.cat([prior.loss(part, None).double() for part in held_out.split(SCORED_AT_ONCE)])
+                torch.cat([prior.loss(*batch).double() for batch in zip(parts, known, strict=True)])
                 for _ in range(math.ceil(SCORED / len(held_out)))
             ]
         losses = torch.stack(rounds).mean(0).cpu() / self.numbers

@@ -85,7 +85,7 @@ class DiffusionPrior(AbstractTrainedPrior):
         """The squared error of the velocity at one random time for each code, summed over its numbers: [B].
 
         Times fill [0, 1] evenly over the batch. A tenth of the labels is dropped, so that one network is the law of
-        all codes and of each class.
+        all codes and of each class; so are labels that it does not know.
         """
         data = self.gaussian.whiten(codes)
         count = len(data)
@@ -93,7 +93,7 @@ class DiffusionPrior(AbstractTrainedPrior):
         noise = torch.randn_like(data)
         if self.classes and labels is not None:
             dropped = torch.rand(count, device=data.device) < LABELS_DROPPED
-            labels = torch.where(dropped, self.classes, labels)
+            labels = torch.where(dropped, self.classes, labels.long().clamp(max=self.classes))
         t = time[:, None, None, None]
         size = scale(t)
         unit = ((1 - t) * noise + t * data) / size
