@@ -10,12 +10,22 @@ from pathlib import Path
 import torch
 
 from spatialvae.codes import LIMIT, PosteriorCodes
+from spatialvae.config import PriorConfig
 from spatialvae.data import ImageData
+from spatialvae.fitting.stage import train_prior
 from spatialvae.metrics import Estimate
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import AbstractDirectFamily, AbstractPrior, parse_family
+from spatialvae.priors import (
+    AbstractDirectFamily,
+    AbstractFamily,
+    AbstractPrior,
+    AbstractTrainedFamily,
+    GaussianFamily,
+    GaussianPrior,
+    parse_family,
+)
 from spatialvae.seeding import seeded
-from spatialvae.store import save_prior
+from spatialvae.store import prior_file, save_prior
 
 __all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior"]
 
@@ -36,19 +46,25 @@ class Fitted:
 def fit_prior(
     model: SpatialVAE,
     folder: Path,
-    family: AbstractDirectFamily,
+    family: AbstractFamily,
     codes: PosteriorCodes,
     *,
     seed: int = 0,
+    training: PriorConfig | None = None,
 ) -> Fitted:
     """Fit one prior, attach it to the model, and store it in the run folder `folder`.
 
+    A prior with a network is trained in ``folder/priors/NAME``, or goes on there.
+
+    Args:
+        training: how long and how, for a prior with a network; the defaults with `seed` where there is none.
+
     Raises:
-        UserError: more components than codes.
+        UserError: more components than codes; another training in that folder.
+        Interrupted: training was asked to stop; the same call goes on from there.
     """
     began = time.perf_counter()
-    with seeded(seed), torch.no_grad():
-        prior, notes = family.fit(codes)
+    prior, notes = _law(model, folder, family, codes, seed, training or PriorConfig(seed=seed))
     prior = prior.to(model.device)
     with torch.no_grad():
         values = torch.cat([prior.log_prob(part.to(model.device)) for part in codes.held_out.split(500)])
@@ -56,6 +72,22 @@ def fit_prior(
     model.priors[family.spelled] = prior
     model.outdated_priors.discard(family.spelled)
     return Fitted(prior, Estimate.of(values.double().cpu()), notes, time.perf_counter() - began)
+
+
+def _law(
+    model: SpatialVAE, folder: Path, family: AbstractFamily, codes: PosteriorCodes, seed: int, training: PriorConfig
+) -> tuple[AbstractPrior, list[str]]:
+    if isinstance(family, AbstractDirectFamily):
+        with seeded(seed), torch.no_grad():
+            return family.fit(codes)
+    assert isinstance(family, AbstractTrainedFamily)
+    gaussian = model.priors.get("gaussian")
+    if not isinstance(gaussian, GaussianPrior):
+        with seeded(seed), torch.no_grad():
+            gaussian, _ = GaussianFamily().fit(codes)
+    name = prior_file(folder, family.spelled).stem.removeprefix("prior-")
+    start = family.start(gaussian.to(model.device), codes.classes, seed=seed)
+    return train_prior(start, codes, training, folder / "priors" / name), []
 
 
 def fit_missing(
@@ -66,6 +98,7 @@ def fit_missing(
     *,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
+    training: PriorConfig | None = None,
 ) -> dict[str, Fitted]:
     """Fit those of `names` that the model in `folder` does not have yet."""
     families = [parse_family(name) for name in names if name not in NOT_FITTED]
@@ -79,7 +112,7 @@ def fit_missing(
     with PosteriorCodes(model, data, seed=seed) as codes:
         for family in missing:
             say(f"fitting {family.spelled}")
-            found[family.spelled] = fit_prior(model, folder, family, codes, seed=seed)
+            found[family.spelled] = fit_prior(model, folder, family, codes, seed=seed, training=training)
     return found
 
 

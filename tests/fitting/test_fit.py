@@ -1,0 +1,34 @@
+"""Priors with a network on the codes of a real, small run: trained, stored, loaded and drawn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from spatialvae.config import PriorConfig
+from spatialvae.fitting import fit_missing
+from spatialvae.store import load
+from spatialvae.training import loop, train
+from tests.training.tiny import same, settings, tiny_data
+
+
+@pytest.mark.parametrize("name", ["flow:couplings=2,width=16", "diffusion:width=16,blocks=1,steps=4"])
+def test_a_prior_with_a_network_is_fitted_kept_and_drawn_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
+    training = PriorConfig(images=100, batch_size=20, warmup=0)
+    found = fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)[name]
+    assert torch.isfinite(torch.tensor(found.held_out.value))
+    (folder,) = (tmp_path / "run" / "priors").iterdir()
+    assert {"config.yaml", "metrics.jsonl", "checkpoints", "network.safetensors"} <= {p.name for p in folder.iterdir()}
+    again = load(tmp_path / "run")
+    assert torch.equal(again.sample(3, seed=0, prior=name), model.sample(3, seed=0, prior=name))
+    assert not torch.equal(again.sample(3, seed=0, prior=name), again.sample(3, seed=0, prior="gaussian"))
+    monkeypatch.setattr(loop, "train_step", None)  # nothing is left to train, and the file comes back as it was
+    stored = model.priors.pop(name).tensors()
+    fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)
+    assert same(load_file(tmp_path / "run" / f"prior-{folder.name}.safetensors"), stored)
