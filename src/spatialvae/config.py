@@ -176,7 +176,7 @@ class PriorConfig(AbstractOptimisation):
         default=1.0, gt=0, description="Largest norm of the gradient of the loss a number of the code."
     )
     ema: float = Field(
-        default=0.999, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results."
+        default=0.99, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results."
     )
     checkpoint_every: int | None = Field(
         default=None,
