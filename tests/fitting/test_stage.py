@@ -160,3 +160,10 @@ def test_lengths() -> None:
     prior = begin(FAMILIES[0], codes)
     for config, total in ((PriorConfig(epochs=2), 1080), (PriorConfig(), 500_000), (PriorConfig(images=70), 70)):
         assert PriorStage(prior, codes, config).total == total
+
+
+def test_a_loss_that_stands_still_at_first_is_waited_for() -> None:
+    codes = toy()
+    stage = PriorStage(begin(FAMILIES[0], codes), codes, settings(images=1000))
+    lines: list[dict[str, Any]] = [{"images": images, "held_out_loss": 1.0} for images in range(50, 1001, 50)]
+    assert [stage.converged(lines[:count]) for count in (0, 4, 7, 8)] == [False, False, False, True]

@@ -30,6 +30,8 @@ BEST = "network.safetensors"
 DEFAULT_CODES = 500_000
 PATIENCE = 3
 """Validations without a better held-out loss after which training stops."""
+EARLIEST = 0.4
+"""Of the length, before which it does not: a loss that stands still at first may only not have begun to fall."""
 SCORED = 2000
 SCORED_AT_ONCE = 250
 
@@ -77,7 +79,8 @@ class PriorStage(AbstractStage[nn.Module]):
     """Trains the network of `prior`, from the weights that it has, on draws of `codes`.
 
     The loss is the prior's own divided by the numbers of a code, so that clipping and learning rate mean the same for
-    codes of every size; so is the held-out loss. It stops early when three validations in a row brought no better one.
+    codes of every size; so is the held-out loss. It stops early when three validations in a
+    row brought no better one, but not in the first two fifths of its length.
     """
 
     free: ClassVar[frozenset[str]] = frozenset()  # where it is validated decides where it stops
@@ -149,6 +152,8 @@ class PriorStage(AbstractStage[nn.Module]):
 
     def converged(self, lines: list[dict[str, Any]]) -> bool:
         losses = _held_out(lines)
+        if not losses or lines[-1]["images"] < EARLIEST * self.total:
+            return False
         return len(losses) > PATIENCE and min(losses[-PATIENCE:]) >= min(losses[:-PATIENCE])
 
     def finish(self, network: nn.Module, run: Run, say: Callable[[str], None]) -> None:
