@@ -151,6 +151,7 @@ class SpatialVAE(nn.Module):
         temperature: float = 1.0,
         prior: str | None = None,
         label: int | None = None,
+        steps: int | None = None,
     ) -> Tensor:
         """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
 
@@ -162,11 +163,12 @@ class SpatialVAE(nn.Module):
             temperature: scales the standard deviation of the prior's Gaussian noise.
             prior: `standard`, `learned` or the name of a fitted one; default: `default_prior`.
             label: draw codes of this class, from a prior that knows labels.
+            steps: of a diffusion's equation; default: the prior's own.
 
         Raises:
-            UserError: a prior that is not there, or a label that it does not know.
+            UserError: a prior that is not there, or a label or steps that it does not take.
         """
-        law, device = self.sampler(prior, temperature, label), self.device
+        law, device = self.sampler(prior, temperature, label, steps), self.device
         shape = (count, self.config.channels, *self.config.image_size)
         # Made out here: a tensor made in inference mode could not be changed by the caller.
         pictures = torch.empty(
@@ -188,16 +190,23 @@ class SpatialVAE(nn.Module):
         return pictures
 
     def sampler(
-        self, prior: str | None = None, temperature: float = 1.0, label: int | None = None
+        self,
+        prior: str | None = None,
+        temperature: float = 1.0,
+        label: int | None = None,
+        steps: int | None = None,
     ) -> Callable[[int], Tensor]:
         """What draws codes [n, maps, height, width] of a prior; see `sample` for the arguments."""
         name = prior or self.default_prior
         law = self.prior(name)
         if isinstance(law, AbstractPrior):
+            law = law if steps is None else law.with_steps(steps)
             chosen = (law if label is None else law.given_label(label)).tempered(temperature)
             return lambda count: chosen.sample(torch.Size([count]))
         if label is not None:
             raise UserError(f"The prior {name} knows no labels: leave --label out, or fit one: --prior mixture.")
+        if steps is not None:
+            raise UserError(f"--steps {steps} is for diffusion: draws from {name} take no steps.")
         return lambda count: law.mean + temperature * (law.sample(torch.Size([count])) - law.mean)
 
     @torch.no_grad()

@@ -74,6 +74,20 @@ def test_labels(labelled: Path, tmp_path: Path) -> None:
     assert "knows no labels" in spatialvae("sample", labelled, "--label", 0, "--out", tmp_path / "d.png").complaint
 
 
+def test_a_diffusion_is_trained_resumed_and_drawn_from(own_run: Path, tmp_path: Path) -> None:
+    name = "diffusion:width=16,blocks=1"
+    flags = ("--prior", name, "--images", 60, "--batch-size", 20, "--warmup", 0)
+    assert spatialvae("fit-prior", own_run, *flags).code == 0
+    for steps in (2, 6):
+        flags = ("--prior", name, "--steps", steps, "--count", 3, "--out", tmp_path / f"{steps}.npz")
+        assert spatialvae("sample", own_run, *flags).code == 0
+    assert (
+        "--steps 5 is for diffusion" in spatialvae("sample", own_run, "--steps", 5, "--out", tmp_path / "a").complaint
+    )
+    flags = ("--prior", name, "--label", 0, "--out", tmp_path / "b.png")
+    assert "knows no labels" in spatialvae("sample", own_run, *flags).complaint
+
+
 def test_sampling_noise_is_told(labelled: Path, tmp_path: Path) -> None:
     said = spatialvae("sample", labelled, "--prior", "standard", "--out", tmp_path / "a.png")
     assert "of the draws from N(0, I) lie where hardly any image is encoded to" in said.err
@@ -95,6 +109,9 @@ def test_evaluate_measures_the_named_priors(own_run: Path, features: Path) -> No
     [
         (("--prior", "mixtur"), "There is no prior to fit 'mixtur'. Did you mean 'mixture'"),
         (("--prior", "mixture:components=0"), "components=0 is not possible"),
+        (("--prior", "diffusion:width=12"), "width=12 is no multiple of 8: the nearest is width=8"),
+        (("--prior", "flow:couplings=1"), "use at least couplings=2"),
+        (("--images", 100, "--epochs", 3), "give --images or --epochs, not both"),
         (("--prior", "mixture:components=two"), "write components=NUMBER"),
         (("--prior", "mixture:components=900"), "components=900 is more than there are codes (11"),
         (("--prior", "gaussian", "--prior", "mixture", "--default"), "wants --features FILE.pt"),

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from spatialvae.config import PriorConfig
 from spatialvae.fitting import fit_missing
-from spatialvae.store import load
-from spatialvae.training import loop, train
+from spatialvae.store import load, prior_file
+from spatialvae.training import loop, read_journal, train
 from tests.training.tiny import same, settings, tiny_data
 
 
@@ -31,4 +31,16 @@ def test_a_prior_with_a_network_is_fitted_kept_and_drawn_from(
     monkeypatch.setattr(loop, "train_step", None)  # nothing is left to train, and the file comes back as it was
     stored = model.priors.pop(name).tensors()
     fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)
-    assert same(load_file(tmp_path / "run" / f"prior-{folder.name}.safetensors"), stored)
+    assert same(load_file(prior_file(tmp_path / "run", name)), stored)
+
+
+def test_fitting_again_begins_anew(tmp_path: Path) -> None:
+    model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
+    name, run = "diffusion:width=16,blocks=1,steps=4", tmp_path / "run"
+    short, longer = (PriorConfig(images=images, batch_size=20, warmup=0) for images in (40, 80))
+    fit_missing(model, tiny_data(), run, [name], training=short)
+    (folder,) = (run / "priors").iterdir()
+    assert read_journal(folder / "metrics.jsonl")[-1]["images"] == 40
+    assert fit_missing(model, tiny_data(), run, [name], training=longer) == {}
+    fit_missing(model, tiny_data(), run, [name], training=longer, again=True)
+    assert read_journal(folder / "metrics.jsonl")[-1]["images"] == 80

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spatialvae.cli.images import images_for
-from spatialvae.cli.options import Json
+from spatialvae.cli.options import Json, given, with_settings
 from spatialvae.cli.output import emit, say
+from spatialvae.config import PriorConfig
 from spatialvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ __all__ = ["fit_prior"]
 Run = Annotated[Path, typer.Argument(help="A run folder.")]
 Priors = Annotated[
     list[str] | None,
-    typer.Option("--prior", help="gaussian, mixture, mixture:components=20, ...; may be repeated. Default: gaussian."),
+    typer.Option(
+        "--prior",
+        help="gaussian, mixture, mixture:components=20, flow or diffusion; may be repeated. Default: gaussian.",
+    ),
 ]
 Default = Annotated[
     bool,
@@ -37,32 +42,39 @@ Features = Annotated[
 Again = Annotated[bool, typer.Option("--overwrite", help="Fit again what is already fitted.")]
 
 
+@with_settings(PriorConfig)
 def fit_prior(
+    *,
     run: Run,
     prior: Priors = None,
     default: Default = False,
     features: Features = None,
     generated: Annotated[int, typer.Option(min=2, help="Samples of each prior for the Fréchet distance.")] = 5000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws and of the fit.")] = 0,
     overwrite: Again = False,
     json: Json = False,
+    **settings: Any,
 ) -> None:
     """Fit priors to a run's codes, so that samples look like the data; keep them beside the run."""
-    names = prior or ["gaussian"]
+    training = PriorConfig.parse(given(settings), "fit-prior")
     from spatialvae import fitting
     from spatialvae.precision import fastest_device
     from spatialvae.priors import parse_family
     from spatialvae.store import load, save_default_prior
+    from spatialvae.training import Interrupted
 
-    spelled = list(dict.fromkeys(parse_family(name).spelled for name in names))
+    spelled = list(dict.fromkeys(parse_family(name).spelled for name in prior or ["gaussian"]))
     if default and len(spelled) > 1 and features is None:
         raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
     model = load(run, fastest_device())
     data = images_for(run, model, {})
-    for name in [name for name in spelled if overwrite]:
-        model.priors.pop(name, None)
-    kept = [name for name in spelled if name in model.priors]
-    found = fitting.fit_missing(model, data, run, spelled, seed=seed, say=say)
+    kept = [name for name in spelled if name in model.priors and not overwrite]
+    try:
+        found = fitting.fit_missing(
+            model, data, run, spelled, seed=training.seed, say=say, training=training, again=overwrite
+        )
+    except Interrupted as stop:
+        say(str(stop))
+        sys.exit(128 + stop.signum)
     frechet = {}
     if features is not None:
         measured = list(dict.fromkeys([model.own_prior, *model.priors]))

@@ -29,6 +29,9 @@ def sample(
     label: Annotated[
         int | None, typer.Option(help="Draw pictures of this class, from a prior that knows labels.")
     ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the equation that draws from diffusion take.")
+    ] = None,
     columns: Columns = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -41,7 +44,7 @@ def sample(
 
     model = load(run, fastest_device())
     chosen = prior or model.default_prior
-    images = model.sample(count, seed=seed, temperature=temperature, prior=chosen, label=label)
+    images = model.sample(count, seed=seed, temperature=temperature, prior=chosen, label=label, steps=steps)
     write_images(images, out, columns)
     payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen, "label": label}
     if chosen == model.own_prior and (warning := metrics.holes_warning(model)):

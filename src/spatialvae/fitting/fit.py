@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from spatialvae.priors import (
     parse_family,
 )
 from spatialvae.seeding import seeded
-from spatialvae.store import prior_file, save_prior
+from spatialvae.store import prior_file, save_prior, weights_hash
 
 __all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior"]
 
@@ -38,7 +39,7 @@ class Fitted:
 
     prior: AbstractPrior
     held_out: Estimate
-    """log p(z) in nats of one draw for each of up to 2,000 validation images."""
+    """log p(z) in nats of one draw for each of up to 2,000 validation images, 256 where an equation must be solved."""
     notes: list[str]
     seconds: float
 
@@ -54,7 +55,7 @@ def fit_prior(
 ) -> Fitted:
     """Fit one prior, attach it to the model, and store it in the run folder `folder`.
 
-    A prior with a network is trained in ``folder/priors/NAME``, or goes on there.
+    A prior with a network is trained in ``folder/priors/NAME-WEIGHTS``, or goes on there.
 
     Args:
         training: how long and how, for a prior with a network; the defaults with `seed` where there is none.
@@ -67,7 +68,9 @@ def fit_prior(
     prior, notes = _law(model, folder, family, codes, seed, training or PriorConfig(seed=seed))
     prior = prior.to(model.device)
     with torch.no_grad():
-        values = torch.cat([prior.log_prob(part.to(model.device)) for part in codes.held_out.split(500)])
+        values = torch.cat(
+            [prior.log_prob(part.to(model.device)) for part in codes.held_out[: prior.scored].split(500)]
+        )
     save_prior(folder, prior)
     model.priors[family.spelled] = prior
     model.outdated_priors.discard(family.spelled)
@@ -85,9 +88,14 @@ def _law(
     if not isinstance(gaussian, GaussianPrior):
         with seeded(seed), torch.no_grad():
             gaussian, _ = GaussianFamily().fit(codes)
-    name = prior_file(folder, family.spelled).stem.removeprefix("prior-")
     start = family.start(gaussian.to(model.device), codes.classes, seed=seed)
-    return train_prior(start, codes, training, folder / "priors" / name), []
+    return train_prior(start, codes, training, training_folder(folder, family)), []
+
+
+def training_folder(folder: Path, family: AbstractFamily) -> Path:
+    """Where a prior with a network is trained: a folder for each family and each state of the model's weights."""
+    name = prior_file(folder, family.spelled).stem.removeprefix("prior-")
+    return folder / "priors" / f"{name}-{weights_hash(folder)[:12]}"
 
 
 def fit_missing(
@@ -99,10 +107,11 @@ def fit_missing(
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
     training: PriorConfig | None = None,
+    again: bool = False,
 ) -> dict[str, Fitted]:
-    """Fit those of `names` that the model in `folder` does not have yet."""
+    """Fit those of `names` that the model in `folder` does not have yet; with `again` all of them, from the start."""
     families = [parse_family(name) for name in names if name not in NOT_FITTED]
-    missing = [family for family in families if family.spelled not in model.priors]
+    missing = [family for family in families if again or family.spelled not in model.priors]
     if not missing:
         return {}
     for family in missing:
@@ -112,6 +121,8 @@ def fit_missing(
     with PosteriorCodes(model, data, seed=seed) as codes:
         for family in missing:
             say(f"fitting {family.spelled}")
+            if again:
+                shutil.rmtree(training_folder(folder, family), ignore_errors=True)
             found[family.spelled] = fit_prior(model, folder, family, codes, seed=seed, training=training)
     return found
 

@@ -59,6 +59,8 @@ class AbstractPrior(Distribution, ABC):
 
     classes: int = 0
     """How many labels it can be asked for; 0 where it knows none."""
+    scored: ClassVar[int] = 2000
+    """Codes whose density is worth the time when the prior has been fitted."""
 
     def __init__(self, family: AbstractFamily, event_shape: torch.Size | tuple[int, ...]) -> None:
         self.family = family
@@ -90,6 +92,14 @@ class AbstractPrior(Distribution, ABC):
     @abstractmethod
     def tempered(self, temperature: float) -> Self:
         """The law with the standard deviation of its Gaussian noise times `temperature`."""
+
+    def with_steps(self, steps: int) -> AbstractPrior:
+        """The same law, drawn from in another number of steps.
+
+        Raises:
+            UserError: a prior whose draws take no steps.
+        """
+        raise UserError(f"--steps {steps} is for diffusion: draws from {self.family.spelled} take no steps.")
 
     def given_label(self, label: int) -> AbstractPrior:
         """The law of the codes of one class.

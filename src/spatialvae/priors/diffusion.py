@@ -68,6 +68,8 @@ class DiffusionPrior(AbstractTrainedPrior):
         classes: how many labels the network knows, 0 for none.
     """
 
+    scored: ClassVar[int] = 256
+
     def __init__(self, family: DiffusionFamily, gaussian: GaussianPrior, network: nn.Module, *, classes: int) -> None:
         super().__init__(family, gaussian, network)
         self.classes = classes
@@ -75,7 +77,8 @@ class DiffusionPrior(AbstractTrainedPrior):
         self.steps = family.steps
 
     def with_steps(self, steps: int) -> Self:
-        """The same law, its equation solved in another number of steps."""
+        if steps < 1:
+            raise UserError(f"--steps {steps} is not possible: use at least 1.")
         return self._changed(steps=steps)
 
     def _of_label(self, label: int) -> Self:
