@@ -15,6 +15,7 @@ from spatialvae.cli.several import spread
 from spatialvae.config import CompareConfig, EvaluationConfig
 from tests.cli.conftest import SETTINGS
 from tests.cli.program import spatialvae, stop_at_step
+from tests.metrics.script_files import MeanColour, saved
 
 FAST = ("--importance-samples", 2, "--nll-images", 3)
 RUN = "beta-1/seed-0"
@@ -186,3 +187,29 @@ def test_mistakes_in_a_file(images: Path, tmp_path: Path, content: str, words: l
 )
 def test_several_values_after_one_flag(line: str, expected: str) -> None:
     assert spread(line.split(), {"--beta", "--latent"}) == expected.split()
+
+
+def test_named_priors_are_fitted_measured_and_drawn(shared: Path, images: Path, tmp_path: Path) -> None:
+    features = saved(MeanColour(), tmp_path / "features.pt")
+    flags = ("--prior", "standard", "mixture:components=2", "--features", features, "--generated", 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spatialvae.comparison.cost.GENERATED", 5)
+        found = spatialvae(*line(images, shared / "priors"), *flags, "--metrics", "frechet", "--json").json
+    keys = {"frechet/reconstructions", "frechet/standard", "frechet/mixture:components=2"}
+    assert all(set(model["metrics"]) == keys for model in found["models"])
+    assert {"samples-standard", "samples-mixture-components=2"} <= set(found["figures"])
+    assert "samples-gaussian" not in found["figures"]
+    assert found["settings"]["prior"] == "standard"
+    page = (shared / "priors" / "report.html").read_text()
+    assert "fitted mixture (components=2)" in page
+    again = found["models"][0]["runs"][0]["command"]
+    assert "--prior standard --prior mixture:components=2" in again
+
+
+def test_bad_priors_are_refused_before_training(images: Path, tmp_path: Path) -> None:
+    for flags, words in (
+        (("--prior", "gausian"), "There is no prior to fit 'gausian'. Did you mean 'gaussian'"),
+        (("--prior", "learned", "learned:law=naive"), "a model is trained with one prior"),
+    ):
+        assert words in spatialvae(*line(images, tmp_path / "out"), *flags).complaint
+    assert not (tmp_path / "out").exists()
