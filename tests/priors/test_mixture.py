@@ -92,6 +92,22 @@ def test_density_mean_and_variance() -> None:
     assert_close(prior.tempered(0.0).sample([100]).flatten(1).unique(dim=0).shape[0], 2)
 
 
+@pytest.mark.usefixtures("large")
+def test_classes_that_overlap_keep_components_of_their_own() -> None:
+    """Two classes differ along one direction, and all codes much more along another, which k-means would split."""
+    torch.manual_seed(0)
+    labels = torch.randint(0, 2, (4000,))
+    codes = torch.randn(4000, *EVENT)
+    codes[:, 0, 0, 0] *= 8
+    codes[:, 1, 1, 1] += 2.0 * labels
+    prior, _ = MixtureFamily(2).fit(ToyCodes(codes, labels))
+    for label in range(2):
+        drawn = prior.given_label(label).sample([2000])
+        assert_close(drawn[:, 1, 1, 1].mean(), torch.tensor(2.0 * label), rtol=0, atol=0.15)
+        if prior.base is None or len(prior.base.law.axes) == 1:  # no Kronecker product has one wide number alone
+            assert_close(drawn[:, 0, 0, 0].std(), torch.tensor(8.0), rtol=0.1, atol=0)
+
+
 def test_given_cells_reweights_and_conditions() -> None:
     torch.manual_seed(0)
     codes, _, centres = blobs()

@@ -18,33 +18,37 @@ MOST = 0.995
 """Standard deviation along a direction, of 1, that centres may explain."""
 
 
-def centres_of(codes: Codes, components: int) -> Tensor:
-    """Centres [K, numbers] by k-means on a few thousand codes.
+def centres_of(codes: Codes, components: int) -> tuple[Tensor, Tensor | None]:
+    """Centres [K, numbers] by k-means on a few thousand codes, and whose they are, bool [classes, K].
 
-    Where the images have labels and there is a component for every class, each class gets its own centres: what differs
-    between classes is little beside all else that differs between images, and k-means on all would not see it.
+    Where the images have labels and there is a component for every class, each class has centres of its own: what
+    differs between classes is little beside all else that differs between images, and k-means on all would not see it.
+    Else they are nobody's (None).
     """
-    from sklearn.cluster import KMeans
-
     drawn = list(codes.draws(limit=max(FIRST, 20 * components)))
     flat = torch.cat([part for part, _ in drawn]).flatten(1)
-    groups = [flat]
-    if codes.classes and components >= codes.classes:
-        labels = torch.cat([own for _, own in drawn if own is not None])
-        groups = [own for c in range(codes.classes) if len(own := flat[labels.to(flat.device) == c])]
-    found = []
-    for index, group in enumerate(groups):
-        wanted = components // len(groups) + (index < components % len(groups))
-        wanted = min(wanted, len(group))
-        seed = int(torch.randint(2**31 - 1, ()).item())
-        model = KMeans(wanted, n_init=1, random_state=seed)  # pyright: ignore[reportArgumentType]
-        means = model.fit(group.cpu().numpy()).cluster_centers_
-        found.append(torch.from_numpy(means).to(flat))
-    centres = torch.cat(found)
-    if len(centres) < components:  # classes with fewer codes than centres: the rest lie where some code is
-        extra = torch.randint(len(flat), (components - len(centres),), device=flat.device)
-        centres = torch.cat([centres, flat[extra]])
-    return centres
+    if not codes.classes or components < codes.classes:
+        return _means(flat, components), None
+    labels = torch.cat([own for _, own in drawn if own is not None]).to(flat.device)
+    found, owners = [], torch.zeros(codes.classes, components, dtype=torch.bool, device=flat.device)
+    present = labels.unique().tolist()
+    for index, label in enumerate(present):
+        wanted = components // len(present) + (index < components % len(present))
+        first = sum(len(means) for means in found)
+        found.append(_means(flat[labels == label], wanted))
+        owners[label, first : first + wanted] = True
+    return torch.cat(found), owners
+
+
+def _means(flat: Tensor, count: int) -> Tensor:
+    """`count` centres of codes [n, numbers]; fewer codes than centres are their own centres, some of them twice."""
+    from sklearn.cluster import KMeans
+
+    if len(flat) <= count:
+        return flat[torch.arange(count, device=flat.device) % len(flat)]
+    seed = int(torch.randint(2**31 - 1, ()).item())
+    model = KMeans(count, n_init=1, random_state=seed)  # pyright: ignore[reportArgumentType]
+    return torch.from_numpy(model.fit(flat.cpu().numpy()).cluster_centers_).to(flat)
 
 
 def share_covariance(codes: Codes, total: GaussianPrior, centres: Tensor) -> tuple[GaussianPrior, Tensor]:

@@ -30,7 +30,8 @@ FEWEST = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """A mixture: log-weights [K], the K laws, and log-weights given each label [classes, K] where there are labels."""
+    """A mixture: log-weights [K], the K laws, and log-weights given each label [classes, K] where there are labels;
+    minus infinity where a component is another class's own."""
 
     log_weights: Tensor
     law: CodeNormal
@@ -44,6 +45,14 @@ class Components:
     def joint(self, codes: Tensor) -> Tensor:
         """log w_k + log N_k(z) in nats for codes [*S, maps, h, w]: [*S, K]."""
         return self.log_weights + self.law.log_prob(codes)
+
+    def shares(self, codes: Tensor, labels: Tensor | None) -> Tensor:
+        """p(k | z, y) for codes [B, maps, h, w] with labels [B]: [B, K]; labels matter where classes own components."""
+        joint = self.joint(codes)
+        if self.log_label_weights is not None and labels is not None:
+            owned = self.log_label_weights.isfinite()[labels.to(joint.device)]
+            joint = joint.masked_fill(~owned, -math.inf)
+        return joint.softmax(-1)
 
 
 def fit_kronecker(codes: Codes, axes: tuple[int, ...]) -> CodeNormal:
@@ -87,25 +96,29 @@ def held_out(codes: Codes, found: Components) -> float:
     return torch.cat([found.joint(part).logsumexp(-1) for part in parts]).double().mean().item()
 
 
-def standard_components(centres: Tensor, axes: tuple[int, ...]) -> Components:
-    """Components of equal weight and unit covariance at `centres` [K, maps, h, w]."""
+def standard_components(centres: Tensor, axes: tuple[int, ...], owners: Tensor | None = None) -> Components:
+    """Components of equal weight and unit covariance at `centres` [K, maps, h, w], owned by classes where told so."""
     factors = [torch.eye(size).to(centres).expand(len(centres), size, size) for size in axes]
     weights = torch.full((len(centres),), -math.log(len(centres))).to(centres)
-    return Components(weights, CodeNormal(centres, tuple(factors)))
+    labels = None if owners is None else owners.to(centres).log()
+    return Components(weights, CodeNormal(centres, tuple(factors)), labels)
 
 
 def with_labels(codes: Codes, found: Components) -> Components:
     """The same with log p(k | y) for every label y, from the shares of the images of that class."""
     if not codes.classes:
         return found
-    by_label = torch.ones_like(found.log_weights).repeat(
-        codes.classes, 1
-    )  # what no image of a class has stays possible
+    # A little to begin with: what no image of a class has stays possible, unless it is another class's own.
+    own = found.log_label_weights
+    by_label = torch.full((codes.classes, len(found.log_weights)), 1e-3).to(found.log_weights)
+    if own is not None:
+        by_label *= own.isfinite()
     for drawn, labels in codes.draws(limit=LIMIT):
         if labels is not None:
-            shares = found.joint(drawn.to(found.log_weights)).softmax(-1)
-            by_label.index_add_(0, labels.to(by_label.device), shares)
-    return replace(found, log_label_weights=(by_label / by_label.sum(1, keepdim=True)).log())
+            by_label.index_add_(0, labels.to(by_label.device), found.shares(drawn.to(found.log_weights), labels))
+    totals = by_label.sum(1, keepdim=True)
+    weights = torch.where(totals > 0, by_label / totals, found.log_weights.softmax(0))  # a class without images
+    return replace(found, log_label_weights=weights.log())
 
 
 def _updated(old: Components, first: Tensor, draws: Iterator[tuple[Tensor, Tensor | None]], axis: int) -> Components:
@@ -115,8 +128,8 @@ def _updated(old: Components, first: Tensor, draws: Iterator[tuple[Tensor, Tenso
     mass = old.log_weights.new_zeros(components)
     sums = torch.zeros_like(old.law.loc)
     scatter = old.law.loc.new_zeros(components, size, size)
-    for codes, _ in draws:
-        shares = old.joint(codes).softmax(-1)
+    for codes, labels in draws:
+        shares = old.shares(codes, labels)
         mass += shares.sum(0)
         for k in range(components):
             weighted = (codes - old.law.loc[k]) * shares[:, k, None, None, None].sqrt()

@@ -16,7 +16,7 @@ from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, Abstrac
 from spatialvae.priors.centres import centres_of, share_covariance
 from spatialvae.priors.conditional import GivenCells
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
-from spatialvae.priors.kronecker import Components, fit_components, standard_components, with_labels
+from spatialvae.priors.kronecker import Components, fit_components, held_out, standard_components, with_labels
 from spatialvae.priors.normal import JITTER, SMALLEST, CodeNormal, axes_of
 
 __all__ = ["MixtureFamily", "MixturePrior"]
@@ -76,11 +76,12 @@ class MixtureFamily(AbstractDirectFamily):
         else:
             base, said = GaussianFamily().fit(codes)
             base = base.to(codes.held_out.device)
-            centres = centres_of(MappedCodes(codes, base.whiten), self.components)
+            centres, owners = centres_of(MappedCodes(codes, base.whiten), self.components)
             if len(base.law.axes) == 1:
                 base, centres = share_covariance(codes, base, centres)
             seen = MappedCodes(codes, base.whiten)
-            start = standard_components(centres.reshape(-1, *codes.event_shape), self.axes(codes.event_shape))
+            places = centres.reshape(-1, *codes.event_shape)
+            start = standard_components(places, self.axes(codes.event_shape), owners)
             found, base = with_labels(seen, fit_components(seen, start)), base.to("cpu")
         return MixturePrior(self, found.map(lambda tensor: tensor.float().cpu()), base), said
 
@@ -171,33 +172,67 @@ class MixturePrior(AbstractPrior):
 
 
 def _fit_small(codes: Codes, components: int) -> Components:
-    """scikit-learn's mixture, a few steps at a time, until held-out codes gain no more."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    centres = centres_of(codes, components)
-    flat = torch.cat([drawn for drawn, _ in codes.draws(limit=SMALL_LIMIT)]).flatten(1).cpu().double()
-    seed = int(torch.randint(2**31 - 1, ()).item())
-    jitter = JITTER * max(flat.var(0).mean().item(), SMALLEST) if len(flat) > 1 else SMALLEST
-    model = GaussianMixture(
-        components,
-        means_init=centres.cpu().double().numpy(),
-        warm_start=True,
-        max_iter=STEPS,
-        reg_covar=jitter,
-        random_state=seed,
-    )
-    held_out = codes.held_out.flatten(1).cpu().double().numpy()
-    best, found = -float("inf"), None
+    """scikit-learn's mixtures, one for each class that owns components, a few steps at a time while that helps."""
+    centres, owners = centres_of(codes, components)
+    passes = -(-SMALL_LIMIT // len(codes))  # few images are drawn from several times each
+    drawn = [part for _ in range(passes) for part in codes.draws(limit=SMALL_LIMIT)]
+    flat = torch.cat([part for part, _ in drawn]).flatten(1).cpu().double()
+    groups = [(flat, torch.ones(components, dtype=torch.bool))]
+    if owners is not None:
+        labels = torch.cat([own for _, own in drawn if own is not None]).cpu()
+        groups = [(flat[labels == label], own) for label, own in enumerate(owners.cpu()) if own.any()]
+    jitter = JITTER * max(flat.var(0).mean().item(), SMALLEST)
+    fits = [_ClassMixture(group, own, centres.cpu().double()[own], jitter) for group, own in groups]
+    best, found = -math.inf, None
     for _ in range(ROUNDS):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a few steps are no convergence, and need not be
-            model.fit(flat.numpy())
-        score = float(model.score(held_out))
+        for fit in fits:
+            fit.go_on()
+        now = _assembled(fits, components, len(flat), codes.event_shape, owners)
+        score = held_out(codes, now)
         if score <= best + 1e-4 * flat.shape[1]:
             break
-        best, found = score, [part.copy() for part in (model.weights_, model.means_, model.covariances_)]  # pyright: ignore
+        best, found = score, now
     assert found is not None
-    weights, means, covariances = map(torch.from_numpy, found)
-    law = CodeNormal(means.reshape(components, *codes.event_shape), (torch.linalg.cholesky(covariances),))
-    return Components(weights.clamp(min=1e-12).log(), law)
+    return found
+
+
+class _ClassMixture:
+    """A scikit-learn mixture of some of the codes, fitted a few steps at a time."""
+
+    def __init__(self, codes: Tensor, own: Tensor, centres: Tensor, jitter: float) -> None:
+        from sklearn.mixture import GaussianMixture
+
+        seed = int(torch.randint(2**31 - 1, ()).item())
+        self.codes, self.own = codes, own
+        self.model = GaussianMixture(
+            len(centres),
+            means_init=centres.numpy(),
+            warm_start=True,
+            max_iter=STEPS,
+            reg_covar=jitter,
+            random_state=seed,
+        )
+
+    def go_on(self) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a few steps are no convergence, and need not be
+            self.model.fit(self.codes.numpy())
+
+
+def _assembled(
+    fits: list[_ClassMixture], components: int, count: int, event_shape: tuple[int, int, int], owners: Tensor | None
+) -> Components:
+    """One mixture of all classes' mixtures, each with its class's share of the `count` codes."""
+    numbers = math.prod(event_shape)
+    weights = torch.zeros(components, dtype=torch.float64)
+    means, covariances = weights.new_zeros(components, numbers), weights.new_zeros(components, numbers, numbers)
+    for fit in fits:
+        share = len(fit.codes) / count
+        weights[fit.own] = share * torch.from_numpy(fit.model.weights_)
+        means[fit.own] = torch.from_numpy(fit.model.means_)
+        covariances[fit.own] = torch.from_numpy(fit.model.covariances_)
+    law = CodeNormal(means.reshape(components, *event_shape), (torch.linalg.cholesky(covariances),)).map(Tensor.float)
+    labels = None if owners is None else owners.cpu().float().log()
+    return Components(weights.clamp(min=1e-12).log().float(), law, labels)
