@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,12 +129,11 @@ def measured(name: str, arguments: argparse.Namespace) -> dict[str, float]:
         learning_rate=float(rate or 1e-3),
     )
     data = prepare_images(config)
-    began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         model = train(config, data, Path(folder) / "run", progress=False)
     found = evaluate(model, data, EvaluationConfig(metrics="bound,mse", limit=5000), progress=False).estimates
     values = {key: estimate.value for key, estimate in found.items()}
-    return {"encoder_outputs": model.latent.encoder_outputs, **values, "seconds": time.perf_counter() - began}
+    return {"encoder_outputs": model.latent.encoder_outputs, **values}
 
 
 def main() -> None:
