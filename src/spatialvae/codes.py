@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +16,7 @@ from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.precision import fast_autocast
+from spatialvae.progress import bar
 from spatialvae.seeding import seeded
 
 __all__ = ["LIMIT", "PosteriorCodes"]
@@ -34,7 +35,9 @@ class PosteriorCodes:
 
     """
 
-    def __init__(self, model: SpatialVAE, data: ImageData, *, limit: int = LIMIT, seed: int = 0) -> None:
+    def __init__(
+        self, model: SpatialVAE, data: ImageData, *, limit: int = LIMIT, seed: int = 0, progress: bool = False
+    ) -> None:
         split, others = data.split("train"), data.split("validation")
         others = others if len(others) else split
         self.event_shape = model.latent.event_shape
@@ -42,7 +45,8 @@ class PosteriorCodes:
         self._folder = tempfile.TemporaryDirectory(prefix="spatialvae-codes-")
         count = min(limit, len(split))
         with torch.inference_mode(), evaluating(model):
-            self._outputs = self._encoded(model, split, count)
+            with bar("encoding the training images", count, progress) as advance:
+                self._outputs = self._encoded(model, split, count, advance)
             with seeded(seed):
                 laws = (self._head.law(part) for part in _outputs(model, others, min(HELD_OUT, len(others))))
                 self.held_out = torch.cat([law.sample() for law in laws]).clone()
@@ -76,7 +80,7 @@ class PosteriorCodes:
         for start in range(0, count, BATCH):
             yield self.batch(np.arange(start, min(start + BATCH, count)))
 
-    def _encoded(self, model: SpatialVAE, split: ImageSplit, count: int) -> np.ndarray:
+    def _encoded(self, model: SpatialVAE, split: ImageSplit, count: int, advance: Callable[[int], None]) -> np.ndarray:
         path = Path(self._folder.name) / "outputs.npy"
         shape = (count, model.latent.encoder_outputs)
         mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
@@ -84,6 +88,7 @@ class PosteriorCodes:
         for part in _outputs(model, split, count):
             mapped[done : done + len(part)] = part.cpu().numpy()
             done += len(part)
+            advance(len(part))
         return mapped
 
 

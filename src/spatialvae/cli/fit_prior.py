@@ -70,7 +70,7 @@ def fit_prior(
     kept = [name for name in spelled if name in model.priors and not overwrite]
     try:
         found = fitting.fit_missing(
-            model, data, run, spelled, seed=training.seed, say=say, training=training, again=overwrite
+            model, data, run, spelled, seed=training.seed, say=say, training=training, again=overwrite, progress=True
         )
     except Interrupted as stop:
         say(str(stop))

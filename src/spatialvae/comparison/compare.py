@@ -76,7 +76,7 @@ def compare(
                 folder = run_folder(out, latent, beta, seed)
                 model = train(own.model_copy(update={"seed": seed}), data, folder, progress=progress)
                 if beta == plan.beta:
-                    fit_missing(model, data, folder, evaluation.prior or [], seed=seed, say=say)
+                    fit_missing(model, data, folder, evaluation.prior or [], seed=seed, say=say, progress=progress)
                 found = evaluated(folder, model, data, asked, networks, progress)
                 runs.setdefault((latent, beta), []).append(Trained(seed, folder, found))
                 if beta == plan.beta:

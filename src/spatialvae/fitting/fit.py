@@ -52,6 +52,7 @@ def fit_prior(
     *,
     seed: int = 0,
     training: PriorConfig | None = None,
+    progress: bool = False,
 ) -> Fitted:
     """Fit one prior, attach it to the model, and store it in the run folder `folder`.
 
@@ -65,7 +66,7 @@ def fit_prior(
         Interrupted: training was asked to stop; the same call goes on from there.
     """
     began = time.perf_counter()
-    prior, notes = _law(model, folder, family, codes, seed, training or PriorConfig(seed=seed))
+    prior, notes = _law(model, folder, family, codes, training or PriorConfig(seed=seed), seed, progress)
     prior = prior.to(model.device)
     with torch.no_grad():
         values = torch.cat(
@@ -78,18 +79,24 @@ def fit_prior(
 
 
 def _law(
-    model: SpatialVAE, folder: Path, family: AbstractFamily, codes: PosteriorCodes, seed: int, training: PriorConfig
+    model: SpatialVAE,
+    folder: Path,
+    family: AbstractFamily,
+    codes: PosteriorCodes,
+    training: PriorConfig,
+    seed: int,
+    progress: bool,
 ) -> tuple[AbstractPrior, list[str]]:
     if isinstance(family, AbstractDirectFamily):
         with seeded(seed), torch.no_grad():
-            return family.fit(codes)
+            return family.fit(codes, progress=progress)
     assert isinstance(family, AbstractTrainedFamily)
     gaussian = model.priors.get("gaussian")
     if not isinstance(gaussian, GaussianPrior):
         with seeded(seed), torch.no_grad():
-            gaussian, _ = GaussianFamily().fit(codes)
+            gaussian, _ = GaussianFamily().fit(codes, progress=progress)
     start = family.start(gaussian.to(model.device), codes.classes, seed=seed)
-    return train_prior(start, codes, training, training_folder(folder, family)), []
+    return train_prior(start, codes, training, training_folder(folder, family), progress=progress), []
 
 
 def training_folder(folder: Path, family: AbstractFamily) -> Path:
@@ -108,6 +115,7 @@ def fit_missing(
     say: Callable[[str], None] = lambda _: None,
     training: PriorConfig | None = None,
     again: bool = False,
+    progress: bool = False,
 ) -> dict[str, Fitted]:
     """Fit those of `names` that the model in `folder` does not have yet; with `again` all of them, from the start."""
     families = [parse_family(name) for name in names if name not in NOT_FITTED]
@@ -117,13 +125,14 @@ def fit_missing(
     for family in missing:
         family.check(min(LIMIT, len(data.split("train"))))
     found = {}
-    say("encoding the training images")
-    with PosteriorCodes(model, data, seed=seed) as codes:
+    with PosteriorCodes(model, data, seed=seed, progress=progress) as codes:
         for family in missing:
             say(f"fitting {family.spelled}")
             if again:
                 shutil.rmtree(training_folder(folder, family), ignore_errors=True)
-            found[family.spelled] = fit_prior(model, folder, family, codes, seed=seed, training=training)
+            found[family.spelled] = fit_prior(
+                model, folder, family, codes, seed=seed, training=training, progress=progress
+            )
     return found
 
 

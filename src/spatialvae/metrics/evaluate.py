@@ -22,11 +22,11 @@ from spatialvae.metrics.health import latent_health
 from spatialvae.metrics.importance import importance_weighted_bound
 from spatialvae.metrics.pairs import PairMetrics
 from spatialvae.metrics.probe import probe
-from spatialvae.metrics.progress import bar
 from spatialvae.metrics.reference import Reference
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.selection import ON_PAIRS, select
 from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.progress import bar
 from spatialvae.seeding import seeded
 
 __all__ = ["evaluate"]

@@ -17,7 +17,7 @@ from spatialvae.data.batches import in_order
 from spatialvae.data.cache import default_cache
 from spatialvae.errors import UserError
 from spatialvae.metrics.features import RESIZING, FeatureNetwork
-from spatialvae.metrics.progress import bar
+from spatialvae.progress import bar
 from spatialvae.store import replacing
 
 __all__ = ["reference_features"]

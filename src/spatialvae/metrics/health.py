@@ -20,9 +20,9 @@ from spatialvae.metrics.divergence import divergence_per_map, divergence_per_sit
 from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.gauge import ScaleSums
 from spatialvae.metrics.holes import share_outside
-from spatialvae.metrics.progress import bar
 from spatialvae.metrics.rank import rank_one_share
 from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.progress import bar
 from spatialvae.seeding import seeded
 
 __all__ = ["latent_health"]

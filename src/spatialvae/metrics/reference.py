@@ -17,9 +17,9 @@ from spatialvae.metrics.frechet import frechet, too_few
 from spatialvae.metrics.kernel import kernel_distance
 from spatialvae.metrics.neighbours import neighbour_metrics
 from spatialvae.metrics.parzen import parzen
-from spatialvae.metrics.progress import bar
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.selection import ON_FEATURES
+from spatialvae.progress import bar
 
 __all__ = ["Reference"]
 

@@ -174,7 +174,7 @@ class AbstractDirectFamily(AbstractFamily):
     """A family whose laws are estimated in passes over the codes; the others are trained, step by step."""
 
     @abstractmethod
-    def fit(self, codes: Codes) -> tuple[AbstractPrior, list[str]]:
+    def fit(self, codes: Codes, *, progress: bool = False) -> tuple[AbstractPrior, list[str]]:
         """The law of this family that suits `codes` best, and what to know of the fit; noise is torch's global one.
 
         Raises:

@@ -19,6 +19,7 @@ from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, Abstrac
 from spatialvae.priors.conditional import GivenCells
 from spatialvae.priors.kronecker import fit_kronecker
 from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky, kron
+from spatialvae.progress import bar
 
 __all__ = ["GaussianFamily", "GaussianPrior"]
 
@@ -38,7 +39,7 @@ class GaussianFamily(AbstractDirectFamily):
     name: ClassVar[str] = "gaussian"
     meaning: ClassVar[str] = "one Gaussian; full covariance up to 4,096 numbers, Kronecker beyond"
 
-    def fit(self, codes: Codes) -> tuple[GaussianPrior, list[str]]:
+    def fit(self, codes: Codes, *, progress: bool = False) -> tuple[GaussianPrior, list[str]]:
         """The Gaussian with the mean and covariance of draws from the aggregate posterior, and what to know of it.
 
             loc = mean(z),  covariance = mean((z - loc)(z - loc)^T) + 1e-4 * (mean variance) * I
@@ -48,9 +49,9 @@ class GaussianFamily(AbstractDirectFamily):
         """
         axes = axes_of(codes.event_shape)
         if len(axes) > 1:
-            law = fit_kronecker(codes, axes)
+            law = fit_kronecker(codes, axes, progress)
             return GaussianPrior(self, law.map(_stored)), []
-        loc, covariance = _moments(codes)
+        loc, covariance = _moments(codes, progress)
         smallest = (torch.linalg.eigvalsh(covariance)[0] / covariance.diagonal().mean()).item()
         said = []
         if not smallest >= DEGENERATE:  # not a number where all codes are the same
@@ -156,19 +157,21 @@ class GaussianPrior(AbstractPrior):
         return GaussianPrior(self.family, self.law.map(lambda tensor: tensor.to(device)))
 
 
-def _moments(codes: Codes) -> tuple[Tensor, Tensor]:
+def _moments(codes: Codes, progress: bool) -> tuple[Tensor, Tensor]:
     """Mean and covariance of draws, float64."""
     numbers = math.prod(codes.event_shape)
     total = torch.zeros(())
     products = torch.zeros(())
     count = 0
-    for _ in range(max(1, -(-DRAWS_PER_NUMBER * numbers // len(codes)))):
-        for drawn, _labels in codes.draws():
+    passes = max(1, -(-DRAWS_PER_NUMBER * numbers // len(codes)))
+    with bar("moments of the codes", passes * len(codes), progress) as advance:
+        for drawn, _labels in (part for _ in range(passes) for part in codes.draws()):
             flat = drawn.flatten(1)
             flat = (flat.cpu() if flat.device.type == "mps" else flat).double()  # mps has no float64
             total = total.to(flat) + flat.sum(0)
             products = products.to(flat) + flat.mT @ flat
             count += len(flat)
+            advance(len(flat))
     loc = total / count
     return loc, products / count - torch.outer(loc, loc)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spatialvae.priors.base import Codes
 from spatialvae.priors.normal import CodeNormal, cholesky
+from spatialvae.progress import bar
 
 __all__ = ["Components", "fit_components", "fit_kronecker", "standard_components", "with_labels"]
 
@@ -55,17 +56,17 @@ class Components:
         return joint.softmax(-1)
 
 
-def fit_kronecker(codes: Codes, axes: tuple[int, ...]) -> CodeNormal:
+def fit_kronecker(codes: Codes, axes: tuple[int, ...], progress: bool = False) -> CodeNormal:
     """The normal law of largest likelihood among those with a Kronecker covariance along `axes` (flip-flop).
 
     References: P. Dutilleul, The MLE algorithm for the matrix normal distribution, 1999.
     """
     # The first round of passes makes the start's covariances its own, whatever they are.
     mean = torch.cat([drawn for drawn, _ in codes.draws(limit=FIRST)]).mean(0, keepdim=True)
-    return fit_components(codes, standard_components(mean, axes)).law.one(0)
+    return fit_components(codes, standard_components(mean, axes), progress).law.one(0)
 
 
-def fit_components(codes: Codes, start: Components) -> Components:
+def fit_components(codes: Codes, start: Components, progress: bool = False) -> Components:
     """Expectation maximisation from `start`, one axis' covariances a pass, until held-out codes gain no more.
 
     With shares r_ik = p(k | z_i) and V the centred codes, whitened along all axes but a and unfolded along it,
@@ -77,16 +78,18 @@ def fit_components(codes: Codes, start: Components) -> Components:
     """
     best, best_score, found = start, held_out(codes, start), start
     round_score = best_score
-    for step in range(PASSES):
-        axis = step % len(start.law.axes)
-        found = _updated(found, start.law.factors[axis], codes.draws(limit=LIMIT), axis)
-        score = held_out(codes, found)
-        if score > best_score:
-            best, best_score = found, score
-        if axis == len(start.law.axes) - 1:
-            if best_score - round_score < GAIN * found.law.event_shape.numel():
-                break
-            round_score = best_score
+    with bar("passes over the codes, at most", PASSES, progress) as advance:
+        for step in range(PASSES):
+            axis = step % len(start.law.axes)
+            found = _updated(found, start.law.factors[axis], codes.draws(limit=LIMIT), axis)
+            score = held_out(codes, found)
+            advance(1)
+            if score > best_score:
+                best, best_score = found, score
+            if axis == len(start.law.axes) - 1:
+                if best_score - round_score < GAIN * found.law.event_shape.numel():
+                    break
+                round_score = best_score
     return best
 
 

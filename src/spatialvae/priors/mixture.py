@@ -18,6 +18,7 @@ from spatialvae.priors.conditional import GivenCells
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.kronecker import Components, fit_components, held_out, standard_components, with_labels
 from spatialvae.priors.normal import JITTER, SMALLEST, CodeNormal, axes_of
+from spatialvae.progress import bar
 
 __all__ = ["MixtureFamily", "MixturePrior"]
 
@@ -64,7 +65,7 @@ class MixtureFamily(AbstractDirectFamily):
                 f"use at most components={images}."
             )
 
-    def fit(self, codes: Codes) -> tuple[MixturePrior, list[str]]:
+    def fit(self, codes: Codes, *, progress: bool = False) -> tuple[MixturePrior, list[str]]:
         """The mixture of largest likelihood on draws from the aggregate posterior, stopped by held-out codes.
 
         Raises:
@@ -72,9 +73,9 @@ class MixtureFamily(AbstractDirectFamily):
         """
         self.check(len(codes))
         if math.prod(codes.event_shape) <= LARGEST_FULL:
-            found, base, said = with_labels(codes, _fit_small(codes, self.components)), None, list[str]()
+            found, base, said = with_labels(codes, _fit_small(codes, self.components, progress)), None, list[str]()
         else:
-            base, said = GaussianFamily().fit(codes)
+            base, said = GaussianFamily().fit(codes, progress=progress)
             base = base.to(codes.held_out.device)
             centres, owners = centres_of(MappedCodes(codes, base.whiten), self.components)
             if len(base.law.axes) == 1:
@@ -82,7 +83,7 @@ class MixtureFamily(AbstractDirectFamily):
             seen = MappedCodes(codes, base.whiten)
             places = centres.reshape(-1, *codes.event_shape)
             start = standard_components(places, self.axes(codes.event_shape), owners)
-            found, base = with_labels(seen, fit_components(seen, start)), base.to("cpu")
+            found, base = with_labels(seen, fit_components(seen, start, progress)), base.to("cpu")
         return MixturePrior(self, found.map(lambda tensor: tensor.float().cpu()), base), said
 
     def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> MixturePrior:
@@ -171,7 +172,7 @@ class MixturePrior(AbstractPrior):
         return MixturePrior(self.family, self.components.map(lambda tensor: tensor.to(device)), base)
 
 
-def _fit_small(codes: Codes, components: int) -> Components:
+def _fit_small(codes: Codes, components: int, progress: bool) -> Components:
     """scikit-learn's mixtures, one for each class that owns components, a few steps at a time while that helps."""
     centres, owners = centres_of(codes, components)
     passes = -(-SMALL_LIMIT // len(codes))  # few images are drawn from several times each
@@ -184,14 +185,16 @@ def _fit_small(codes: Codes, components: int) -> Components:
     jitter = JITTER * max(flat.var(0).mean().item(), SMALLEST)
     fits = [_ClassMixture(group, own, centres.cpu().double()[own], jitter) for group, own in groups]
     best, found = -math.inf, None
-    for _ in range(ROUNDS):
-        for fit in fits:
-            fit.go_on()
-        now = _assembled(fits, components, len(flat), codes.event_shape, owners)
-        score = held_out(codes, now)
-        if score <= best + 1e-4 * flat.shape[1]:
-            break
-        best, found = score, now
+    with bar("rounds of the mixture, at most", ROUNDS, progress) as advance:
+        for _ in range(ROUNDS):
+            for fit in fits:
+                fit.go_on()
+            now = _assembled(fits, components, len(flat), codes.event_shape, owners)
+            score = held_out(codes, now)
+            advance(1)
+            if score <= best + 1e-4 * flat.shape[1]:
+                break
+            best, found = score, now
     assert found is not None
     return found
 
