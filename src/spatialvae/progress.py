@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import Progress
-
 __all__ = ["bar"]
 
 
@@ -18,6 +15,9 @@ def bar(title: str, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
     >>> with bar("metrics", 10, shown=False) as advance:
     ...     advance(10)
     """
+    from rich.console import Console  # here, since the library alone should not wait for it
+    from rich.progress import Progress
+
     with Progress(console=Console(stderr=True), disable=not shown) as progress:
         task = progress.add_task(title, total=total)
         yield lambda done: progress.advance(task, done)

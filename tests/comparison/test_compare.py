@@ -200,9 +200,9 @@ def test_a_latent_more_trains_only_that(finished: Path, monkeypatch: pytest.Monk
     trained: list[str] = []
     step = loop.train_step
 
-    def noted(state: Any, config: Any, *rest: Any) -> Any:
-        trained.append(config.latent)
-        return step(state, config, *rest)
+    def noted(state: Any, stage: Any, *rest: Any) -> Any:
+        trained.append(stage.config.latent)
+        return step(state, stage, *rest)
 
     monkeypatch.setattr(loop, "train_step", noted)
     found = run(finished, ["low-rank:rank=2", "naive"], seeds=1)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def measure(
     networks: dict[str, str | None] | None = None,
     fingerprint: str = "0a",
 ) -> Measured:
-    model: Any = None
+    model: Any = SimpleNamespace(priors={"gaussian": None})
     return evaluated(folder, model, tiny_data(fingerprint), config or EvaluationConfig(), networks or NONE, False)
 
 
