@@ -12,7 +12,7 @@ from spatialvae.distributions import AbstractFactor, AutoregressiveFactor, Diago
 from spatialvae.errors import UserError, nearest
 from spatialvae.latents.base import positive
 
-__all__ = ["COVARIANCES", "Covariance", "check_covariance", "side", "side_shapes"]
+__all__ = ["COVARIANCES", "Covariance", "check_covariance", "row_and_column_shapes", "side", "side_shapes"]
 
 Covariance = Literal["diagonal", "ar1", "full"]
 COVARIANCES: tuple[str, ...] = get_args(Covariance)
@@ -40,6 +40,17 @@ def side_shapes(covariance: Covariance, name: str, lead: tuple[int, ...], size: 
     if size > 1 and covariance == "full":
         shapes[f"{name}_mixing"] = (*lead, size * (size - 1) // 2)
     return shapes
+
+
+def row_and_column_shapes(
+    covariance: Covariance, lead: tuple[int, ...], height: int, width: int
+) -> dict[str, tuple[int, ...]]:
+    """The parameters of the two sides of `lead` maps of `height` x `width`.
+
+    >>> row_and_column_shapes("diagonal", (64,), 3, 5)
+    {'row_scale': (64, 3), 'column_scale': (64, 5)}
+    """
+    return side_shapes(covariance, "row", lead, height) | side_shapes(covariance, "column", lead, width)
 
 
 def side(name: str, parameters: dict[str, Tensor]) -> AbstractFactor:

@@ -10,7 +10,7 @@ from torch.distributions import Distribution, Independent
 from spatialvae.distributions import MatrixNormal
 from spatialvae.errors import UserError
 from spatialvae.latents.base import AbstractLatent
-from spatialvae.latents.covariance import Covariance, check_covariance, side, side_shapes
+from spatialvae.latents.covariance import Covariance, check_covariance, row_and_column_shapes, side
 
 __all__ = ["LowRank"]
 
@@ -48,8 +48,7 @@ class LowRank(AbstractLatent):
         return {
             "row_factor": (self.maps, self.height, self.rank),
             "column_factor": (self.maps, self.width, self.rank),
-            **side_shapes(self.covariance, "row", (self.maps,), self.height),
-            **side_shapes(self.covariance, "column", (self.maps,), self.width),
+            **row_and_column_shapes(self.covariance, (self.maps,), self.height, self.width),
         }
 
     def distribution(self, parameters: dict[str, Tensor]) -> Distribution:

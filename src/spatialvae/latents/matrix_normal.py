@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Independent
 
 from spatialvae.distributions import MatrixNormal
 from spatialvae.latents.base import AbstractLatent
-from spatialvae.latents.covariance import Covariance, check_covariance, side, side_shapes
+from spatialvae.latents.covariance import Covariance, check_covariance, row_and_column_shapes, side
 
 __all__ = ["MatrixNormalMaps"]
 
@@ -41,8 +41,7 @@ class MatrixNormalMaps(AbstractLatent):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {
             "loc": self.event_shape,
-            **side_shapes(self.covariance, "row", (self.maps,), self.height),
-            **side_shapes(self.covariance, "column", (self.maps,), self.width),
+            **row_and_column_shapes(self.covariance, (self.maps,), self.height, self.width),
         }
 
     def distribution(self, parameters: dict[str, Tensor]) -> Distribution:

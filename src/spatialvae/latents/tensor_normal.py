@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from spatialvae.distributions import TensorNormal
 from spatialvae.latents.base import AbstractLatent
-from spatialvae.latents.covariance import Covariance, check_covariance, side, side_shapes
+from spatialvae.latents.covariance import Covariance, check_covariance, row_and_column_shapes, side, side_shapes
 
 __all__ = ["TensorNormalMaps"]
 
@@ -40,8 +40,7 @@ class TensorNormalMaps(AbstractLatent):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {
             "loc": self.event_shape,
-            **side_shapes(self.covariance, "row", (), self.height),
-            **side_shapes(self.covariance, "column", (), self.width),
+            **row_and_column_shapes(self.covariance, (), self.height, self.width),
         }
 
     @property
