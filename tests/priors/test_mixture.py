@@ -13,7 +13,7 @@ from torch.testing import assert_close
 import spatialvae.priors.gaussian as gaussian_module
 import spatialvae.priors.mixture as module
 from spatialvae.errors import UserError
-from spatialvae.priors import MixtureFamily, MixturePrior, parse_family
+from spatialvae.priors import GaussianFamily, MixtureFamily, MixturePrior, parse_family
 from spatialvae.priors.kronecker import Components, fit_components, held_out, standard_components
 from spatialvae.priors.normal import CodeNormal
 from tests.priors.gaussians import gaussian
@@ -106,6 +106,15 @@ def test_classes_that_overlap_keep_components_of_their_own() -> None:
         assert_close(drawn[:, 1, 1, 1].mean(), torch.tensor(2.0 * label), rtol=0, atol=0.15)
         if prior.base is None or len(prior.base.law.axes) == 1:  # no Kronecker product has one wide number alone
             assert_close(drawn[:, 0, 0, 0].std(), torch.tensor(8.0), rtol=0.1, atol=0)
+
+
+@pytest.mark.usefixtures("large")
+def test_labels_that_say_nothing_cost_nothing() -> None:
+    """One Gaussian with random labels: class means that lie nowhere else must not widen or move a component."""
+    torch.manual_seed(0)
+    codes = ToyCodes(torch.randn(6000, *EVENT), torch.randint(0, 4, (6000,)))
+    one, mixture = (family.fit(codes)[0] for family in (GaussianFamily(), MixtureFamily(4)))
+    assert mixture.log_prob(codes.held_out).mean() > one.log_prob(codes.held_out).mean() - 0.05
 
 
 def test_given_cells_reweights_and_conditions() -> None:

@@ -79,7 +79,7 @@ class MixtureFamily(AbstractDirectFamily):
             base = base.to(codes.held_out.device)
             centres, owners = centres_of(MappedCodes(codes, base.whiten), self.components)
             if len(base.law.axes) == 1:
-                base, centres = share_covariance(codes, base, centres)
+                base, centres = share_covariance(codes, base, centres, owners)
             seen = MappedCodes(codes, base.whiten)
             places = centres.reshape(-1, *codes.event_shape)
             start = standard_components(places, self.axes(codes.event_shape), owners)
