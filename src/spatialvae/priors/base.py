@@ -102,20 +102,21 @@ class AbstractPrior(Distribution, ABC):
         raise UserError(f"--steps {steps} is for diffusion: draws from {self.family.spelled} take no steps.")
 
     def given_label(self, label: int) -> AbstractPrior:
-        """The law of the codes of one class.
+        """The law of the codes of one class; overridden by priors that know labels.
 
         Raises:
             UserError: the prior knows no labels, or not this one.
         """
+        self.check_label(label)
+        return self
+
+    def check_label(self, label: int) -> None:
+        """Refuse a label that the prior does not know."""
         if not self.classes:
             raise UserError(f"The prior {self.family.spelled} knows no labels: leave --label out.")
         if not 0 <= label < self.classes:
             near = min(max(label, 0), self.classes - 1)
             raise UserError(f"--label {label} does not exist: labels go from 0 to {self.classes - 1}, nearest {near}.")
-        return self._of_label(label)
-
-    def _of_label(self, label: int) -> AbstractPrior:
-        raise NotImplementedError
 
     def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
         """The law of whole codes that agree with `code` in the cells `known`.

@@ -81,7 +81,8 @@ class DiffusionPrior(AbstractTrainedPrior):
             raise UserError(f"--steps {steps} is not possible: use at least 1.")
         return self._changed(steps=steps)
 
-    def _of_label(self, label: int) -> Self:
+    def given_label(self, label: int) -> Self:
+        self.check_label(label)
         return self._changed(label=label)
 
     def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:

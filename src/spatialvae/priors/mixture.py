@@ -149,7 +149,8 @@ class MixturePrior(AbstractPrior):
         found = replace(self.components, law=self.components.law.scaled(temperature))
         return MixturePrior(self.family, found, self.base)
 
-    def _of_label(self, label: int) -> MixturePrior:
+    def given_label(self, label: int) -> MixturePrior:
+        self.check_label(label)
         labels = self.components.log_label_weights
         assert labels is not None
         return MixturePrior(self.family, Components(labels[label], self.components.law), self.base)
