@@ -80,6 +80,13 @@ class PosteriorCodes:
         for start in range(0, count, BATCH):
             yield self.batch(np.arange(start, min(start + BATCH, count)))
 
+    @torch.no_grad()
+    def means(self) -> Iterator[Tensor]:
+        """E[z|x] of every image in order, in batches."""
+        for start in range(0, len(self), BATCH):
+            outputs = torch.from_numpy(self._outputs[start : start + BATCH].copy())
+            yield self._head.law(to_device(outputs, self._device)).mean
+
     def _encoded(self, model: SpatialVAE, split: ImageSplit, count: int, advance: Callable[[int], None]) -> np.ndarray:
         path = Path(self._folder.name) / "outputs.npy"
         shape = (count, model.latent.encoder_outputs)

@@ -33,3 +33,6 @@ class ToyCodes:
         count = len(self) if limit is None else min(limit, len(self))
         for start in range(0, count, 500):
             yield self.batch(np.arange(start, min(start + 500, count)))
+
+    def means(self) -> Iterator[Tensor]:
+        return (self.codes[start : start + 500] for start in range(0, len(self), 500))

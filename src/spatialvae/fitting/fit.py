@@ -24,6 +24,8 @@ from spatialvae.priors import (
     GaussianFamily,
     GaussianPrior,
     parse_family,
+    seen_flat,
+    signal_directions,
 )
 from spatialvae.seeding import seeded
 from spatialvae.store import prior_file, save_prior, weights_hash
@@ -95,8 +97,16 @@ def _law(
     if not isinstance(gaussian, GaussianPrior):
         with seeded(seed), torch.no_grad():
             gaussian, _ = GaussianFamily().fit(codes, progress=progress)
-    start = family.start(gaussian.to(model.device), codes.classes, seed=seed)
-    return train_prior(start, codes, training, training_folder(folder, family), progress=progress), []
+    gaussian, notes = gaussian.to(model.device), list[str]()
+    signal = signal_directions(codes, gaussian) if seen_flat(gaussian.event_shape) else None
+    if signal is not None and signal.shape[1] < len(signal):
+        notes.append(
+            f"Its network works on the {signal.shape[1]:,} of {len(signal):,} directions that tell images apart."
+        )
+    else:
+        signal = None
+    start = family.start(gaussian, codes.classes, signal=signal, seed=seed)
+    return train_prior(start, codes, training, training_folder(folder, family), progress=progress), notes
 
 
 def training_folder(folder: Path, family: AbstractFamily) -> Path:

@@ -33,9 +33,13 @@ class Codes(Protocol):
         """A fresh draw for every image (of the first `limit`), in batches: codes [B, *event_shape] and labels [B]."""
         ...
 
+    def means(self) -> Iterator[Tensor]:
+        """E[z|x] of every image under q(z|x), in batches [B, *event_shape]."""
+        ...
+
 
 class MappedCodes:
-    """Other codes with a function applied to every draw, [B, *event_shape] -> the same shape."""
+    """Other codes with an affine function applied to every draw, [B, *event_shape] -> the same shape."""
 
     def __init__(self, codes: Codes, function: Callable[[Tensor], Tensor]) -> None:
         self._codes, self._function = codes, function
@@ -49,6 +53,10 @@ class MappedCodes:
         """Those of the other codes, mapped."""
         for drawn, labels in self._codes.draws(limit=limit):
             yield self._function(drawn), labels
+
+    def means(self) -> Iterator[Tensor]:
+        """Those of the other codes, mapped."""
+        return map(self._function, self._codes.means())
 
 
 class AbstractPrior(Distribution, ABC):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from zuko.flows.coupling import GeneralCouplingTransform
 from zuko.transforms import MonotonicRQSTransform
 
-__all__ = ["SMALL_MAP", "CouplingStep", "MapFlow", "SplineFlow"]
+__all__ = ["CouplingStep", "MapFlow", "SplineFlow", "seen_flat"]
 
 SMALL_MAP = 16
 """Sites of a map up to which a network sees the flattened code; beyond, it is a convolution."""
@@ -17,6 +17,16 @@ LARGEST_LOG_SCALE = 2.0
 BINS = 8
 SPLINE_RANGE = 6.0
 """Standard deviations: whitened numbers beyond are left as they are."""
+
+
+def seen_flat(event_shape: tuple[int, ...]) -> bool:
+    """Whether networks see the numbers of such a code as one row: its maps have at most 16 sites.
+
+    >>> seen_flat((128, 3, 3)), seen_flat((64, 8, 8))
+    (True, False)
+    """
+    _, height, width = event_shape
+    return height * width <= SMALL_MAP
 
 
 class SplineFlow(nn.Module):
@@ -109,7 +119,7 @@ class CouplingStep(nn.Module):
         self.read = maps // 2
         cells = torch.arange(height)[:, None] + torch.arange(width_of_map)
         self.register_buffer("kept", (cells % 2 == int(odd)).double(), persistent=False)
-        make = _flat if height * width_of_map <= SMALL_MAP else _convolutions
+        make = _flat if seen_flat(event_shape) else _convolutions
         self.network = make(max(1, self.read), maps - self.read, height * width_of_map, width)
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:

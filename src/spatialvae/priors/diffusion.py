@@ -14,6 +14,7 @@ from spatialvae.errors import UserError
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.guidance import GuidedCells, Pull
 from spatialvae.priors.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_divergence, scale
+from spatialvae.priors.signal import SignalVelocity
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
 from spatialvae.priors.velocity import GROUPS, VelocityNetwork
 from spatialvae.seeding import seeded
@@ -46,11 +47,15 @@ class DiffusionFamily(AbstractTrainedFamily):
             if getattr(self, name) < 1:
                 raise UserError(f"diffusion:{name}={getattr(self, name)} is not possible: use at least {name}=1.")
 
-    def start(self, gaussian: GaussianPrior, classes: int, *, seed: int = 0) -> DiffusionPrior:
-        maps, height, width = gaussian.event_shape
+    def start(
+        self, gaussian: GaussianPrior, classes: int, *, signal: Tensor | None = None, seed: int = 0
+    ) -> DiffusionPrior:
+        shape = gaussian.event_shape if signal is None else torch.Size((signal.shape[1], 1, 1))
         sizes = {"classes": classes, "width": self.width, "blocks": self.blocks}
-        make = partial(VelocityNetwork, (maps, height, width), **sizes)
-        return DiffusionPrior(self, gaussian, self.made(make, gaussian.mean, seed), classes=classes)
+        network = self.made(partial(VelocityNetwork, shape, **sizes), gaussian.mean, seed)
+        if signal is not None:
+            network = SignalVelocity(signal.to(gaussian.mean), network)
+        return DiffusionPrior(self, gaussian, network, classes=classes)
 
 
 class DiffusionPrior(AbstractTrainedPrior):

@@ -12,6 +12,7 @@ from torch import Tensor
 from spatialvae.errors import UserError
 from spatialvae.priors.coupling import MapFlow, SplineFlow
 from spatialvae.priors.gaussian import GaussianPrior
+from spatialvae.priors.signal import SignalFlow
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
 
 __all__ = ["FlowFamily", "FlowPrior"]
@@ -24,7 +25,8 @@ LARGEST_SPLINES = 256
 class FlowFamily(AbstractTrainedFamily):
     """`couplings` couplings, each with a network of `width` hidden numbers; over large maps, of width/4 channels.
 
-    Splines over all numbers up to 256 of them, affine couplings over maps beyond.
+    Splines over all numbers up to 256 of them, affine couplings over maps beyond; counted are the directions that tell
+    images apart, where the network works on these alone.
 
     >>> FlowFamily(couplings=8).spelled
     'flow:couplings=8'
@@ -42,13 +44,13 @@ class FlowFamily(AbstractTrainedFamily):
         if self.width < 8:
             raise UserError(f"flow:width={self.width} is not possible: use at least width=8.")
 
-    def start(self, gaussian: GaussianPrior, classes: int, *, seed: int = 0) -> FlowPrior:
-        maps, height, width = gaussian.event_shape
+    def start(self, gaussian: GaussianPrior, classes: int, *, signal: Tensor | None = None, seed: int = 0) -> FlowPrior:
         if gaussian.mean.numel() == 1:
             raise UserError("A flow couples at least two numbers, and these codes have one: use gaussian or mixture.")
-        kind = SplineFlow if gaussian.mean.numel() <= LARGEST_SPLINES else MapFlow
-        make = partial(kind, (maps, height, width), couplings=self.couplings, width=self.width)
-        return FlowPrior(self, gaussian, self.made(make, gaussian.mean, seed))
+        shape = gaussian.event_shape if signal is None else torch.Size((signal.shape[1], 1, 1))
+        kind = SplineFlow if shape.numel() <= LARGEST_SPLINES else MapFlow
+        network = self.made(partial(kind, shape, couplings=self.couplings, width=self.width), gaussian.mean, seed)
+        return FlowPrior(self, gaussian, network if signal is None else SignalFlow(signal.to(gaussian.mean), network))
 
 
 class FlowPrior(AbstractTrainedPrior):

@@ -48,8 +48,9 @@ class AbstractTrainedPrior(AbstractPrior):
 
     @property
     def fingerprint(self) -> str:
-        """A name for the codes that it is trained on and for its form: of the Gaussian's numbers and the family."""
-        found = hashlib.sha256(f"{self.family.spelled} {self.classes}".encode())
+        """A name for the codes that it is trained on and for its form: of the Gaussian's numbers and the network's."""
+        shapes = [tuple(tensor.shape) for tensor in self.network.state_dict().values()]
+        found = hashlib.sha256(f"{self.family.spelled} {self.classes} {shapes}".encode())
         for tensor in self.gaussian.tensors().values():
             found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return found.hexdigest()
@@ -88,11 +89,15 @@ class AbstractTrainedFamily(AbstractFamily):
     """A kind of prior with a network, and the sizes of that network."""
 
     @abstractmethod
-    def start(self, gaussian: GaussianPrior, classes: int, *, seed: int = 0) -> AbstractTrainedPrior:
+    def start(
+        self, gaussian: GaussianPrior, classes: int, *, signal: Tensor | None = None, seed: int = 0
+    ) -> AbstractTrainedPrior:
         """The prior before training, which is the law `gaussian`, on its device and in its number format.
 
         Args:
             classes: how many labels the codes have, 0 for none.
+            signal: directions of whitened codes [numbers, k], from `signal_directions`: the network works on these
+                alone. None: on all, as maps where they are large.
             seed: of the network's weights.
         """
 
@@ -102,8 +107,11 @@ class AbstractTrainedFamily(AbstractFamily):
         known = {name: tensors[name] for name in tensors if name.startswith("gaussian.")}
         checked(self.name, known, wanted)
         gaussian = GaussianFamily().restore(event_shape, _without("gaussian.", known))
-        labels = tensors.get("network.labels.weight")
-        prior = self.start(gaussian, 0 if labels is None else len(labels) - 1)
+        labels = next((tensor for name, tensor in tensors.items() if name.endswith("labels.weight")), None)
+        signal = tensors.get("network.basis")
+        if signal is not None:
+            checked(self.name, {"network.basis": signal}, {"network.basis": (gaussian.mean.numel(), signal.shape[-1])})
+        prior = self.start(gaussian, 0 if labels is None else len(labels) - 1, signal=signal)
         checked(self.name, tensors, {name: tuple(tensor.shape) for name, tensor in prior.tensors().items()})
         prior.network.load_state_dict(_without("network.", tensors))
         return prior

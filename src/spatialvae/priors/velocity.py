@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from spatialvae.priors.coupling import SMALL_MAP
+from spatialvae.priors.coupling import seen_flat
 
 __all__ = ["VelocityNetwork"]
 
@@ -36,7 +36,7 @@ class VelocityNetwork(nn.Module):
     def __init__(self, event_shape: tuple[int, int, int], *, classes: int, width: int, blocks: int) -> None:
         super().__init__()
         maps, height, width_of_map = event_shape
-        self.flat = height * width_of_map <= SMALL_MAP
+        self.flat = seen_flat(event_shape)
         self.classes = classes
         hidden = width if self.flat else max(GROUPS, width // 8)
         numbers = maps * height * width_of_map if self.flat else maps

@@ -1,0 +1,41 @@
+"""The codes that priors are fitted to: draws and means of q(z|x), streamed from one pass of the encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.testing import assert_close
+
+from spatialvae.codes import PosteriorCodes
+from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.training import train
+from tests.training.tiny import settings, tiny_data
+
+
+def trained(folder: Path) -> SpatialVAE:
+    return train(settings(), tiny_data(), folder, progress=False)
+
+
+def test_means_and_draws_are_those_of_the_posterior(tmp_path: Path) -> None:
+    model, data = trained(tmp_path / "run"), tiny_data()
+    with torch.no_grad(), evaluating(model):
+        law = model.encode(torch.from_numpy(data.split("train").images[:]))
+    with PosteriorCodes(model, data) as codes:
+        assert_close(torch.cat(list(codes.means())), law.mean, rtol=1e-4, atol=1e-4)
+        passes = torch.stack([torch.cat([part for part, _ in codes.draws()]) for _ in range(100)])
+        assert_close(passes.mean(0), law.mean, rtol=0, atol=6 * law.variance.max().item() ** 0.5 / 100**0.5)
+        assert_close(passes.var(0), law.variance, rtol=1.0, atol=0)
+        torch.manual_seed(0)
+        first, labels = codes.batch(np.array([2, 0]))
+        assert first.shape == (2, *model.latent.event_shape)
+        assert (labels is None) == (data.split("train").labels is None)
+        assert len(next(iter(codes.draws(limit=3)))[0]) == 3
+
+
+def test_what_was_kept_is_deleted(tmp_path: Path) -> None:
+    with PosteriorCodes(trained(tmp_path / "run"), tiny_data()) as codes:
+        folder = Path(codes._folder.name)
+        assert folder.exists()
+    assert not folder.exists()
