@@ -277,6 +277,11 @@ class CompareConfig(AbstractSettings):
         description="Priors to measure, one or more: standard; gaussian, mixture, flow or diffusion, fitted where they "
         "are not yet; learned, with its options, which models are then trained with. Default: standard, gaussian.",
     )
+    prior_images: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many codes the networks of flow and diffusion see at most. Default: 500,000.",
+    )
     out: str | None = Field(default=None, description="The folder to write runs and report into.")
 
     _lists = several("latent", "beta", "prior")

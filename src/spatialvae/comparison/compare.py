@@ -15,7 +15,7 @@ from spatialvae.comparison.evaluated import evaluated, network_hashes
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
 from spatialvae.comparison.shown import pictures
 from spatialvae.comparison.verdict import best
-from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
+from spatialvae.config import CompareConfig, EvaluationConfig, PriorConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.fitting import check_priors, fit_missing
@@ -76,7 +76,16 @@ def compare(
                 folder = run_folder(out, latent, beta, seed)
                 model = train(own.model_copy(update={"seed": seed}), data, folder, progress=progress)
                 if beta == plan.beta:
-                    fit_missing(model, data, folder, evaluation.prior or [], seed=seed, say=say, progress=progress)
+                    fit_missing(
+                        model,
+                        data,
+                        folder,
+                        evaluation.prior or [],
+                        seed=seed,
+                        say=say,
+                        training=PriorConfig(images=wanted.prior_images, seed=seed),
+                        progress=progress,
+                    )
                 found = evaluated(folder, model, data, asked, networks, progress)
                 runs.setdefault((latent, beta), []).append(Trained(seed, folder, found))
                 if beta == plan.beta:

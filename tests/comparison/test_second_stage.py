@@ -1,0 +1,35 @@
+"""Priors with a network in a comparison: trained as long as told, measured, and not trained again."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spatialvae.comparison import compare
+from spatialvae.config import CompareConfig, EvaluationConfig
+from spatialvae.training import read_journal
+from tests.metrics.networks import feature_file
+from tests.training.tiny import settings, tiny_data
+
+cost: Any = importlib.import_module("spatialvae.comparison.cost")
+
+FLOW = "flow:couplings=2,width=16"
+
+
+def test_networks_are_trained_as_long_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "GENERATED", 5)
+    evaluation = EvaluationConfig(
+        metrics="frechet", features=str(feature_file(tmp_path)), generated=20, prior=["standard", FLOW]
+    )
+    wanted = CompareConfig(latent=["naive"], seeds=1, prior_images=500)
+    said: list[str] = []
+    for _ in range(2):
+        found = compare(wanted, settings(), evaluation, tiny_data(), tmp_path / "out", progress=False, say=said.append)
+        metrics = found["models"][0]["metrics"]
+        assert {"frechet/standard", f"frechet/{FLOW}", "frechet/reconstructions"} <= metrics.keys()
+    assert said.count(f"fitting {FLOW}") == 1
+    (folder,) = (tmp_path / "out/naive/beta-1/seed-0/priors").iterdir()
+    assert read_journal(folder / "metrics.jsonl")[-1]["images"] == 500
