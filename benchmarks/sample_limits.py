@@ -6,7 +6,7 @@ Fréchet distance, precision and recall against the test images of pictures deco
 
 - `posterior`: one draw from q(z|x) of a training image, the best that any prior of these codes could do;
 - `signal`: the same along the directions that tell images apart, noise along the others;
-- `gaussian`, `standard`: draws from these priors;
+- `gaussian`, `standard`: draws from these priors; `hotter`: from the Gaussian with 1.2 times the standard deviation;
 
 each with the decoder's batch norm on its running statistics, as `sample` uses it, and on `standing` ones: mean and
 variance of 5,000 of the same codes (Brock et al., BigGAN, 2019; Vahdat and Kautz, NVAE, 2020).
@@ -36,6 +36,7 @@ from spatialvae.seeding import seeded
 
 METRICS = ("frechet", "precision", "recall")
 STANDING = 5000
+HOTTER = 1.2
 CHUNK = 500
 
 
@@ -53,6 +54,7 @@ def kinds_of_codes(model: SpatialVAE, codes: PosteriorCodes, count: int) -> dict
         "posterior": posterior,
         "signal": gaussian.colour(signal.reshape(posterior.shape)),
         "gaussian": gaussian.sample(size),
+        "hotter": gaussian.tempered(HOTTER).sample(size),
         "standard": model.prior("standard").sample(size),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -75,3 +76,24 @@ def test_what_is_stored_comes_back() -> None:
     found = GaussianFamily().restore(EVENT, prior.tensors())
     codes = torch.randn(5, *EVENT)
     assert torch.equal(found.log_prob(codes), prior.log_prob(codes))
+
+
+def test_noise_is_not_tied_to_signal_by_chance() -> None:
+    # In draws, the products of means of size 30 with noise of size 1 come out near 30 / sqrt(count), the noise's own
+    # near 1 / sqrt(count).
+    count = 500
+    torch.manual_seed(0)
+    means = torch.zeros(count, *EVENT)
+    means[:, 0, 0, 0] = 30 * torch.randn(count)
+
+    class Noisy(ToyCodes):
+        def batch(self, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor | None]:
+            codes, labels = super().batch(indices)
+            return codes + torch.randn(codes.shape), labels
+
+    codes = Noisy(means)
+    prior, _ = GaussianFamily().fit(codes)
+    found = covariance(prior)
+    assert found[0, 1:].abs().max() < 5 / len(codes) ** 0.5
+    own = codes.codes.flatten(1)[:, 0].var(correction=0) + 1
+    assert_close(found[0, 0], own, rtol=0.01, atol=0)

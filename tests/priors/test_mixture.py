@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import numpy as np
 import pytest
+import scipy.linalg
+import scipy.stats
 import torch
 from scipy.special import logsumexp
 from torch import Tensor
 from torch.testing import assert_close
 
 import spatialvae.priors.gaussian as gaussian_module
-import spatialvae.priors.mixture as module
 from spatialvae.errors import UserError
 from spatialvae.priors import GaussianFamily, MixtureFamily, MixturePrior, parse_family
 from spatialvae.priors.kronecker import Components, fit_components, held_out, standard_components
 from spatialvae.priors.normal import CodeNormal
 from tests.priors.gaussians import gaussian
 from tests.priors.toy import ToyCodes
+from tests.priors.trained import correlated
 
 EVENT = (2, 2, 2)
 
@@ -30,14 +31,11 @@ def blobs(count: int = 4000) -> tuple[Tensor, Tensor, Tensor]:
     return centres[labels] + 0.5 * torch.randn(count, *EVENT, generator=generator), labels, centres
 
 
-@pytest.fixture(params=["full", "shared", "kronecker"])
+@pytest.fixture(params=["full", "kronecker"])
 def large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three forms of covariance on the same codes."""
+    """Both forms of covariance on the same codes."""
     if request.param == "kronecker":
-        monkeypatch.setattr(module, "LARGEST_FULL", 4)
         monkeypatch.setattr(gaussian_module, "axes_of", lambda _: (2, 4))
-    if request.param == "shared":
-        monkeypatch.setattr(module, "LARGEST_FULL", 4)
 
 
 @pytest.mark.usefixtures("large")
@@ -45,17 +43,13 @@ def test_it_finds_the_components_and_their_labels() -> None:
     torch.manual_seed(0)
     codes, labels, centres = blobs()
     prior, _ = MixtureFamily(3).fit(ToyCodes(codes, labels))
-    found = (
-        prior.components
-        if prior.base is None
-        else replace(prior.components, law=prior.base.coloured(prior.components.law))
-    )
-    match = torch.cdist(found.law.loc.flatten(1), centres.flatten(1)).argmin(1)
+    law = prior.over_codes()
+    match = torch.cdist(law.loc.flatten(1), centres.flatten(1)).argmin(1)
     assert sorted(match.tolist()) == [0, 1, 2]
-    assert_close(found.law.loc, centres[match], rtol=0, atol=0.15)
-    if prior.base is None or len(prior.base.law.axes) == 1:  # a Kronecker base spreads components along each other
-        assert_close(found.law.variance(), torch.full((3, *EVENT), 0.25), rtol=0.2, atol=0)
-    assert_close(found.log_weights.exp(), torch.full((3,), 1 / 3), rtol=0.1, atol=0)
+    assert_close(law.loc, centres[match], rtol=0, atol=0.15)
+    if prior.basis is not None:  # a Kronecker base spreads components along each other
+        assert_close(law.variance(), torch.full((3, *EVENT), 0.25), rtol=0.2, atol=0)
+    assert_close(prior.components.log_weights.exp(), torch.full((3,), 1 / 3), rtol=0.1, atol=0)
     assert prior.classes == 3
     for label in range(3):
         drawn = prior.given_label(label).sample([50]).flatten(1)
@@ -92,6 +86,56 @@ def test_density_mean_and_variance() -> None:
     assert_close(prior.tempered(0.0).sample([100]).flatten(1).unique(dim=0).shape[0], 2)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_along_directions_it_is_a_mixture_with_noise_beside(temperature: float) -> None:
+    # Dense covariances over whole codes, made by hand and left to scipy.
+    torch.manual_seed(0)
+    base = correlated(EVENT)
+    basis = torch.linalg.qr(torch.randn(8, 3, dtype=torch.float64))[0]
+    loc = torch.randn(2, 3, 1, 1, dtype=torch.float64)
+    factors = torch.eye(3, dtype=torch.float64) + 0.5 * torch.rand(2, 3, 3, dtype=torch.float64).tril(-1)
+    weights = np.array([0.3, 0.7])
+    parts = Components(torch.from_numpy(weights).log(), CodeNormal(loc, (factors,)))
+    prior = MixturePrior(MixtureFamily(2), parts, base, basis).tempered(temperature)
+    root = np.asarray(scipy.linalg.sqrtm((base.law.factors[0] @ base.law.factors[0].mT).numpy()))
+    b, codes = basis.numpy(), torch.randn(5, *EVENT, dtype=torch.float64)
+    each = []
+    for m, factor in zip(loc.flatten(1).numpy(), factors.numpy(), strict=True):
+        white = np.eye(8) - b @ b.T + b @ factor @ factor.T @ b.T
+        mean = base.mean.flatten().numpy() + root @ b @ m
+        law = scipy.stats.multivariate_normal(mean, temperature**2 * root @ white @ root)
+        each.append(law.logpdf(codes.flatten(1).numpy()))
+    assert_close(prior.log_prob(codes), torch.from_numpy(logsumexp(np.stack(each, -1), axis=-1, b=weights)))
+    dense = Components(parts.log_weights, prior.over_codes())
+    assert_close(dense.joint(codes).logsumexp(-1), prior.log_prob(codes))
+    drawn = prior.sample([60_000])
+    assert_close(drawn.mean(0), prior.mean, rtol=0, atol=0.05)
+    wanted = MixturePrior(prior.family, dense).sample([60_000])
+    assert_close(drawn.flatten(1).mT.cov(), wanted.flatten(1).mT.cov(), rtol=0, atol=0.15)
+    again = MixtureFamily(2).restore(EVENT, MixturePrior(MixtureFamily(2), parts, base, basis).tensors())
+    assert_close(again.tempered(temperature).log_prob(codes), prior.log_prob(codes))
+
+
+def test_noise_is_no_reason_for_components() -> None:
+    # Two classes apart along one direction of 60, each a Gaussian: what 450 codes a class say of the rest is chance.
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 2, (1000,), generator=generator)
+    means = torch.zeros(1000, 15, 2, 2)
+    means[:, 0, 0, 0] = 12.0 * labels
+
+    class Noisy(ToyCodes):
+        def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor | None]:
+            codes, own = super().batch(indices)
+            return codes + torch.randn(codes.shape), own
+
+    torch.manual_seed(0)
+    codes = Noisy(means, labels)
+    codes.held_out = codes.held_out + torch.randn(codes.held_out.shape)
+    one, mixture = (family.fit(codes)[0] for family in (GaussianFamily(), MixtureFamily(2)))
+    assert mixture.tensors()["basis"].shape == (60, 2)
+    assert mixture.log_prob(codes.held_out).mean() > one.log_prob(codes.held_out).mean() + 0.7
+
+
 @pytest.mark.usefixtures("large")
 def test_classes_that_overlap_keep_components_of_their_own() -> None:
     """Two classes differ along one direction, and all codes much more along another, which k-means would split."""
@@ -104,7 +148,7 @@ def test_classes_that_overlap_keep_components_of_their_own() -> None:
     for label in range(2):
         drawn = prior.given_label(label).sample([2000])
         assert_close(drawn[:, 1, 1, 1].mean(), torch.tensor(2.0 * label), rtol=0, atol=0.15)
-        if prior.base is None or len(prior.base.law.axes) == 1:  # no Kronecker product has one wide number alone
+        if prior.basis is not None:  # no Kronecker product has one wide number alone
             assert_close(drawn[:, 0, 0, 0].std(), torch.tensor(8.0), rtol=0.1, atol=0)
 
 
@@ -136,7 +180,7 @@ def test_what_is_stored_comes_back() -> None:
     found = MixtureFamily(4).restore(EVENT, prior.tensors())
     assert found.classes == 3
     assert torch.equal(found.log_prob(codes), prior.log_prob(codes))
-    with pytest.raises(UserError, match=r"loc came as \[4, 2, 2, 2\], wanted is \[5, 2, 2, 2\]"):
+    with pytest.raises(UserError, match=r"loc came as \[4, 8, 1, 1\], wanted is \[5, 8, 1, 1\]"):
         MixtureFamily(5).restore(EVENT, {**prior.tensors(), "log_weights": torch.zeros(5)})
 
 

@@ -34,17 +34,19 @@ class Codes(Protocol):
         ...
 
     def means(self) -> Iterator[Tensor]:
-        """E[z|x] of every image under q(z|x), in batches [B, *event_shape]."""
+        """E[z|x] of every image under q(z|x), [B, *event_shape], in the order and the batches of `draws`."""
         ...
 
 
 class MappedCodes:
-    """Other codes with an affine function applied to every draw, [B, *event_shape] -> the same shape."""
+    """Other codes with an affine function applied to every draw, [B, *event_shape] -> [B, *other shape of three]."""
 
     def __init__(self, codes: Codes, function: Callable[[Tensor], Tensor]) -> None:
         self._codes, self._function = codes, function
-        self.event_shape, self.classes = codes.event_shape, codes.classes
+        self.classes = codes.classes
         self.held_out = function(codes.held_out)
+        maps, height, width = self.held_out.shape[1:]
+        self.event_shape = (maps, height, width)
 
     def __len__(self) -> int:
         return len(self._codes)

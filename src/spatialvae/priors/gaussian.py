@@ -40,12 +40,12 @@ class GaussianFamily(AbstractDirectFamily):
     meaning: ClassVar[str] = "one Gaussian; full covariance up to 4,096 numbers, Kronecker beyond"
 
     def fit(self, codes: Codes, *, progress: bool = False) -> tuple[GaussianPrior, list[str]]:
-        """The Gaussian with the mean and covariance of draws from the aggregate posterior, and what to know of it.
+        """The Gaussian with the mean and covariance of the aggregate posterior, and what to know of it.
 
-            loc = mean(z),  covariance = mean((z - loc)(z - loc)^T) + 1e-4 * (mean variance) * I
+            loc = mean(m),  covariance = Cov(m) + mean((z - m)(z - m)^T) + 1e-4 * (mean variance) * I,  m = E[z|x]
 
-        Sums run in float64 where the codes are. Few images are drawn from several times each, so that the covariance
-        rests on at least ten draws a number of the code.
+        over images x and draws z from q(z|x). Sums run in float64 where the codes are. Few images are drawn from
+        several times each, so that the noise's covariance rests on at least ten draws a number of the code.
         """
         axes = axes_of(codes.event_shape)
         if len(axes) > 1:
@@ -158,22 +158,29 @@ class GaussianPrior(AbstractPrior):
 
 
 def _moments(codes: Codes, progress: bool) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of draws, float64."""
-    numbers = math.prod(codes.event_shape)
-    total = torch.zeros(())
-    products = torch.zeros(())
-    count = 0
-    passes = max(1, -(-DRAWS_PER_NUMBER * numbers // len(codes)))
+    """Mean and covariance of the aggregate posterior, float64.
+
+    The covariance of the means is exact. Draws are only needed for the noise about them: their products with the means,
+    which vanish on average, would tie noise to signal by chance.
+    """
+    passes = max(1, -(-DRAWS_PER_NUMBER * math.prod(codes.event_shape) // len(codes)))
+    total, between, within = torch.zeros(()), torch.zeros(()), torch.zeros(())
     with bar("moments of the codes", passes * len(codes), progress) as advance:
-        for drawn, _labels in (part for _ in range(passes) for part in codes.draws()):
-            flat = drawn.flatten(1)
-            flat = (flat.cpu() if flat.device.type == "mps" else flat).double()  # mps has no float64
-            total = total.to(flat) + flat.sum(0)
-            products = products.to(flat) + flat.mT @ flat
-            count += len(flat)
-            advance(len(flat))
-    loc = total / count
-    return loc, products / count - torch.outer(loc, loc)
+        for step in range(passes):
+            for (drawn, _labels), means in zip(codes.draws(), codes.means(), strict=True):
+                centre, noise = _doubles(means), _doubles(drawn) - _doubles(means)
+                within = within.to(noise) + noise.mT @ noise
+                if step == 0:
+                    total, between = total.to(centre) + centre.sum(0), between.to(centre) + centre.mT @ centre
+                advance(len(noise))
+    loc = total / len(codes)
+    return loc, between / len(codes) - torch.outer(loc, loc) + within / (passes * len(codes))
+
+
+def _doubles(codes: Tensor) -> Tensor:
+    """[B, numbers] in float64."""
+    flat = codes.flatten(1)
+    return (flat.cpu() if flat.device.type == "mps" else flat).double()  # mps has no float64
 
 
 def _triangle(matrix: Tensor) -> Tensor:

@@ -13,13 +13,13 @@ from spatialvae.priors.base import Codes
 from spatialvae.priors.normal import CodeNormal, cholesky
 from spatialvae.progress import bar
 
-__all__ = ["Components", "fit_components", "fit_kronecker", "standard_components", "with_labels"]
+__all__ = ["GAIN", "Components", "fit_components", "fit_kronecker", "standard_components", "with_labels"]
 
 PASSES = 40
 LIMIT = 10_000
 """Codes a pass: each is drawn anew, so that later passes see other draws of the same images."""
 GAIN = 1e-3
-"""Of a nat a number: held-out log-density that a round over all axes must gain, or the fit ends."""
+"""Of a nat a number: held-out log-density that a round must gain, or the fit ends."""
 FIRST = 5000
 """Codes that a first mean is made from."""
 PSEUDO_CODES = 500.0

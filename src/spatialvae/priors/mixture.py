@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -13,30 +13,28 @@ from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
 from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, MappedCodes, checked
-from spatialvae.priors.centres import centres_of, share_covariance
+from spatialvae.priors.centres import centres_of
 from spatialvae.priors.conditional import GivenCells
+from spatialvae.priors.full_mixture import fit_full
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
-from spatialvae.priors.kronecker import Components, fit_components, held_out, standard_components, with_labels
-from spatialvae.priors.normal import JITTER, SMALLEST, CodeNormal, axes_of
-from spatialvae.progress import bar
+from spatialvae.priors.kronecker import Components, fit_components, standard_components, with_labels
+from spatialvae.priors.normal import CodeNormal, axes_of
+from spatialvae.priors.signal import signal_directions
 
 __all__ = ["MixtureFamily", "MixturePrior"]
 
 LARGEST_FULL = 256
-"""Numbers of a code up to which every component has a covariance of all of them."""
-SMALL_LIMIT = 20_000
-ROUNDS = 30
-STEPS = 5
+"""Directions of whitened codes that every component has a covariance of, at most."""
 BASE = "gaussian."
 """What the names of the base's tensors begin with."""
 
 
 @dataclass(frozen=True)
 class MixtureFamily(AbstractDirectFamily):
-    """`components` Gaussians: full covariances up to 256 numbers, beyond them Kronecker ones in whitened coordinates.
+    """`components` Gaussians in the coordinates in which the codes are white, y = C^(-1/2) (z - m).
 
-    Beyond 256 numbers the components lie in y = C^(-1/2) (z - m) and begin with the identity: up to 4,096 numbers C is
-    the full covariance that all share about their centres, beyond them that of the fitted Gaussian.
+    Up to 4,096 numbers they have full covariances of the (at most 256) directions that tell images apart, and share
+    the noise N(0, I) of the others. Beyond, their covariances are Kronecker products, and begin with the identity.
 
     >>> MixtureFamily(components=20).spelled
     'mixture:components=20'
@@ -45,17 +43,11 @@ class MixtureFamily(AbstractDirectFamily):
     components: int = 10
 
     name: ClassVar[str] = "mixture"
-    meaning: ClassVar[str] = "several Gaussians; knows labels; full covariances up to 256 numbers, Kronecker beyond"
+    meaning: ClassVar[str] = "several Gaussians; knows labels; full covariances up to 4,096 numbers, Kronecker beyond"
 
     def __post_init__(self) -> None:
         if self.components < 1:
             raise UserError(f"mixture:components={self.components} is not possible: use at least components=1.")
-
-    def axes(self, event_shape: tuple[int, int, int]) -> tuple[int, ...]:
-        """The axes of every component's covariance."""
-        if math.prod(event_shape) <= LARGEST_FULL:
-            return (math.prod(event_shape),)
-        return tuple(size for size in axes_of(event_shape, LARGEST_FULL) if size > 1)
 
     def check(self, images: int) -> None:
         super().check(images)
@@ -72,39 +64,44 @@ class MixtureFamily(AbstractDirectFamily):
             UserError: more components than images.
         """
         self.check(len(codes))
-        if math.prod(codes.event_shape) <= LARGEST_FULL:
-            found, base, said = with_labels(codes, _fit_small(codes, self.components, progress)), None, list[str]()
+        base, said = GaussianFamily().fit(codes, progress=progress)
+        base, basis = base.to(codes.held_out.device), None
+        if len(base.law.axes) == 1:
+            basis = signal_directions(codes, base)[:, :LARGEST_FULL]
+            seen = MappedCodes(codes, partial(_seen, base, basis))
+            found = fit_full(seen, self.components, progress)
         else:
-            base, said = GaussianFamily().fit(codes, progress=progress)
-            base = base.to(codes.held_out.device)
-            centres, owners = centres_of(MappedCodes(codes, base.whiten), self.components)
-            if len(base.law.axes) == 1:
-                base, centres = share_covariance(codes, base, centres, owners)
             seen = MappedCodes(codes, base.whiten)
-            places = centres.reshape(-1, *codes.event_shape)
-            start = standard_components(places, self.axes(codes.event_shape), owners)
-            found, base = with_labels(seen, fit_components(seen, start, progress)), base.to("cpu")
-        return MixturePrior(self, found.map(lambda tensor: tensor.float().cpu()), base), said
+            centres, owners = centres_of(seen, self.components)
+            start = standard_components(centres.reshape(-1, *codes.event_shape), base.law.axes, owners)
+            found = fit_components(seen, start, progress)
+        return MixturePrior(self, with_labels(seen, found), base, basis).to("cpu"), said
 
     def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> MixturePrior:
-        k, axes = self.components, self.axes(event_shape)
-        wanted = {"log_weights": (k,), "loc": (k, *event_shape)}
-        wanted |= {f"factor_{i}": (k, size, size) for i, size in enumerate(axes)}
-        labels = tensors.get("log_label_weights")
+        k, axes, shape = self.components, axes_of(event_shape), event_shape
+        wanted: dict[str, tuple[int, ...]] = {"log_weights": (k,)}
+        basis, labels = tensors.get("basis"), tensors.get("log_label_weights")
+        if len(axes) == 1:
+            directions = 0 if basis is None else basis.shape[-1]
+            wanted["basis"] = (math.prod(event_shape), directions)
+            axes, shape = (directions,), (directions, 1, 1)
+        wanted |= {"loc": (k, *shape), **{f"factor_{i}": (k, size, size) for i, size in enumerate(axes)}}
         if labels is not None:
             wanted["log_label_weights"] = (len(labels), k)
         own = {name: tensor for name, tensor in tensors.items() if not name.startswith(BASE)}
         checked(self.name, own, wanted)
-        base = None
-        if math.prod(event_shape) > LARGEST_FULL:
-            parts = {name.removeprefix(BASE): tensor for name, tensor in tensors.items() if name.startswith(BASE)}
-            base = GaussianFamily().restore(event_shape, parts)
+        parts = {name.removeprefix(BASE): tensor for name, tensor in tensors.items() if name.startswith(BASE)}
         law = CodeNormal(tensors["loc"], tuple(tensors[f"factor_{i}"] for i in range(len(axes))))
-        return MixturePrior(self, Components(tensors["log_weights"], law, labels), base)
+        base = GaussianFamily().restore(event_shape, parts)
+        return MixturePrior(self, Components(tensors["log_weights"], law, labels), base, basis)
 
 
 class MixturePrior(AbstractPrior):
     """z ~ sum_k w_k N(m_k, C_k) over whole codes, or so for y = whiten(z): batch [], event [maps, height, width].
+
+    With directions B the components are a law of s = B^T y, and (I - B B^T) y is noise of variance 1 beside it:
+
+        log p(z) = log sum_k w_k N(s; m_k, C_k) + log N((I - B B^T) y; 0, I - B B^T) - log|det colour|.
 
     Given a label y the weights are p(k | y), from the shares of the images of that class: the code is taken to depend
     on the label through its component alone.
@@ -112,6 +109,7 @@ class MixturePrior(AbstractPrior):
     Args:
         components: weights and laws.
         base: the Gaussian in whose whitened coordinates they are; None for the codes' own.
+        basis: orthonormal directions of these coordinates [numbers, k]; None for all of them.
 
     >>> law = CodeNormal(torch.tensor([-3.0, 3.0]).reshape(2, 1, 1, 1), (torch.ones(2, 1, 1),))
     >>> prior = MixturePrior(MixtureFamily(2), Components(torch.tensor([0.5, 0.5]).log(), law))
@@ -119,124 +117,106 @@ class MixturePrior(AbstractPrior):
     (0.0, torch.Size([4, 1, 1, 1]))
     """
 
-    def __init__(self, family: AbstractFamily, components: Components, base: GaussianPrior | None = None) -> None:
-        self.components, self.base = components, base
+    def __init__(
+        self,
+        family: AbstractFamily,
+        components: Components,
+        base: GaussianPrior | None = None,
+        basis: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+    ) -> None:
+        self.components, self.base, self.basis, self.temperature = components, base, basis, temperature
         labels = components.log_label_weights
         self.classes = 0 if labels is None else len(labels)
-        super().__init__(family, components.law.event_shape)
+        super().__init__(family, components.law.event_shape if base is None else base.event_shape)
 
     @property
     def mean(self) -> Tensor:
         weights = self.components.log_weights.softmax(0)
         mean = (weights[:, None, None, None] * self.components.law.loc).sum(0)
-        return mean if self.base is None else self.base.colour(mean)
+        return self._codes(mean[None], temperature=0.0)[0]
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         shape, law = torch.Size(sample_shape), self.components.law
         chosen = torch.multinomial(self.components.log_weights.exp(), shape.numel(), replacement=True)
-        codes = law.loc.new_empty(shape.numel(), *self.event_shape)
+        drawn = law.loc.new_empty(shape.numel(), *law.event_shape)
         for k in chosen.unique().tolist():
             mine = chosen == k
-            codes[mine] = law.one(k).sample(int(mine.sum()))
-        return (codes if self.base is None else self.base.colour(codes)).reshape(*shape, *self.event_shape)
+            drawn[mine] = law.one(k).sample(int(mine.sum()))
+        return self._codes(drawn, self.temperature).reshape(*shape, *self.event_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self.base is None:
             return self.components.joint(value).logsumexp(-1)
-        return self.components.joint(self.base.whiten(value)).logsumexp(-1) - self.base.log_volume
+        white = self.base.whiten(value)
+        if self.basis is None:
+            return self.components.joint(white).logsumexp(-1) - self.base.log_volume
+        seen = _along(self.basis, white)
+        rest = (white.flatten(-3).square().sum(-1) - seen.flatten(-3).square().sum(-1)) / self.temperature**2
+        others = len(self.basis) - self.basis.shape[1]
+        noise = -0.5 * rest - others * (math.log(self.temperature) + 0.5 * math.log(2 * math.pi))
+        return self.components.joint(seen).logsumexp(-1) + noise - self.base.log_volume
 
     def tempered(self, temperature: float) -> MixturePrior:
         found = replace(self.components, law=self.components.law.scaled(temperature))
-        return MixturePrior(self.family, found, self.base)
+        return MixturePrior(self.family, found, self.base, self.basis, temperature=self.temperature * temperature)
 
     def given_label(self, label: int) -> MixturePrior:
         self.check_label(label)
         labels = self.components.log_label_weights
         assert labels is not None
-        return MixturePrior(self.family, Components(labels[label], self.components.law), self.base)
+        found = Components(labels[label], self.components.law)
+        return MixturePrior(self.family, found, self.base, self.basis, temperature=self.temperature)
 
     def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
-        own = self.components.law
-        law, evidence = (own if self.base is None else self.base.coloured(own)).given(code, known)
+        law, evidence = self.over_codes().given(code, known)
         weights = (self.components.log_weights + evidence).log_softmax(0)
         return GivenCells(MixturePrior(self.family, Components(weights, law)), code, known)
+
+    def over_codes(self) -> CodeNormal:
+        """The components' laws over whole codes.
+
+        Of directions B and a factor L a square root of I - B B^T + B L L^T B^T is I - B B^T + B L B^T.
+        """
+        law, basis = self.components.law, self.basis
+        if self.base is None:
+            return law
+        if basis is not None:
+            noise = self.temperature * (torch.eye(len(basis)).to(basis) - basis @ basis.mT)
+            loc = (law.loc.flatten(1) @ basis.mT).reshape(-1, *self.event_shape)
+            law = CodeNormal(loc, (noise + basis @ law.factors[0] @ basis.mT,))
+        return self.base.coloured(law)
 
     def tensors(self) -> dict[str, Tensor]:
         found, labels = self.components, self.components.log_label_weights
         factors = {f"factor_{i}": factor for i, factor in enumerate(found.law.factors)}
         extra = {} if labels is None else {"log_label_weights": labels}
+        extra |= {} if self.basis is None else {"basis": self.basis}
         base = {} if self.base is None else {BASE + name: tensor for name, tensor in self.base.tensors().items()}
         return {"log_weights": found.log_weights, "loc": found.law.loc, **factors, **extra, **base}
 
     def to(self, device: torch.device | str) -> MixturePrior:
         base = None if self.base is None else self.base.to(device)
-        return MixturePrior(self.family, self.components.map(lambda tensor: tensor.to(device)), base)
+        basis = None if self.basis is None else self.basis.to(device)
+        found = self.components.map(lambda tensor: tensor.to(device))
+        return MixturePrior(self.family, found, base, basis, temperature=self.temperature)
+
+    def _codes(self, seen: Tensor, temperature: float) -> Tensor:
+        """The codes of what the components are a law of, [n, *], with noise along the other directions."""
+        if self.base is None:
+            return seen
+        if self.basis is None:
+            return self.base.colour(seen)
+        noise = temperature * torch.randn(len(seen), len(self.basis)).to(seen)
+        white = noise + (seen.flatten(1) - noise @ self.basis) @ self.basis.mT
+        return self.base.colour(white.reshape(-1, *self.event_shape))
 
 
-def _fit_small(codes: Codes, components: int, progress: bool) -> Components:
-    """scikit-learn's mixtures, one for each class that owns components, a few steps at a time while that helps."""
-    centres, owners = centres_of(codes, components)
-    passes = -(-SMALL_LIMIT // len(codes))  # few images are drawn from several times each
-    drawn = [part for _ in range(passes) for part in codes.draws(limit=SMALL_LIMIT)]
-    flat = torch.cat([part for part, _ in drawn]).flatten(1).cpu().double()
-    groups = [(flat, torch.ones(components, dtype=torch.bool))]
-    if owners is not None:
-        labels = torch.cat([own for _, own in drawn if own is not None]).cpu()
-        groups = [(flat[labels == label], own) for label, own in enumerate(owners.cpu()) if own.any()]
-    jitter = JITTER * max(flat.var(0).mean().item(), SMALLEST)
-    fits = [_ClassMixture(group, own, centres.cpu().double()[own], jitter) for group, own in groups]
-    best, found = -math.inf, None
-    with bar("rounds of the mixture, at most", ROUNDS, progress) as advance:
-        for _ in range(ROUNDS):
-            for fit in fits:
-                fit.go_on()
-            now = _assembled(fits, components, len(flat), codes.event_shape, owners)
-            score = held_out(codes, now)
-            advance(1)
-            if score <= best + 1e-4 * flat.shape[1]:
-                break
-            best, found = score, now
-    assert found is not None
-    return found
+def _along(basis: Tensor, white: Tensor) -> Tensor:
+    """B^T y of whitened codes [*S, maps, h, w]: [*S, k, 1, 1]."""
+    return (white.flatten(-3) @ basis)[..., None, None]
 
 
-class _ClassMixture:
-    """A scikit-learn mixture of some of the codes, fitted a few steps at a time."""
-
-    def __init__(self, codes: Tensor, own: Tensor, centres: Tensor, jitter: float) -> None:
-        from sklearn.mixture import GaussianMixture
-
-        seed = int(torch.randint(2**31 - 1, ()).item())
-        self.codes, self.own = codes, own
-        self.model = GaussianMixture(
-            len(centres),
-            means_init=centres.numpy(),
-            warm_start=True,
-            max_iter=STEPS,
-            reg_covar=jitter,
-            random_state=seed,
-        )
-
-    def go_on(self) -> None:
-        from sklearn.exceptions import ConvergenceWarning
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a few steps are no convergence, and need not be
-            self.model.fit(self.codes.numpy())
-
-
-def _assembled(
-    fits: list[_ClassMixture], components: int, count: int, event_shape: tuple[int, int, int], owners: Tensor | None
-) -> Components:
-    """One mixture of all classes' mixtures, each with its class's share of the `count` codes."""
-    numbers = math.prod(event_shape)
-    weights = torch.zeros(components, dtype=torch.float64)
-    means, covariances = weights.new_zeros(components, numbers), weights.new_zeros(components, numbers, numbers)
-    for fit in fits:
-        share = len(fit.codes) / count
-        weights[fit.own] = share * torch.from_numpy(fit.model.weights_)
-        means[fit.own] = torch.from_numpy(fit.model.means_)
-        covariances[fit.own] = torch.from_numpy(fit.model.covariances_)
-    law = CodeNormal(means.reshape(components, *event_shape), (torch.linalg.cholesky(covariances),)).map(Tensor.float)
-    labels = None if owners is None else owners.cpu().float().log()
-    return Components(weights.clamp(min=1e-12).log().float(), law, labels)
+def _seen(base: GaussianPrior, basis: Tensor, codes: Tensor) -> Tensor:
+    return _along(basis, base.whiten(codes))

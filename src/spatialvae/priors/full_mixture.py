@@ -1,0 +1,91 @@
+"""A mixture of Gaussians with full covariances, by scikit-learn."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import torch
+from torch import Tensor
+
+from spatialvae.priors.base import Codes
+from spatialvae.priors.centres import centres_of
+from spatialvae.priors.kronecker import GAIN, Components, held_out
+from spatialvae.priors.normal import JITTER, SMALLEST, CodeNormal
+from spatialvae.progress import bar
+
+__all__ = ["fit_full"]
+
+LIMIT = 50_000
+"""Codes that it is fitted to."""
+ROUNDS = 30
+STEPS = 5
+
+
+def fit_full(codes: Codes, components: int, progress: bool) -> Components:
+    """scikit-learn's, one for each class that owns components, a few steps at a time while held-out codes gain."""
+    centres, owners = centres_of(codes, components)
+    passes = max(1, LIMIT // len(codes))  # few images are drawn from several times each
+    drawn = [part for _ in range(passes) for part in codes.draws(limit=LIMIT)]
+    flat = torch.cat([part for part, _ in drawn]).flatten(1).cpu().float()  # twice as fast as in float64
+    groups = [(flat, torch.ones(components, dtype=torch.bool))]
+    if owners is not None:
+        labels = torch.cat([own for _, own in drawn if own is not None]).cpu()
+        groups = [(flat[labels == label], own) for label, own in enumerate(owners.cpu()) if own.any()]
+    jitter = JITTER * max(flat.var(0).mean().item(), SMALLEST)
+    fits = [_ClassMixture(group, own, centres.cpu().float()[own], jitter) for group, own in groups]
+    best, found = -math.inf, None
+    with bar("rounds of the mixture, at most", ROUNDS, progress) as advance:
+        for _ in range(ROUNDS):
+            for fit in fits:
+                fit.go_on()
+            now = _assembled(fits, components, len(flat), codes.event_shape, owners)
+            score = held_out(codes, now)
+            advance(1)
+            if score <= best + GAIN * flat.shape[1]:
+                break
+            best, found = score, now
+    assert found is not None
+    return found
+
+
+class _ClassMixture:
+    """A scikit-learn mixture of some of the codes, fitted a few steps at a time."""
+
+    def __init__(self, codes: Tensor, own: Tensor, centres: Tensor, jitter: float) -> None:
+        from sklearn.mixture import GaussianMixture
+
+        seed = int(torch.randint(2**31 - 1, ()).item())
+        self.codes, self.own = codes, own
+        self.model = GaussianMixture(
+            len(centres),
+            means_init=centres.numpy(),
+            warm_start=True,
+            max_iter=STEPS,
+            reg_covar=jitter,
+            random_state=seed,
+        )
+
+    def go_on(self) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a few steps are no convergence, and need not be
+            self.model.fit(self.codes.numpy())
+
+
+def _assembled(
+    fits: list[_ClassMixture], components: int, count: int, event_shape: tuple[int, int, int], owners: Tensor | None
+) -> Components:
+    """One mixture of all classes' mixtures, each with its class's share of the `count` codes."""
+    numbers = math.prod(event_shape)
+    weights = torch.zeros(components, dtype=torch.float64)
+    means, covariances = weights.new_zeros(components, numbers), weights.new_zeros(components, numbers, numbers)
+    for fit in fits:
+        share = len(fit.codes) / count
+        weights[fit.own] = share * torch.from_numpy(fit.model.weights_).double()
+        means[fit.own] = torch.from_numpy(fit.model.means_).double()
+        covariances[fit.own] = torch.from_numpy(fit.model.covariances_).double()
+    law = CodeNormal(means.reshape(components, *event_shape), (torch.linalg.cholesky(covariances),)).map(Tensor.float)
+    labels = None if owners is None else owners.cpu().float().log()
+    return Components(weights.clamp(min=1e-12).log().float(), law, labels)
