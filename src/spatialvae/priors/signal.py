@@ -6,6 +6,7 @@ hides it, since it gives noise and signal the same variance.
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ def signal_directions(codes: Codes, gaussian: GaussianPrior) -> Tensor:
     return directions.flip(1)[:, :kept].to(gaussian.mean)
 
 
-class _InSignal(nn.Module):
+class AbstractInSignal(nn.Module, ABC):
     """A network between directions of whitened codes.
 
     Args:
@@ -70,7 +71,7 @@ class _InSignal(nn.Module):
             return (seen.flatten(1).to(self.basis) @ self.basis.mT).reshape(codes.shape)
 
 
-class SignalVelocity(_InSignal):
+class SignalVelocity(AbstractInSignal):
     """g(u, t, label) = B h(B^T u, t, label) with a velocity network h: other directions stay the noise they began as.
 
     >>> from spatialvae.priors.velocity import VelocityNetwork
@@ -85,7 +86,7 @@ class SignalVelocity(_InSignal):
         return self._placed(self.inner(self._seen(codes), time, labels), codes)
 
 
-class SignalFlow(_InSignal):
+class SignalFlow(AbstractInSignal):
     """f(y) = y + B (h(B^T y) - B^T y) with a flow h: |det df/dy| is that of h, since B is orthonormal.
 
     >>> from spatialvae.priors.coupling import SplineFlow
