@@ -9,7 +9,8 @@ Fréchet distance, precision and recall against the test images of pictures deco
 - `gaussian`, `standard`: draws from these priors; `hotter`: from the Gaussian with 1.2 times the standard deviation;
 
 each with the decoder's batch norm on its running statistics, as `sample` uses it, and on `standing` ones: mean and
-variance of 5,000 of the same codes (Brock et al., BigGAN, 2019; Vahdat and Kautz, NVAE, 2020).
+variance of 5,000 of the same codes (Brock et al., BigGAN, 2019; Vahdat and Kautz, NVAE, 2020). `--picture` shows 16 of
+each, a row each in this order, every kind first as it is and then with standing statistics.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from spatialvae.cli.images import images_for
 from spatialvae.codes import PosteriorCodes
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.pixels import to_uint8
+from spatialvae.grid import grid, save_picture
 from spatialvae.metrics.reference import Reference
 from spatialvae.metrics.result import Evaluation
 from spatialvae.model import SpatialVAE
@@ -36,6 +38,7 @@ from spatialvae.seeding import seeded
 
 METRICS = ("frechet", "precision", "recall")
 STANDING = 5000
+SHOWN = 16
 HOTTER = 1.2
 CHUNK = 500
 
@@ -89,22 +92,30 @@ def main() -> None:
     parser.add_argument("--features", required=True)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     model = load(arguments.run)
     data = images_for(arguments.run, model, {}, progress=False)
     config = EvaluationConfig(metrics=",".join(METRICS), features=arguments.features)
     reference, found = Reference(data, config, len(data.split("test")), METRICS), Evaluation()
+    shown: list[Tensor] = []
     with seeded(0), PosteriorCodes(model, data) as codes:
         for kind, drawn in kinds_of_codes(model, codes, min(arguments.count, len(codes))).items():
-            reference.measure(pictures(model, drawn), kind, found)
+            decoded = pictures(model, drawn)
+            shown.append(decoded[:SHOWN])
+            reference.measure(decoded, kind, found)
             with standing(model, drawn[:STANDING]):
-                reference.measure(pictures(model, drawn), f"{kind}, standing", found)
+                decoded = pictures(model, drawn)
+                shown.append(decoded[:SHOWN])
+                reference.measure(decoded, f"{kind}, standing", found)
             for name in (kind, f"{kind}, standing"):
                 print(
                     name,
                     {metric: round(found.estimates[f"{metric}/{name}"].value, 3) for metric in METRICS},
                     flush=True,
                 )
+    if arguments.picture:
+        save_picture(grid(torch.cat(shown), columns=SHOWN), arguments.picture)
     if arguments.json:
         arguments.json.write_text(
             json.dumps({key: value.value for key, value in found.estimates.items()}, indent=1) + "\n"
