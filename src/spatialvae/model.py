@@ -64,8 +64,8 @@ class SpatialVAE(nn.Module):
         self.learned_prior = None if law is None else LearnedPrior(law)
         self.priors: dict[str, AbstractPrior] = {}
         """Fitted priors by name; the model's own and `standard` are always there and not listed."""
-        self.outdated_priors: set[str] = set()
-        """Names of priors that were found beside the model and fitted to other weights than its own."""
+        self.unusable_priors: dict[str, str] = {}
+        """Names of priors that were found beside the model and do not fit it, and why, in a sentence."""
         self.chosen_prior: str | None = None
         """The fitted prior that was made the default."""
 
@@ -118,11 +118,8 @@ class SpatialVAE(nn.Module):
 
     def _no_prior(self, name: str) -> str:
         known = list(dict.fromkeys([self.own_prior, "standard", *self.priors]))
-        if name in self.outdated_priors:
-            return (
-                f"The prior {name} was fitted to other weights than this model's.\n"
-                f"Fit it again: spatialvae fit-prior RUN --prior {name}."
-            )
+        if name in self.unusable_priors:
+            return f"{self.unusable_priors[name]}\nFit it again: spatialvae fit-prior RUN --prior {name}."
         if name.partition(":")[0] in FAMILIES:
             return (
                 f"This model has no prior {name!r} yet, only {', '.join(known)}.\n"

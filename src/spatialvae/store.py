@@ -56,11 +56,11 @@ def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cp
 def load_priors(folder: Path, model: SpatialVAE) -> None:
     """Attach the priors that were fitted to the weights in `folder`, and which of them is the default.
 
-    A prior of other weights (of another run, or from before more training) is not attached: the model names it when it
-    is asked for.
+    A prior of other weights (of another run, or from before more training), of another form or of an earlier version is
+    not attached: the model says why when it is asked for.
 
     Raises:
-        UserError: a file is damaged, or of another model.
+        UserError: a file is damaged.
     """
     paths = sorted(folder.glob("prior-*.safetensors"))
     weights = weights_hash(folder) if paths else None
@@ -68,14 +68,12 @@ def load_priors(folder: Path, model: SpatialVAE) -> None:
         tensors, told = _read_tensors(path), _read_metadata(path)
         name = told.get("prior", path.stem.removeprefix("prior-"))
         if told.get("weights") != weights:
-            model.outdated_priors.add(name)
+            model.unusable_priors[name] = f"The prior {name} was fitted to other weights than this model's."
             continue
         try:
-            prior = parse_family(name).restore(model.latent.event_shape, tensors)
+            model.priors[name] = parse_family(name).restore(model.latent.event_shape, tensors).to(model.device)
         except UserError as error:
-            again = f"delete it, and `spatialvae fit-prior {folder} --prior {name}` fits one again"
-            raise UserError(f"{path} cannot be used: {error}\nTo go on, {again}.") from None
-        model.priors[name] = prior.to(model.device)
+            model.unusable_priors[name] = f"{path} cannot be used: {error}"
     if (folder / DEFAULT).is_file():
         model.chosen_prior = str(_read_json(folder / DEFAULT).get("prior"))
 

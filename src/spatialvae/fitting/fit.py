@@ -76,7 +76,7 @@ def fit_prior(
         )
     save_prior(folder, prior)
     model.priors[family.spelled] = prior
-    model.outdated_priors.discard(family.spelled)
+    model.unusable_priors.pop(family.spelled, None)
     return Fitted(prior, Estimate.of(values.double().cpu()), notes, time.perf_counter() - began)
 
 

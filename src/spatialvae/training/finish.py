@@ -23,4 +23,4 @@ def fit_run_prior(model: SpatialVAE, data: ImageData, folder: Path, *, seed: int
         prior, _ = GaussianFamily().fit(codes)
     save_prior(folder, prior)
     model.priors["gaussian"] = prior.to(model.device)
-    model.outdated_priors.discard("gaussian")
+    model.unusable_priors.pop("gaussian", None)
