@@ -62,6 +62,13 @@ CATALOGUE: dict[str, Metric] = {
     ),
     **_metrics(
         "samples",
+        (
+            "prior_gain",
+            "gain of the bound",
+            "nats",
+            "higher",
+            "with this law as p(z) in place of the model's own, per image: how much better it describes the codes",
+        ),
         ("frechet", "Fréchet distance", "squared", "lower", "between Gaussians fitted to the features of both sets"),
         ("kernel", "kernel distance", "squared", "lower", "unbiased squared MMD of the features, cubic kernel"),
         ("precision", "precision", "share", "higher", "images that lie on the real images' manifold of features"),

@@ -21,6 +21,7 @@ from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.health import latent_health
 from spatialvae.metrics.importance import importance_weighted_bound
 from spatialvae.metrics.pairs import PairMetrics
+from spatialvae.metrics.prior_gain import prior_gains
 from spatialvae.metrics.probe import probe
 from spatialvae.metrics.reference import Reference
 from spatialvae.metrics.result import Evaluation
@@ -41,9 +42,10 @@ def evaluate(
 
     `elbo`, `kl`, `reconstruction`: nats per image, one seeded draw each. `bits_per_dim`: of the 8-bit image, an upper
     bound on its code length, -(log-mass - KL) / (D log 2). `nll`: minus the importance-weighted bound, nats, on the
-    first `nll_images` images. `mse` (pixels in [0, 1]), `psnr` (decibels), `ssim`, `lpips`: of the mean code's
-    reconstruction. `frechet` to `coverage`, on features: of the reconstructions and of samples from each prior.
-    `health`: see `latent_health`. `probe`: accuracy of a linear classifier on the mean codes.
+    first `nll_images` images. `prior_gain`: what the bound gains with each prior as p(z), nats. `mse` (pixels in
+    [0, 1]), `psnr` (decibels), `ssim`, `lpips`: of the mean code's reconstruction. `frechet` to `coverage`, on
+    features: of the reconstructions and of samples from each prior. `health`: see `latent_health`. `probe`: accuracy of
+    a linear classifier on the mean codes.
 
     Args:
         config: what is measured, and with what; None for the defaults.
@@ -67,6 +69,9 @@ def evaluate(
         with seeded(config.seed):
             reconstructions = _one_pass(task, keep=reference.on_features)
             _likelihood(task)
+            if "prior_gain" in wanted:
+                for prior, values in prior_gains(model, split, count, priors, progress=progress).items():
+                    found.add(f"prior_gain/{prior}", values)
         if "health" in wanted:
             found.health = latent_health(model, split, limit=count, seed=config.seed, progress=progress)
             _summaries(found, count)

@@ -9,8 +9,8 @@ __all__ = ["ON_FEATURES", "ON_PAIRS", "select"]
 
 ON_PAIRS = ("mse", "psnr", "ssim", "lpips")
 ON_FEATURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
-ON_MODELS = ("bound", "nll", "health", "probe")
-NAMES = ("bound", "nll", *ON_PAIRS, *ON_FEATURES, "health", "probe", "parzen")
+ON_MODELS = ("bound", "nll", "prior_gain", "health", "probe")
+NAMES = ("bound", "nll", "prior_gain", *ON_PAIRS, *ON_FEATURES, "health", "probe", "parzen")
 """In the order in which they are measured. `bound` is the bound with its terms and bits per dim."""
 
 

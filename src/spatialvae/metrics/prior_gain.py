@@ -1,0 +1,54 @@
+"""What the bound gains with another law as p(z): how well a prior describes codes that it was not fitted to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from spatialvae.data import ImageSplit
+from spatialvae.data.batches import in_order, to_device
+from spatialvae.data.pixels import to_float
+from spatialvae.model import SpatialVAE
+from spatialvae.priors import AbstractPrior
+from spatialvae.progress import bar
+
+__all__ = ["prior_gains"]
+
+BATCH = 250
+
+
+@torch.no_grad()
+def prior_gains(
+    model: SpatialVAE, split: ImageSplit, count: int, priors: Sequence[str], *, progress: bool = False
+) -> dict[str, Tensor]:
+    """What the bound of the first images gains with each prior p in place of the model's own p_0, nats per image.
+
+        log p(z) - log p_0(z),   z ~ q(z|x)
+
+    Its mean is the difference of E_q[log p(x|z) + log p(z) - log q(z|x)], a lower bound on log p(x) for any p, to the
+    ELBO. So gains compare priors, and ELBO plus gain compares latents. All priors see the same code of an image.
+
+    Returns:
+        {prior: [n]}, n at most `count` and the prior's `scored`; nothing for the model's own prior.
+    """
+    laws = {name: model.prior(name) for name in priors if name != model.own_prior}
+    wanted = {
+        name: min(count, law.scored if isinstance(law, AbstractPrior) else AbstractPrior.scored)
+        for name, law in laws.items()
+    }
+    found: dict[str, list[Tensor]] = defaultdict(list)
+    most, seen, own = max(wanted.values(), default=0), 0, model.prior()
+    with bar("codes under each prior", most, progress) as advance:
+        for images in in_order(split, BATCH, most):
+            codes = model.encode(to_float(to_device(images, model.device))).sample()
+            before = own.log_prob(codes)
+            for name, law in laws.items():
+                left = max(0, wanted[name] - seen)
+                if left:
+                    found[name].append((law.log_prob(codes[:left]) - before[:left]).cpu())
+            seen += len(images)
+            advance(len(images))
+    return {name: torch.cat(parts) for name, parts in found.items()}
