@@ -164,10 +164,12 @@ class PriorConfig(AbstractOptimisation):
     """How a prior with a network is trained on the codes of a finished model: optimiser, length."""
 
     images: int | None = Field(
-        default=None, ge=1, description="Length: how many codes the prior sees at most. Default: 500,000."
+        default=None,
+        ge=1,
+        description="Length: how many codes the prior sees at most. Default: 120,000 for flow, 600,000 for diffusion.",
     )
     batch_size: int = Field(default=250, ge=2, description="Codes a step, over all devices.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size.")
+    learning_rate: float = Field(default=2e-3, gt=0, description="Adam's step size.")
     schedule: Literal["constant", "cosine"] = Field(
         default="cosine", description="The learning rate after the warm-up."
     )
@@ -216,9 +218,9 @@ class EvaluationConfig(AbstractSettings):
 
     metrics: str = Field(
         default="default",
-        description="What to measure, with commas: bound, nll, mse, psnr, ssim, lpips, frechet, kernel, precision, "
-        "recall, density, coverage, health, probe, parzen; all; or default: all that the given files and labels "
-        "allow, but parzen.",
+        description="What to measure, with commas: bound, nll, prior_gain, mse, psnr, ssim, lpips, frechet, kernel, "
+        "precision, recall, density, coverage, health, probe, parzen; all; or default: all that the given files and "
+        "labels allow, but parzen.",
     )
     split: str = Field(default="test", description="Which images: train, validation or test.")
     limit: int | None = Field(default=None, ge=1, description="Use the first so many images only.")
@@ -280,7 +282,7 @@ class CompareConfig(AbstractSettings):
     prior_images: int | None = Field(
         default=None,
         ge=1,
-        description="How many codes the networks of flow and diffusion see at most. Default: 500,000.",
+        description="How many codes the networks of flow and diffusion see at most. Default: 120,000 and 600,000.",
     )
     out: str | None = Field(default=None, description="The folder to write runs and report into.")
 

@@ -6,24 +6,27 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-import spatialvae.priors.flow as module
+import spatialvae.priors.coupling as module
 from spatialvae.errors import UserError
 from spatialvae.priors import AbstractTrainedPrior, FlowFamily, parse_family
-from spatialvae.priors.coupling import MapFlow, SplineFlow
+from spatialvae.priors.coupling import FlatFlow, MapFlow
 from tests.priors.trained import correlated, stirred
 
 FAMILY = FlowFamily(couplings=4, width=32)
-# Splines; linear couplings of maps; of a single map like a chessboard; convolutions.
-CASES = [((2, 1, 3), True), ((3, 2, 2), False), ((1, 3, 3), False), ((2, 3, 6), False)]
+# Splines and affine functions of the flattened code; convolutions over maps, and over a single one like a chessboard.
+CASES = [((2, 1, 3), "splines"), ((3, 2, 2), "affine"), ((2, 3, 6), "maps"), ((1, 5, 4), "maps")]
 
 
 @pytest.fixture(params=CASES, ids=str)
 def prior(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AbstractTrainedPrior:
     """The flow before training, over correlated codes of each form."""
-    event, splines = request.param
-    monkeypatch.setattr(module, "LARGEST_SPLINES", 256 if splines else 1)
+    event, kind = request.param
+    monkeypatch.setattr(module, "LARGEST_SPLINES", 256 if kind == "splines" else 1)
     found = FAMILY.start(correlated(event), 0)
-    assert isinstance(found.network, SplineFlow if splines else MapFlow)
+    if kind == "maps":
+        assert isinstance(found.network, MapFlow)
+    else:
+        assert isinstance(found.network, FlatFlow) and found.network.splines == (kind == "splines")
     return found
 
 

@@ -27,7 +27,6 @@ from spatialvae.training.stage import AbstractStage
 __all__ = ["BEST", "IndexedCodes", "PriorStage", "train_prior"]
 
 BEST = "network.safetensors"
-DEFAULT_CODES = 500_000
 PATIENCE = 3
 """Validations without a better held-out loss after which training stops."""
 EARLIEST = 0.4
@@ -89,7 +88,7 @@ class PriorStage(AbstractStage[nn.Module]):
     def __init__(self, prior: AbstractTrainedPrior, codes: IndexedCodes, config: PriorConfig) -> None:
         self.config: PriorConfig = config  # pyright: ignore[reportIncompatibleVariableOverride]
         self.prior, self.codes = prior, codes
-        self.total = config.images or DEFAULT_CODES
+        self.total = config.images or prior.family.codes
         if config.epochs is not None:
             self.total = max(1, round(config.epochs * len(codes)))
         self.fingerprint = prior.fingerprint

@@ -10,33 +10,31 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError
-from spatialvae.priors.coupling import MapFlow, SplineFlow
+from spatialvae.priors.coupling import FlatFlow, MapFlow, seen_flat
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.signal import SignalFlow
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
 
 __all__ = ["FlowFamily", "FlowPrior"]
 
-LARGEST_SPLINES = 256
-"""Numbers of a code up to which couplings are splines over all of them."""
-
 
 @dataclass(frozen=True)
 class FlowFamily(AbstractTrainedFamily):
     """`couplings` couplings, each with a network of `width` hidden numbers; over large maps, of width/4 channels.
 
-    Splines over all numbers up to 256 of them, affine couplings over maps beyond; counted are the directions that tell
-    images apart, where the network works on these alone.
+    Maps of at most 16 sites are seen as one row of numbers, of which the couplings change splines of up to 64, and
+    affine functions of more; larger maps have affine couplings between maps.
 
     >>> FlowFamily(couplings=8).spelled
     'flow:couplings=8'
     """
 
-    couplings: int = 6
+    couplings: int = 12
     width: int = 256
 
     name: ClassVar[str] = "flow"
     meaning: ClassVar[str] = "normalising flow: an invertible network, exact density"
+    codes: ClassVar[int] = 120_000
 
     def __post_init__(self) -> None:
         if self.couplings < 2:
@@ -48,7 +46,7 @@ class FlowFamily(AbstractTrainedFamily):
         if gaussian.mean.numel() == 1:
             raise UserError("A flow couples at least two numbers, and these codes have one: use gaussian or mixture.")
         shape = gaussian.event_shape if signal is None else torch.Size((signal.shape[1], 1, 1))
-        kind = SplineFlow if shape.numel() <= LARGEST_SPLINES else MapFlow
+        kind = FlatFlow if seen_flat(shape) else MapFlow
         network = self.made(partial(kind, shape, couplings=self.couplings, width=self.width), gaussian.mean, seed)
         return FlowPrior(self, gaussian, network if signal is None else SignalFlow(signal.to(gaussian.mean), network))
 

@@ -89,8 +89,8 @@ class SignalVelocity(AbstractInSignal):
 class SignalFlow(AbstractInSignal):
     """f(y) = y + B (h(B^T y) - B^T y) with a flow h: |det df/dy| is that of h, since B is orthonormal.
 
-    >>> from spatialvae.priors.coupling import SplineFlow
-    >>> flow = SignalFlow(torch.eye(18)[:, :4], SplineFlow((4, 1, 1), couplings=2, width=8))
+    >>> from spatialvae.priors.coupling import FlatFlow
+    >>> flow = SignalFlow(torch.eye(18)[:, :4], FlatFlow((4, 1, 1), couplings=2, width=8))
     >>> noise, log_det = flow(codes := torch.randn(5, 2, 3, 3))
     >>> torch.allclose(flow.inverse(noise), codes, atol=1e-5), log_det.shape
     (True, torch.Size([5]))

@@ -6,7 +6,7 @@ import copy
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -87,6 +87,9 @@ class AbstractTrainedPrior(AbstractPrior):
 
 class AbstractTrainedFamily(AbstractFamily):
     """A kind of prior with a network, and the sizes of that network."""
+
+    codes: ClassVar[int]
+    """How many it is trained on where nothing else is said."""
 
     @abstractmethod
     def start(
