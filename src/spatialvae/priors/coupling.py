@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Transform
 from zuko.flows.coupling import GeneralCouplingTransform
-from zuko.transforms import MonotonicAffineTransform, MonotonicRQSTransform
+from zuko.transforms import MonotonicAffineTransform
 
 __all__ = ["CouplingStep", "FlatFlow", "MapFlow", "seen_flat"]
 
 SMALL_MAP = 16
 """Sites of a map up to which a network sees the flattened code; beyond, it is a convolution."""
 LARGEST_LOG_SCALE = 2.0
-LARGEST_SPLINES = 64
-"""Numbers of a code up to which couplings are splines."""
-BINS = 8
-SPLINE_RANGE = 6.0
-"""Standard deviations: whitened numbers beyond are left as they are."""
 SMALLEST_SLOPE = 1e-2
 """And its inverse the largest: what an affine coupling multiplies a number by."""
 
@@ -39,12 +32,10 @@ def seen_flat(event_shape: tuple[int, ...]) -> bool:
 class FlatFlow(nn.Module):
     """Couplings over all numbers of a code as one row; the identity at the start.
 
-    Each coupling changes a random half of the numbers by monotone functions, whose parameters are functions of the
-    others: rational-quadratic splines up to 64 numbers, affine beyond, where splines cost seven times as much for the
-    same gain.
+    Each coupling changes a random half of the numbers by affine functions, whose parameters are functions of the others.
+    Splines in their place cost seven times as much for the same gain.
 
-    Durkan et al., "Neural Spline Flows", 2019; Dinh et al., "Density estimation using Real NVP", 2017. Couplings,
-    splines and affine functions are zuko's.
+    Dinh et al., "Density estimation using Real NVP", 2017; couplings and affine functions are zuko's.
 
     >>> flow = FlatFlow((2, 1, 2), couplings=2, width=8)
     >>> noise, log_det = flow(torch.ones(3, 2, 1, 2))
@@ -55,11 +46,10 @@ class FlatFlow(nn.Module):
     def __init__(self, event_shape: tuple[int, int, int], *, couplings: int, width: int) -> None:
         super().__init__()
         numbers = math.prod(event_shape)
-        self.splines = numbers <= LARGEST_SPLINES
         # Halves in pairs, so that what one coupling leaves alone the next one changes.
         orders = [torch.randperm(numbers) for _ in range(couplings)]
         masks = [orders[k // 2] % 2 == k % 2 for k in range(couplings)]
-        self.couplings = nn.ModuleList(_coupling(mask, width, splines=self.splines) for mask in masks)
+        self.couplings = nn.ModuleList(_coupling(mask, width) for mask in masks)
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Noise [B, maps, h, w] of whitened codes, and log|det| of the way there, [B]."""
@@ -154,18 +144,13 @@ class CouplingStep(nn.Module):
             return torch.einsum("ij,bjhw->bihw", rotation, codes)
 
 
-def _coupling(mask: Tensor, width: int, *, splines: bool) -> GeneralCouplingTransform:
-    """Functions of the numbers where `mask` is false, with parameters from the others; the identity."""
-    if splines:
-        univariate: Callable[..., Transform] = partial(MonotonicRQSTransform, bound=SPLINE_RANGE)
-        shapes = [torch.Size([BINS]), torch.Size([BINS]), torch.Size([BINS - 1])]
-    else:
-        univariate, shapes = partial(MonotonicAffineTransform, slope=SMALLEST_SLOPE), [torch.Size([])] * 2
+def _coupling(mask: Tensor, width: int) -> GeneralCouplingTransform:
+    """An affine function of the numbers where `mask` is false, with shift and scale from the others; the identity."""
     coupling = GeneralCouplingTransform(
         len(mask),
         mask=mask,  # pyright: ignore[reportArgumentType]
-        univariate=univariate,
-        shapes=shapes,
+        univariate=partial(MonotonicAffineTransform, slope=SMALLEST_SLOPE),
+        shapes=[torch.Size([])] * 2,  # shift and scale
         hidden_features=(width, width),
         activation=nn.SiLU,
     )

@@ -22,8 +22,7 @@ __all__ = ["FlowFamily", "FlowPrior"]
 class FlowFamily(AbstractTrainedFamily):
     """`couplings` couplings, each with a network of `width` hidden numbers; over large maps, of width/4 channels.
 
-    Maps of at most 16 sites are seen as one row of numbers, of which the couplings change splines of up to 64, and
-    affine functions of more; larger maps have affine couplings between maps.
+    Maps of at most 16 sites are seen as one row of numbers; larger ones are coupled as maps.
 
     >>> FlowFamily(couplings=8).spelled
     'flow:couplings=8'
