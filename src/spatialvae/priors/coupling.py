@@ -32,8 +32,8 @@ def seen_flat(event_shape: tuple[int, ...]) -> bool:
 class FlatFlow(nn.Module):
     """Couplings over all numbers of a code as one row; the identity at the start.
 
-    Each coupling changes a random half of the numbers by affine functions, whose parameters are functions of the others.
-    Splines in their place cost seven times as much for the same gain.
+    Each coupling changes a random half of the numbers by affine functions, whose parameters are functions of the
+    others. Splines in their place cost seven times as much for the same gain.
 
     Dinh et al., "Density estimation using Real NVP", 2017; couplings and affine functions are zuko's.
 
