@@ -66,8 +66,9 @@ CATALOGUE: dict[str, Metric] = {
             "prior_gain",
             "gain of the bound",
             "nats",
-            "higher",
-            "with this law as p(z) in place of the model's own, per image: how much better it describes the codes",
+            "",
+            "with this law as p(z) in place of the model's own, per image: how much better it describes the codes; "
+            "compares priors of one model, and beside the bound those of several",
         ),
         ("frechet", "Fréchet distance", "squared", "lower", "between Gaussians fitted to the features of both sets"),
         ("kernel", "kernel distance", "squared", "lower", "unbiased squared MMD of the features, cubic kernel"),
