@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from spatialvae.store import load
+from tests.cli.conftest import SETTINGS
 from tests.cli.program import spatialvae
 from tests.conftest import smooth_images
 from tests.metrics.script_files import MeanColour, saved
@@ -28,7 +29,7 @@ def labelled(shared: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray((image[0] // 5 + level).astype(np.uint8)).save(path)
     out = shared / "labelled"
-    settings = ("--maps", 2, "--batch-size", 20, "--images", 1000, "--learning-rate", 0.005)
+    settings = (*SETTINGS, "--images", 1000, "--learning-rate", 0.005)
     done = spatialvae("train", "--data", shared / "classes", *settings, "--out", out)
     assert done.code == 0, done.err
     return out

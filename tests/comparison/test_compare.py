@@ -24,7 +24,7 @@ cost: Any = importlib.import_module("spatialvae.comparison.cost")
 
 LATENTS = ["vector", "low-rank:rank=2"]
 FOLDERS = [f"{name}/beta-1/seed-{seed}" for name in ("vector", "low-rank-rank2") for seed in (0, 1)]
-ON_IMAGES = {"elbo", "kl", "reconstruction", "bits_per_dim", "nll", "mse", "psnr", "ssim"}
+ON_IMAGES = {"elbo", "kl", "reconstruction", "bits_per_dim", "nll", "prior_gain/gaussian", "mse", "psnr", "ssim"}
 METRICS = {*ON_IMAGES, "active_units", "rank_one_share"}
 FAST: dict[str, Any] = {"importance_samples": 3, "nll_images": 10}
 

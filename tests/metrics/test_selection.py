@@ -10,7 +10,7 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.errors import UserError
 from spatialvae.metrics.selection import NAMES, select
 
-MODEL = ("bound", "nll", "mse", "psnr", "ssim")
+MODEL = ("bound", "nll", "prior_gain", "mse", "psnr", "ssim")
 FEATURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
 
 

@@ -78,6 +78,7 @@ def test_double_precision_stays_double(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_whole_batches_go_through_the_compiled_network(monkeypatch: pytest.MonkeyPatch) -> None:
     # Another size would be compiled anew, for a few pictures.
+    monkeypatch.setattr(precision, "_cpu_has_amx", lambda: False)
     sizes: list[int] = []
 
     def compiled(function: Any, try_out: Any, **_: Any) -> Any:
