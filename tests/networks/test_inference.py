@@ -109,7 +109,8 @@ def test_compiling_is_decided_by_the_count() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch's own compiler
-def test_compiled_is_the_same_function() -> None:
+def test_compiled_is_the_same_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_cpu_has_amx", lambda: False)
     decoder, codes = trained(), torch.randn(6, 4, 3, 3)
     with torch.inference_mode():
         assert_close(fast_decoder(decoder, codes, compile=True)(codes), decoder(codes), rtol=1e-4, atol=1e-5)
