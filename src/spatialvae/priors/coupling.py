@@ -33,7 +33,7 @@ class FlatFlow(nn.Module):
     """Couplings over all numbers of a code as one row; the identity at the start.
 
     Each coupling changes a random half of the numbers by affine functions, whose parameters are functions of the
-    others. Splines in their place cost seven times as much for the same gain.
+    others. Splines in their place cost seven times as much for the same gain when they were tried.
 
     Dinh et al., "Density estimation using Real NVP", 2017; couplings and affine functions are zuko's.
 
