@@ -10,23 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spatialvae.data.dataset import SPLITS
-from spatialvae.data.splits import SplitRule, content_fraction
+from spatialvae.data.splits import SplitRule, content_key, fractions_of
 from spatialvae.errors import UserError
 from tests.data.pictures import everything, members, noise, prepared, write_folder
 
 
 def test_shares() -> None:
-    rule = SplitRule.for_source(frozenset())
-    places = [rule(None, content_fraction(str(number).encode())) for number in range(20_000)]
+    rule = SplitRule.for_source("own", {})
+    keys = [content_key(np.array([[[number % 256, number // 256]]], np.uint8)) for number in range(20_000)]
+    places = [rule(None, fraction) for fraction in fractions_of(keys)]
     assert 0.045 < places.count("test") / 20_000 < 0.055
     assert 0.045 < places.count("validation") / 20_000 < 0.055
 
 
 def test_what_the_source_says_is_kept() -> None:
-    rule = SplitRule.for_source(frozenset({"train", "validation", "test"}))
+    rule = SplitRule.for_source("own", {name: name for name in SPLITS})
     assert [rule(split, 0.0) for split in SPLITS] == list(SPLITS)
-    pooled = SplitRule.for_source(frozenset({"test"}))  # a test split alone leaves nothing to train on
-    assert pooled("test", 0.5) == "train"
+    alone = SplitRule.for_source("own", {"a": "test"})  # a test set alone is one, and nothing to train on
+    assert (alone("test", 0.0), alone("test", 0.5), alone.splits) == ("test", "test", ("test",))
 
 
 @given(
@@ -35,7 +36,7 @@ def test_what_the_source_says_is_kept() -> None:
 )
 def test_no_split_is_empty(fractions: set[float], given_splits: tuple[str, ...]) -> None:
     try:
-        rule = SplitRule.for_source(frozenset(given_splits)).with_every_split(sorted(fractions))
+        rule = SplitRule.for_source("own", {name: name for name in given_splits}).with_every_split(sorted(fractions))
     except UserError:
         assert sum(fraction >= 0.05 for fraction in fractions) < 2
         return

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spatialvae.cli.output import say
 from spatialvae.config import AbstractDataOptions, TrainConfig
 from spatialvae.errors import UserError
 
@@ -52,7 +53,9 @@ def pictures_for(model: SpatialVAE, paths: Sequence[Path], count: int, rule: str
     """Exactly `count` pictures brought to the model's size, uint8 [count C H W]; `rule` says why no other number."""
     from spatialvae.data.chosen import read_pictures
 
-    images, _ = read_pictures(paths, model.config.image_size, model.config.channels)
+    images, _, notes = read_pictures(paths, model.config.image_size, model.config.channels)
+    for note in notes:
+        say(f"note: {note}")
     if len(images) != count:
         raise UserError(f"{len(images)} pictures came, and {rule}.")
     return images

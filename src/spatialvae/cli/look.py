@@ -55,6 +55,9 @@ def sample(
 def reconstruct(
     run: RunFolder,
     pictures: Annotated[list[Path], typer.Argument(help="Picture files, or folders of them.")],
+    skip_bad_images: Annotated[
+        bool, typer.Option("--skip-bad-images", help="Leave out pictures that cannot be read.")
+    ] = False,
     out: Out = Path("pairs.png"),
     overwrite: Overwrite = False,
     json: Json = False,
@@ -68,7 +71,11 @@ def reconstruct(
     from spatialvae.store import load
 
     model = load(run, fastest_device())
-    images, names = read_pictures(pictures, model.config.image_size, model.config.channels)
+    images, names, notes = read_pictures(
+        pictures, model.config.image_size, model.config.channels, skip_bad_images=skip_bad_images
+    )
+    for note in notes:
+        say(f"note: {note}")
     decoded = model.reconstruct(images)
     quality = peak_signal_to_noise(images, decoded)
     if out.suffix.lower() == ".npz" or not out.suffix:
@@ -95,7 +102,7 @@ def data(
     from spatialvae.grid import grid, save_picture
 
     picture = default_cache() / prepared.fingerprint / "grid.png"
-    save_picture(grid(next(in_order(prepared.split("train"), 64))), picture)
+    save_picture(grid(next(in_order(next(iter(prepared.splits.values())), 64))), picture)
     splits = {name: len(split) for name, split in prepared.splits.items()}
     fields = (
         "source",
@@ -107,17 +114,19 @@ def data(
         "skipped",
         "fingerprint",
         "label_names",
+        "passed_over",
+        "duplicates",
+        "notes",
     )
     payload = {**{name: getattr(prepared, name) for name in fields}, "splits": splits, "grid": str(picture)}
     size = f"{prepared.height}x{prepared.width}"
     means = ", ".join(f"{mean:.1f}" for mean in prepared.channel_means)
     said = ", ".join(f"{count} {name}" for name, count in splits.items())
-    skipped = [f"skipped: {prepared.skipped} pictures that cannot be read"] if prepared.skipped else []
     lines = [
         f"{prepared.name}: {sum(splits.values())} images of {size}, {prepared.channels} channel(s)",
         f"splits: {said}",
         f"channel means (0 to 255): {means}",
-        *skipped,
+        *prepared.notes,
         f"fingerprint: {prepared.fingerprint}",
         f"grid: {picture}",
     ]

@@ -26,6 +26,8 @@ def train(*, out: Out, config: ConfigFile = None, json: Json = False, **settings
         before = {**before, "images": None, "epochs": None}
     chosen = TrainConfig.parse({**before, **flags}, "train")
     data = prepare_images(chosen)
+    for note in data.notes:
+        say(f"note: {note}")
     from spatialvae import training
     from spatialvae.latents import spell_latent
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from spatialvae.data.dataset import SPLITS, ImageSplit
+from spatialvae.data.dataset import ImageSplit
 from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError
 
 __all__ = ["default_cache", "fingerprint_of", "new_entry", "publish", "read_entry"]
 
-FORMAT = 1  # raise it whenever the same source and options give other bytes
+FORMAT = 2  # raise it whenever the same source and options give other bytes
 
 ABANDONED = 3 * 24 * 3600.0  # seconds without a write
 
@@ -107,7 +107,7 @@ def read_entry(entry: Path) -> tuple[dict[str, Any], dict[str, ImageSplit]] | No
         info = json.loads((entry / "info.json").read_text())
         if info["format"] != FORMAT or info["fingerprint"] != entry.name:
             return None
-        return info, {name: _read_split(entry, name, info) for name in SPLITS}
+        return info, {name: _read_split(entry, name, info) for name in info["splits"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

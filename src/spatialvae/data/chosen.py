@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,39 +10,65 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spatialvae.data.notes import Seen, notes_of
 from spatialvae.data.options import ImageOptions
-from spatialvae.data.picture import BadImage, picture_pixels
-from spatialvae.data.sources.folder import looks_like_picture
+from spatialvae.data.picture import BadImage, read_picture
+from spatialvae.data.sources.files import printable
+from spatialvae.data.sources.walk import look_below
 from spatialvae.errors import UserError
 
 __all__ = ["read_pictures"]
 
 
-def read_pictures(paths: Sequence[Path], image_size: tuple[int, int], channels: int) -> tuple[Tensor, list[str]]:
-    """Pictures from files, and from folders the picture files in them: uint8 [N C H W], and their names.
+def read_pictures(
+    paths: Sequence[Path], image_size: tuple[int, int], channels: int, *, skip_bad_images: bool = False
+) -> tuple[Tensor, list[str], list[str]]:
+    """Pictures from files, and from folders all that lie below: uint8 [N C H W], their names, and notes on them.
 
-    Each is cropped to the size's aspect and resized.
+    Each is cropped to the size's aspect and resized. What counts below a folder is what counts in training.
 
     Raises:
-        UserError: a path that does not exist, a folder without pictures, a picture that cannot be read.
+        UserError: a path that does not exist, a folder without pictures, a picture that cannot be read, unless it is
+            skipped and others are left.
     """
     options = ImageOptions(image_size=image_size, crop="center")
-    files = [file for path in paths for file in _files(path)]
-    pixels = []
+    files, passed_over = _files(paths)
+    pixels, names, bad, seen = [], [], [], Seen()
     for file in files:
         try:
-            pixels.append(picture_pixels(file.read_bytes(), options, channels))
-        except (BadImage, OSError) as reason:
-            raise UserError(f"{file} cannot be used: {reason}.") from None
-    return torch.from_numpy(np.stack(pixels)), [str(file) for file in files]
+            picture = read_picture(_content(file), options, channels)
+        except BadImage as reason:
+            bad.append(f"{printable(str(file))} cannot be used: {reason}.")
+            if not skip_bad_images:
+                raise UserError(f"{bad[0]} --skip-bad-images leaves it out.") from None
+            continue
+        seen.add(picture)
+        pixels.append(picture.pixels)
+        names.append(printable(str(file)))
+    if not pixels:
+        raise UserError(f"None of the {len(bad)} pictures can be used. {bad[0]}")
+    return torch.from_numpy(np.stack(pixels)), names, [*bad, *notes_of(passed_over, 0, {}, seen)]
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.is_file() and looks_like_picture(file))
-        if not found:
-            raise UserError(f"{path} holds no pictures: give picture files, or a folder with some in it.")
-        return found
-    if not path.is_file():
-        raise UserError(f"{path} does not exist: give a picture file, or a folder of pictures.")
-    return [path]
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BadImage(f"cannot be read: {error.strerror or error}") from None
+
+
+def _files(paths: Sequence[Path]) -> tuple[list[Path], dict[str, int]]:
+    files: list[Path] = []
+    passed_over: Counter[str] = Counter()
+    for path in paths:
+        if path.is_dir():
+            below = look_below(path)
+            if not below.pictures:
+                raise UserError(f"{path} holds no pictures: give picture files, or a folder with some in it.")
+            files += below.pictures.values()
+            passed_over.update(below.beside_pictures)
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise UserError(f"{path} does not exist: give a picture file, or a folder of pictures.")
+    return files, passed_over

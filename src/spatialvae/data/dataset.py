@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from spatialvae.data.notes import Seen, notes_of
 from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError, nearest
 
@@ -44,7 +45,9 @@ class ImageSplit:
 class ImageData:
     """A prepared source: its splits "train", "validation" and "test", its sizes and its fingerprint.
 
-    `channel_means` are of the training images, 0 to 255. `skipped` counts the bad pictures left out.
+    A source that names others and no "train" has only those. `channel_means` are of the training images (else of the
+    first split), 0 to 255. `skipped` counts the bad pictures left out, `passed_over` the files that are none, by
+    suffix, and `duplicates` the images that are pixel for pixel in two splits, such as {"test in train": 3}.
 
     >>> one = ImageSplit(np.zeros((1, 1, 8, 8), np.uint8), None)
     >>> data = ImageData("digits", "digits", "0a", 8, 8, 1, {"train": one}, [0.0], 0, None)
@@ -64,6 +67,20 @@ class ImageData:
     label_names: list[str] | None
     options: ImageOptions = field(default_factory=ImageOptions)
     """The crop, size and the like that the images were prepared with."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    duplicates: Mapping[str, int] = field(default_factory=dict)
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """What the pictures were that may not be what was meant: see `Seen`."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of these images before a number is made of them, a sentence each.
+
+        >>> one = ImageSplit(np.zeros((1, 1, 8, 8), np.uint8), None)
+        >>> ImageData("mine", "mine", "0a", 8, 8, 1, {"train": one}, [0.0], 0, None, passed_over={".jxl": 2}).notes
+        ['passed over: 2 files (.jxl 2)']
+        """
+        return notes_of(self.passed_over, self.skipped, self.duplicates, Seen(**self.seen))
 
     def split(self, name: str) -> ImageSplit:
         """The split called `name`; `UserError` naming the nearest one when there is none.
@@ -73,6 +90,12 @@ class ImageData:
         Traceback (most recent call last):
         spatialvae.errors.UserError: Split 'tset' is not known. Did you mean 'test'?
         """
+        if name == "train" and name not in self.splits:
+            raise UserError(
+                f"'{self.name}' names only {' and '.join(self.splits)} images, and none to train on.\n"
+                "Call those train as well (a folder train/, files train-*.parquet), or give the file or the folder of "
+                "the images by its own path: then they are split anew."
+            )
         if name not in self.splits:
             raise UserError(f"Split '{name}' is not known. {nearest(name, self.splits)}")
         return self.splits[name]

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from spatialvae.data.decode import PIXEL_LIMIT, BadImage, decode
 from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError
 
-__all__ = ["PIXEL_LIMIT", "BadImage", "array_pixels", "picture_pixels"]
+__all__ = ["PIXEL_LIMIT", "BadImage", "Picture", "array_pixels", "picture_pixels", "read_picture"]
 
-PIXEL_LIMIT = 89_478_485  # a picture with more is refused: 256 MiB of colour; Pillow's own line as well
-# Content decides, not the name; formats that run other programs or have no signature are left out.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-class BadImage(Exception):
-    """A picture that cannot be used; the message is the reason, in a few words."""
+@dataclass(frozen=True)
+class Picture:
+    """One image, uint8 [C, H, W]; whether its file has more frames; of 16 bits: the value that none was above."""
+
+    pixels: npt.NDArray[np.uint8]
+    frames: bool = False
+    peak: int | None = None
 
 
-def picture_pixels(content: bytes, options: ImageOptions, channels: int | None) -> npt.NDArray[np.uint8]:
-    """Decode, turn upright, crop and resize one encoded picture: uint8 [C, H, W].
+def read_picture(content: bytes, options: ImageOptions, channels: int | None) -> Picture:
+    """Decode, turn upright, crop and resize one encoded picture.
 
     The pixels are those of the file, bit for bit, when it has the wanted size already. `BadImage` tells why
     a picture cannot be used.
     """
-    if not content:
-        raise BadImage("the file is empty (zero bytes)")
-    try:
-        return _to_pixels(_fit(_convert(_open(content, options), channels), options))
-    except (BadImage, UserError):
-        raise
-    except UnidentifiedImageError:
-        raise BadImage("not a picture in a known format") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadImage(f"enormous, more than the limit of {PIXEL_LIMIT:,} pixels") from None
-    except Exception as error:  # decoders of broken files raise almost anything
-        raise BadImage(f"cannot be decoded: {_first_line(error)}") from None
+    side = 2 * max(options.image_size) if options.image_size and not options.crop.isdigit() else None
+    decoded = decode(content, side)
+    pixels = _to_pixels(_fit(_convert(decoded.picture, channels), options))
+    return Picture(pixels, decoded.frames, decoded.peak)
+
+
+def picture_pixels(content: bytes, options: ImageOptions, channels: int | None) -> npt.NDArray[np.uint8]:
+    """The pixels alone of `read_picture`: uint8 [C, H, W]."""
+    return read_picture(content, options, channels).pixels
 
 
 def array_pixels(image: npt.NDArray[np.uint8], options: ImageOptions, channels: int | None) -> npt.NDArray[np.uint8]:
@@ -57,35 +57,13 @@ def array_pixels(image: npt.NDArray[np.uint8], options: ImageOptions, channels: 
     return np.stack([np.asarray(plane) for plane in planes])
 
 
-def _open(content: bytes, options: ImageOptions) -> Image.Image:
-    picture = Image.open(io.BytesIO(content), formats=FORMATS)
-    width, height = picture.size
-    if width * height > PIXEL_LIMIT:
-        raise BadImage(f"enormous, {width}x{height} is more than the limit of {PIXEL_LIMIT:,} pixels")
-    if options.image_size is not None and not options.crop.isdigit():
-        # A large JPEG is decoded at 1/2, 1/4 or 1/8, never below twice the wanted size.
-        side = 2 * max(options.image_size)
-        picture.draft("", (side, side))
-    picture.load()
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # broken metadata do not make a broken picture
-        return picture
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 def _convert(picture: Image.Image, channels: int | None) -> Image.Image:
     """To mode L, RGB or (only when asked) RGBA."""
     if channels == 2:
         raise UserError("Pictures have 1, 3 or 4 channels, not 2. Only arrays can have 2.")
-    picture = _eight_bits(picture)
     if channels == 4:
         return picture.convert("RGBA")
-    grey = picture.mode in ("L", "LA", "1")
+    grey = picture.mode in ("L", "LA", "1") or (picture.mode in ("P", "PA") and _has_grey_palette(picture))
     if picture.has_transparency_data:
         above = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB")
@@ -95,14 +73,9 @@ def _convert(picture: Image.Image, channels: int | None) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits, 65535 to 255; Pillow's own conversion would clip it."""
-    if not picture.mode.startswith(("I", "F")):
-        return picture
-    values = np.asarray(picture).astype(np.float64)
-    if picture.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise BadImage("pixels of 32 bits have no fixed range; save the picture with 8 or 16 bits")
-    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+def _has_grey_palette(picture: Image.Image) -> bool:
+    palette = picture.getpalette("RGB") or []
+    return palette[0::3] == palette[1::3] == palette[2::3]
 
 
 def _fit(picture: Image.Image, options: ImageOptions) -> Image.Image:

@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from spatialvae.data.cache import FORMAT, default_cache, fingerprint_of, new_entry, publish, read_entry
-from spatialvae.data.dataset import SPLITS, ImageData
+from spatialvae.data.dataset import ImageData
+from spatialvae.data.notes import Seen
 from spatialvae.data.options import MINIMUM_SIDE, ImageOptions
-from spatialvae.data.picture import BadImage, array_pixels, picture_pixels
+from spatialvae.data.picture import BadImage, Picture, array_pixels, read_picture
 from spatialvae.data.sources import open_source
 from spatialvae.data.sources.source import AbstractSource, Record
-from spatialvae.data.splits import SplitRule, content_fraction
+from spatialvae.data.splits import SplitRule, content_key, count_duplicates, fractions_of
 from spatialvae.data.writer import SplitWriter
 from spatialvae.errors import UserError
 
@@ -32,7 +33,7 @@ __all__ = ["prepare"]
 AS_THEY_ARE = ImageOptions()
 CHUNK = 16  # records a worker takes at once
 LISTED = 10  # bad images named in an error
-DESCRIPTION = ("height", "width", "channels", "channel_means", "skipped", "label_names")
+DESCRIPTION = ("height", "width", "channels", "channel_means", "skipped", "label_names", "duplicates", "seen")
 
 
 def prepare(
@@ -68,17 +69,22 @@ def prepare(
     if found is None:
         raise UserError(f"The cache entry {root / fingerprint} vanished. Run the command again.")
     info, splits = found
-    sizes = {key: info[key] for key in ("height", "width", "channels", "channel_means", "skipped", "label_names")}
     return ImageData(
-        source=str(source), name=opened.name, fingerprint=fingerprint, splits=splits, options=options, **sizes
+        source=str(source),
+        name=opened.name,
+        fingerprint=fingerprint,
+        splits=splits,
+        options=options,
+        passed_over=dict(opened.passed_over),
+        **{key: info[key] for key in DESCRIPTION},
     )
 
 
 @dataclass(frozen=True)
 class _Decoded:
     record: Record
-    fraction: float = 0.0
-    pixels: npt.NDArray[np.uint8] | None = None  # None: a bad image, for this reason
+    key: int = 0
+    picture: Picture | None = None  # None: a bad image, for this reason
     reason: str = ""
 
 
@@ -90,7 +96,7 @@ class _StartAgain(Exception):
 
 
 def _decode_all(source: AbstractSource, options: ImageOptions, folder: Path, progress: bool) -> dict[str, Any]:
-    channels, rule = options.channels, SplitRule.for_source(source.splits)
+    channels, rule = options.channels, SplitRule.for_source(source.name, source.named)
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of large pictures; the size has a limit of our own.
         warnings.simplefilter("ignore")
@@ -113,9 +119,10 @@ class _Pass:
         rule: SplitRule,
     ) -> None:
         self.source, self.options, self.channels, self.rule = source, options, channels, rule
-        self.writers = {name: SplitWriter(folder, name) for name in SPLITS}
+        self.writers = {name: SplitWriter(folder, name) for name in rule.splits}
+        self.keys = {name: array("Q") for name in rule.splits}  # 8 bytes an image
         self.first: _Decoded | None = None
-        self.fractions: list[float] = []  # of the training side, from which splits are carved
+        self.seen = Seen()
         self.bad: list[str] = []
         self.skipped = 0
 
@@ -134,15 +141,15 @@ class _Pass:
         try:
             content = record.read()
             if isinstance(content, bytes):
-                pixels = picture_pixels(content, self.options, self.channels)
+                picture = read_picture(content, self.options, self.channels)
             else:
-                pixels = array_pixels(content, self.options, self.channels)
+                picture = Picture(array_pixels(content, self.options, self.channels))
         except BadImage as error:
             return _Decoded(record, reason=str(error))
-        return _Decoded(record, content_fraction(content), pixels)
+        return _Decoded(record, content_key(picture.pixels), picture)
 
     def _add(self, decoded: _Decoded) -> None:
-        if decoded.pixels is None:
+        if decoded.picture is None:
             self.skipped += 1
             if len(self.bad) < LISTED:
                 self.bad.append(f"{decoded.record.name}: {decoded.reason}")
@@ -150,15 +157,15 @@ class _Pass:
         if self.skipped and not self.options.skip_bad_images:
             return  # already a failure: the rest is read only to name and count the bad ones
         self._check_shape(decoded)
-        split = self.rule(decoded.record.split, decoded.fraction)
-        if not self.rule.given or decoded.record.split in (None, "train"):
-            self.fractions.append(decoded.fraction)
-        self.writers[split].add(decoded.pixels, decoded.record.label)
+        split = self.rule(decoded.record.split, float(fractions_of(decoded.key)))
+        self.keys[split].append(decoded.key)
+        self.seen.add(decoded.picture)
+        self.writers[split].add(decoded.picture.pixels, decoded.record.label)
 
     def _check_shape(self, decoded: _Decoded) -> None:
-        assert decoded.pixels is not None
-        if self.first is None or self.first.pixels is None:
-            height, width = decoded.pixels.shape[1:]
+        assert decoded.picture is not None
+        if self.first is None or self.first.picture is None:
+            height, width = decoded.picture.pixels.shape[1:]
             if min(height, width) < MINIMUM_SIDE:
                 raise UserError(
                     f"{decoded.record.name} is {height}x{width} (height x width): both sides must be "
@@ -166,7 +173,8 @@ class _Pass:
                 )
             self.first = decoded
             return
-        (channels, *size), (wanted, *first_size) = decoded.pixels.shape, self.first.pixels.shape
+        shape, wanted_shape = decoded.picture.pixels.shape, self.first.picture.pixels.shape
+        (channels, *size), (wanted, *first_size) = shape, wanted_shape
         if size != first_size:
             raise UserError(
                 f"The images differ in size: {self.first.record.name} is {first_size[0]}x{first_size[1]}, "
@@ -183,25 +191,29 @@ class _Pass:
                 f"{self.skipped} of the images in '{self.source.name}' cannot be used; "
                 "--skip-bad-images leaves them out:\n" + "\n".join(self.bad) + more
             )
-        if self.first is None or self.first.pixels is None:
+        if self.first is None or self.first.picture is None:
             why = f": all {self.skipped} are unreadable, for instance {self.bad[0]}" if self.bad else ""
             raise UserError(f"'{self.source.name}' has no images{why}.")
         carved = (*self.rule.carved, "train") if self.rule.carved else ()
         if any(self.writers[name].count == 0 for name in carved):
-            raise _StartAgain(self.channels, self.rule.with_every_split(self.fractions))
+            side = np.concatenate([fractions_of(self.keys[name]) for name in carved])
+            raise _StartAgain(self.channels, self.rule.with_every_split(side))
         for name, writer in self.writers.items():
             if writer.count == 0:
                 raise UserError(f"The {name} split of '{self.source.name}' has no usable image.")
+        self.seen.check(self.source.name)
         splits = {name: writer.finish() for name, writer in self.writers.items()}
-        channels, height, width = self.first.pixels.shape
-        train = self.writers["train"]
+        channels, height, width = self.first.picture.pixels.shape
+        means_of = self.writers.get("train") or next(iter(self.writers.values()))
         return {
             "height": height,
             "width": width,
             "channels": channels,
             "splits": splits,
-            "channel_means": [float(mean) for mean in train.sums / (train.count * height * width)],
+            "channel_means": [float(mean) for mean in means_of.sums / (means_of.count * height * width)],
             "skipped": self.skipped,
+            "duplicates": count_duplicates(self.keys),
+            "seen": asdict(self.seen),
             "label_names": list(self.source.label_names) if self.source.label_names else None,
         }
 

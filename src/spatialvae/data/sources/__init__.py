@@ -8,11 +8,12 @@ from pathlib import Path
 from spatialvae.data.options import ImageOptions
 from spatialvae.data.sources.arrays import ArraySource
 from spatialvae.data.sources.digits import DigitsSource
-from spatialvae.data.sources.folder import FolderSource, looks_like_picture
+from spatialvae.data.sources.folder import FolderSource
 from spatialvae.data.sources.hub import HubSource, SavedSource, is_saved
 from spatialvae.data.sources.idx import IdxSource, is_idx
-from spatialvae.data.sources.parquet import ParquetSource
+from spatialvae.data.sources.parquet import ParquetSource, has_pictures
 from spatialvae.data.sources.source import AbstractSource
+from spatialvae.data.sources.walk import look_below, looks_like_picture
 from spatialvae.errors import UserError, nearest
 
 __all__ = ["SOURCE_NAMES", "open_source"]
@@ -62,9 +63,16 @@ def _open_folder(path: Path) -> AbstractSource:
         return SavedSource(path)
     if is_idx(path):
         return IdxSource(path)
-    if next(path.rglob("*.parquet"), None) is not None:
-        return ParquetSource(path)
-    return FolderSource(path)
+    below = look_below(path)
+    if not below.pictures and below.tables:
+        return ParquetSource(path, below)
+    full = [name for name, table in below.tables.items() if has_pictures(table)]
+    if full:
+        raise UserError(
+            f"'{path}' has {len(below.pictures)} picture files and pictures in parquet files, for instance {full[0]}.\n"
+            "Give a folder of only one kind, or a parquet file by its own path."
+        )
+    return FolderSource(path, below)
 
 
 def _open_file(path: Path, options: ImageOptions) -> AbstractSource:

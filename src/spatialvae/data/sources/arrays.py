@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from spatialvae.data.sources.files import AbstractFileSource
+from spatialvae.data.sources.files import AbstractFileSource, printable
 from spatialvae.data.sources.source import Record
 from spatialvae.data.splits import split_called
 from spatialvae.errors import UserError
@@ -61,10 +62,10 @@ class ArraySource(AbstractFileSource):
     """An `.npy` file, or an `.npz` file with `images` (and `labels`), or `train_images` and so on."""
 
     def __init__(self, path: Path, layout: str) -> None:
-        self.name, self.files = path.stem, [("", path)]
+        self.name, self.files = printable(path.stem), [("", path)]
         self._path, self._layout = path, layout
         self._arrays = [_Array("", None, None)] if path.suffix.lower() == ".npy" else self._members()
-        self.splits = frozenset(array.split for array in self._arrays if array.split)
+        self.named = {array.images: array.split for array in self._arrays}
         self.total = 0
         for array in self._arrays:
             with self._open(array.images) as file:
@@ -84,26 +85,21 @@ class ArraySource(AbstractFileSource):
         except (zipfile.BadZipFile, OSError) as error:
             raise UserError(f"{self._path} is not a readable .npz file: {error}") from error
 
-        def labels(key: str) -> str | None:
-            return key if key in keys else None
-
-        if "images" in keys:
-            return [_Array("images", labels("labels"), None)]
-        named = [(key, split_called(key.removesuffix("_images"))) for key in keys if key.endswith("_images")]
-        if any(split == "train" for _, split in named):
-            return [_Array(key, labels(key.removesuffix("images") + "labels"), split) for key, split in named if split]
         fitting = [key for key in keys if self._could_be_images(key)]
-        if len(fitting) != 1:
+        chosen = [key for key in fitting if key.endswith("images")] or fitting
+        said = [split_called(key) for key in chosen]
+        if len(chosen) != 1 and (not any(said) or len(set(said)) < len(said)):
             raise UserError(
-                f"{self._path} has {len(fitting)} arrays that could be images; call the one meant 'images' "
-                f"(uint8, 3 or 4 axes). Its arrays: {', '.join(keys) or 'none'}."
+                f"{self._path} has {len(chosen)} arrays that could be images; call the one meant 'images', or one each "
+                f"'train_images', 'test_images' (uint8, 3 or 4 axes). Its arrays: {', '.join(keys) or 'none'}."
             )
-        return [_Array(fitting[0], labels("labels"), None)]
+        return [_Array(key, _labels_of(key, keys), split) for key, split in zip(chosen, said, strict=True)]
 
     def _could_be_images(self, key: str) -> bool:
+        """By its axes and, unless its name says so, by its numbers: what is meant and wrong is told later."""
         with self._open(key) as file:
             shape, dtype, _ = _header(file, self._path)
-        return dtype == np.uint8 and len(shape) in (3, 4)
+        return len(shape) in (3, 4) and (dtype == np.uint8 or key.endswith("images") or bool(split_called(key)))
 
     def _open(self, key: str) -> IO[bytes]:
         try:
@@ -146,6 +142,16 @@ class ArraySource(AbstractFileSource):
                 f"integers of shape [{count}] are wanted, one for each image."
             )
         return labels.reshape(count).astype(np.int64)
+
+
+def _labels_of(key: str, keys: Sequence[str]) -> str | None:
+    """The array of labels that goes with one of images: `test_labels` with `test_images`, `y_test` with `x_test`."""
+    names = [
+        key.replace("images", "labels"),
+        re.sub(r"(?i)^x(?=_)", "y", key),
+        *([] if split_called(key) else ["labels"]),
+    ]
+    return next((name for name in names if name in keys and name != key), None)
 
 
 def _told(dtype: np.dtype) -> str:

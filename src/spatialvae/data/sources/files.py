@@ -12,7 +12,7 @@ from pathlib import Path
 from spatialvae.data.sources.source import AbstractSource
 from spatialvae.errors import UserError
 
-__all__ = ["AbstractFileSource", "first_bytes"]
+__all__ = ["AbstractFileSource", "first_bytes", "printable"]
 
 ALWAYS_READ = 64 * 2**20  # up to this many bytes the files are hashed afresh every time
 SETTLED = 2.0  # seconds; a younger file could change again without a new time stamp
@@ -25,6 +25,15 @@ def first_bytes(path: Path, count: int) -> bytes:
             return file.read(count)
     except OSError:
         return b""
+
+
+def printable(name: str) -> str:
+    r"""A file's name as text that every terminal and file takes: bytes that are no UTF-8 are spelled out.
+
+    >>> printable(b"caf\xe9.png".decode("utf-8", "surrogateescape"))
+    'caf\\xe9.png'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 class AbstractFileSource(AbstractSource):
@@ -50,7 +59,7 @@ class AbstractFileSource(AbstractSource):
             return known
         digest = hashlib.sha256(type(self).__name__.encode())
         for name, path in self.files:
-            digest.update(f"\n{name}\n{_content_hash(path)}".encode())
+            digest.update(f"\n{name}\n{_content_hash(path)}".encode(errors="surrogateescape"))
         identity = digest.hexdigest()
         if size > ALWAYS_READ and settled:
             _remember(note, identity)
@@ -62,7 +71,7 @@ class AbstractFileSource(AbstractSource):
             try:
                 told = os.stat(path)
             except OSError:
-                digest.update(f"{name}\nmissing\n".encode())
+                digest.update(f"{name}\nmissing\n".encode(errors="surrogateescape"))
                 continue
             fields = (told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino, told.st_dev)
             digest.update(f"{name}\n{path.absolute()}\n{fields}\n".encode(errors="surrogateescape"))

@@ -2,114 +2,80 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from spatialvae.data.sources.files import AbstractFileSource, first_bytes
+from spatialvae.data.sources.files import AbstractFileSource, printable
 from spatialvae.data.sources.source import Record
-from spatialvae.data.splits import split_called
+from spatialvae.data.sources.walk import PICTURE_SUFFIXES, Below
+from spatialvae.data.splits import shared_parts, split_called, splits_of
 from spatialvae.errors import UserError
 
-__all__ = ["FolderSource", "looks_like_picture"]
-
-PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".bmp", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif", ".heic", ".heif"),
-)
-# Never opened, whatever their first bytes happen to be.
-OTHER_SUFFIXES = (
-    *(".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".html", ".htm", ".xml", ".yaml", ".yml"),
-    *(".py", ".js", ".css", ".log", ".ini", ".zip", ".gz", ".tar", ".pdf", ".db"),
-)
-
-
-def looks_like_picture(path: Path) -> bool:
-    """Whether a file is meant as a picture: by its suffix, or, with no telling suffix, by its first bytes."""
-    suffix = path.suffix.lower()
-    if suffix in PICTURE_SUFFIXES:
-        return True
-    return suffix not in OTHER_SUFFIXES and _starts_like_picture(first_bytes(path, 16))
-
-
-def _starts_like_picture(head: bytes) -> bool:
-    """
-    >>> _starts_like_picture(b"GIF89a" + bytes(10)), _starts_like_picture(b"BM is how this text starts")
-    (True, False)
-    """
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")):
-        return True
-    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    avif = head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis")
-    bitmap = head[:2] == b"BM" and head[6:10] == bytes(4)  # four reserved bytes tell it from text
-    return webp or avif or bitmap
+__all__ = ["FolderSource"]
 
 
 class FolderSource(AbstractFileSource):
-    """All pictures below a folder; with a `train/` in it, `train/`, `validation/` and `test/` are its splits.
+    """All pictures below a folder, whose folders may name their splits.
 
-    Hidden files and files that are not pictures are passed over. Labels are the names of the folders when
-    every picture lies exactly one folder deep (inside its split) and there are two such folders or more.
+    Labels are the names of the folders when every picture lies exactly one folder deep (inside its split) and there
+    are two such folders or more.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.resolve().name
-        pictures = [file for file in _walk(path, ()) if looks_like_picture(file)]
-        found = [(file.relative_to(path).as_posix(), file) for file in pictures]
-        self.files = sorted(found, key=lambda pair: PurePosixPath(pair[0]).parts)
+    def __init__(self, path: Path, below: Below) -> None:
+        self.name = printable(path.resolve().name)
+        self.files = list(below.pictures.items())
         self.total = len(self.files)
+        self.passed_over = below.beside_pictures
         if not self.files:
+            others = f" It has {', '.join(f'{count} {kind}' for kind, count in self.passed_over.items())}."
             raise UserError(
                 f"The folder '{path}' has no pictures ({', '.join(PICTURE_SUFFIXES[:5])}, ...), parquet or "
                 "idx files, and is no saved data set. Give an .npy or .npz file by its own path."
+                + (others if self.passed_over else "")
             )
-        said = {name: _top_split(name) for name, _ in self.files}
-        if "train" not in said.values():
-            said = dict.fromkeys(said)
-        self._split_of = said
-        self.splits = frozenset(split for split in said.values() if split)
-        loose = [name for name, split in said.items() if split is None]
-        if self.splits and loose:
-            raise UserError(
-                f"'{path}' has a train folder, and {len(loose)} pictures outside of train, validation and "
-                f"test, for instance {loose[0]}.\nMove them into one of these, or give one folder."
-            )
-        self._find_labels()
+        folders = {name: PurePosixPath(name).parts[:-1] for name, _ in self.files}
+        self._split_of = _named_splits(folders)
+        self.named = {printable(name): split for name, split in self._split_of.items()}
+        self._find_labels(folders)
 
-    def _find_labels(self) -> None:
-        depth = 1 if self.splits else 0
-        folders = [PurePosixPath(name).parts[depth:-1] for name, _ in self.files]
-        classes = sorted({parts[0] for parts in folders if len(parts) == 1})
-        labelled = len(classes) > 1 and all(len(parts) == 1 for parts in folders)
-        self.label_names = classes if labelled else None
+    def _find_labels(self, folders: Mapping[str, tuple[str, ...]]) -> None:
+        shared = shared_parts(folders.values())
+        inside = [_without_split(parts, self._split_of[name], shared) for name, parts in folders.items()]
+        classes = sorted({parts[0] for parts in inside if len(parts) == 1})
+        labelled = len(classes) > 1 and all(len(parts) == 1 for parts in inside)
+        self.label_names = [printable(name) for name in classes] if labelled else None
         number = {name: place for place, name in enumerate(classes)}
-        self._labels = [number[parts[0]] if labelled else None for parts in folders]
+        self._labels = [number[parts[0]] if labelled else None for parts in inside]
 
     def records(self) -> Iterator[Record]:
         """Picture by picture in the order of their paths."""
         for (name, path), label in zip(self.files, self._labels, strict=True):
-            yield Record(name, path, label, self._split_of[name])
+            yield Record(printable(name), path, label, self._split_of[name])
 
 
-def _top_split(name: str) -> str | None:
-    parts = PurePosixPath(name).parts
-    return split_called(parts[0]) if len(parts) > 1 else None
+def _named_splits(folders: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
+    """The split of every picture by its folders, or by its own name where all names say one.
+
+    Folders can be classes instead. Beside folders that say nothing, a name of several words (`test tube`) is one, and
+    so is a longer name with the word train (`train_station`) where no test or validation images are named.
+    """
+    said = splits_of(folders)
+    if None in said.values():
+        said = splits_of({name: [part for part in parts if " " not in part] for name, parts in folders.items()})
+    if not any(said.values()):
+        files = {name: split_called(PurePosixPath(name).name) for name in folders}
+        if "train" in files.values() and None not in files.values():
+            return files
+    alone = {split for split in said.values() if split} == {"train"}
+    if alone and not any(part.lower() in ("train", "training") for parts in folders.values() for part in parts):
+        return dict.fromkeys(folders)
+    return said
 
 
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
-    """Files below a folder; links are followed, except to a folder that this one lies in."""
-    place = os.path.realpath(folder)
-    if place in above:
-        return
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise UserError(f"The folder '{folder}' cannot be read: {error.strerror or error}.") from error
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
-            continue
-        path = folder / entry.name
-        if entry.is_dir():
-            yield from _walk(path, (*above, place))
-        elif entry.is_file() or (entry.is_symlink() and not path.exists()):  # a broken link is a bad picture
-            yield path
+def _without_split(parts: tuple[str, ...], split: str | None, shared: int) -> tuple[str, ...]:
+    """The folders of a picture that may be its class: not what all pictures share, and not the one of its split."""
+    if split is None:
+        return parts
+    inside = parts[shared:]
+    own = next((place for place, part in enumerate(inside) if split_called(part) == split), len(inside))
+    return inside[:own] + inside[own + 1 :]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from spatialvae.data.sources.files import AbstractFileSource
+from spatialvae.data.sources.files import AbstractFileSource, printable
 from spatialvae.data.sources.parquet import LABEL_COLUMNS
 from spatialvae.data.sources.source import AbstractSource, Record
 from spatialvae.data.splits import split_called
@@ -35,8 +35,8 @@ class HubSource(AbstractSource):
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
             raise UserError(f"'hub:{repository}' is not a data set of the hub: write hub:OWNER/NAME.")
         self.name, self._repository = name, repository
-        self._parts = _parts(_load(repository), f"hub:{repository}")
-        self.splits = _splits(self._parts)
+        self._parts, self.passed_over = _parts(_load(repository), f"hub:{repository}")
+        self.named = {name: split_called(name) for name in self._parts}
         self.total = sum(len(part) for part in self._parts.values())
         self.label_names = _label_names(self._parts)
 
@@ -56,14 +56,14 @@ class SavedSource(AbstractFileSource):
     def __init__(self, path: Path) -> None:
         import datasets
 
-        self.name = path.resolve().name
+        self.name = printable(path.resolve().name)
         self.files = [(file.relative_to(path).as_posix(), file) for file in sorted(path.rglob("*")) if file.is_file()]
         try:
             loaded = datasets.load_from_disk(str(path))
         except Exception as error:  # the library raises many kinds for a damaged folder
             raise UserError(f"'{path}' is a saved data set that cannot be read: {_first_line(error)}") from error
-        self._parts = _parts(loaded, str(path))
-        self.splits = _splits(self._parts)
+        self._parts, self.passed_over = _parts(loaded, str(path))
+        self.named = {name: split_called(name) for name in self._parts}
         self.total = sum(len(part) for part in self._parts.values())
         self.label_names = _label_names(self._parts)
 
@@ -89,25 +89,23 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _parts(loaded: Any, where: str) -> dict[str, Any]:
-    """Every split that counts, by the library's name, with pictures left encoded."""
+def _parts(loaded: Any, where: str) -> tuple[dict[str, Any], dict[str, int]]:
+    """Every split that counts, by the library's name, with pictures left encoded; the images of the others."""
     import datasets
 
     found = dict(loaded) if isinstance(loaded, Mapping) else {"all": loaded}
     found = {name: part for name, part in found.items() if len(part)}
+    others: dict[str, int] = {}
     if any(split_called(name) == "train" for name in found):
-        found = {name: part for name, part in found.items() if split_called(name)}
+        others = {f"images of the split {name}": len(part) for name, part in found.items() if not split_called(name)}
     parts = {}
     for name, part in found.items():
-        column = _image_column(part, where)
-        parts[name] = part.with_format(None).cast_column(column, datasets.Image(decode=False))
+        if f"images of the split {name}" not in others:
+            column = _image_column(part, where)
+            parts[name] = part.with_format(None).cast_column(column, datasets.Image(decode=False))
     if not parts:
         raise UserError(f"'{where}' has no images.")
-    return parts
-
-
-def _splits(parts: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(split for name in parts if (split := split_called(name)))
+    return parts, others
 
 
 def _image_column(part: Any, where: str) -> str:

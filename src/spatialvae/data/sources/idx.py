@@ -6,35 +6,31 @@ import gzip
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
 import numpy as np
 
-from spatialvae.data.sources.files import AbstractFileSource, first_bytes
+from spatialvae.data.sources.files import AbstractFileSource, first_bytes, printable
 from spatialvae.data.sources.source import Record
-from spatialvae.data.splits import split_called
+from spatialvae.data.splits import split_called, without_words
 from spatialvae.errors import UserError
 
 __all__ = ["IdxSource", "is_idx"]
 
-NAME = re.compile(r"(?P<stem>.*?)(?P<what>images|labels)[-.]idx[13]-ubyte(\.gz)?")
-SPLITS_BY_STEM = {
-    "train": "train",
-    "t10k": "test",
-    "test": "test",
-    "validation": "validation",
-    "val": "validation",
-}
+# MNIST, EMNIST: train-images-idx3-ubyte; Kannada-MNIST: X_train-idx3-ubyte; QMNIST's labels: test-labels-idx2-int
+NAME = re.compile(r"(?P<stem>.+)[-.](?P<kind>idx3-ubyte|idx1-ubyte|idx2-int)(\.gz)?")
+WHAT = re.compile(r"images|imgs|labels|^[xy](?=_)", re.IGNORECASE)
+TYPES = {8: "bytes", 12: "integers"}
 ROWS = 1024  # read at a time
 
 
 def is_idx(path: Path) -> bool:
     """Whether a file is an idx file of bytes, by its name or its start; of a folder, whether it has any."""
     if path.is_dir():  # by name only: opening each file of a large folder of pictures would be slow
-        return any(NAME.fullmatch(file.name) for file in path.iterdir())
+        return bool(_one_of_each(path))
     return bool(NAME.fullmatch(path.name)) or first_bytes(path, 4) in (b"\0\0\x08\x03", b"\0\0\x08\x01")
 
 
@@ -49,17 +45,25 @@ class IdxSource(AbstractFileSource):
     """A folder of `train-images-idx3-ubyte.gz`, `t10k-labels-idx1-ubyte.gz` and so on, or one such file."""
 
     def __init__(self, path: Path) -> None:
-        self.name = path.name.split(".")[0] if path.is_file() else path.resolve().name
+        self.name = printable(path.name.split(".")[0] if path.is_file() else path.resolve().name)
         named = {} if path.is_file() else _one_of_each(path)
         images = [file for file in named.values() or [path] if not _holds_labels(file)]
-        self._pairs = [_pair(file, named or _one_of_each(path.parent)) for file in images]
+        beside = named or _one_of_each(path.parent)
+        # A file given by its own path is taken for what it holds, whatever its name.
+        self._pairs = [
+            _Pair(file, _labels_of(file, beside), split_called(file.name) if named else None) for file in images
+        ]
         # train before t10k whatever the alphabet says
         self._pairs.sort(key=lambda pair: (pair.split != "train", pair.images.name))
         if not self._pairs:
             raise UserError(f"'{path}' has idx files of labels only; a file of images (idx3) is wanted.")
-        self.splits = frozenset(pair.split for pair in self._pairs if pair.split)
-        if "train" in self.splits and any(pair.split is None for pair in self._pairs):
-            raise UserError(f"'{path}' has idx files of no known split beside train. Give one file.")
+        sets = sorted({without_words(_key(file)) for file in images})
+        if len(sets) > 1:
+            raise UserError(
+                f"'{path}' has idx files of {len(sets)} data sets ({', '.join(sets[:3])}{', ...' * (len(sets) > 3)}): "
+                "give one file, or a folder with the files of only one."
+            )
+        self.named = {printable(pair.images.name): pair.split for pair in self._pairs}
         self.files = [
             ("" if path.is_file() else file.name, file)
             for pair in self._pairs
@@ -84,28 +88,28 @@ class IdxSource(AbstractFileSource):
 
 def _holds_labels(path: Path) -> bool:
     match = NAME.fullmatch(path.name)
-    return match["what"] == "labels" if match else first_bytes(path, 4) == b"\0\0\x08\x01"
+    return match["kind"] != "idx3-ubyte" if match else first_bytes(path, 4) == b"\0\0\x08\x01"
 
 
 def _one_of_each(folder: Path) -> dict[str, Path]:
-    """`train-images` and so on to its file; the unpacked one where both are there."""
+    """Name without suffix to file; the unpacked one where both are there."""
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if match := NAME.fullmatch(file.name):
-            found.setdefault(match["stem"] + match["what"], file)
+        if (match := NAME.fullmatch(file.name)) and not file.name.startswith("."):
+            found.setdefault(match["stem"] + match["kind"], file)
     return found
 
 
-def _pair(images: Path, named: dict[str, Path]) -> _Pair:
-    match = NAME.fullmatch(images.name)
-    if match is None:
-        return _Pair(images, None, None)
-    labels = named.get(match["stem"] + "labels")
-    return _Pair(images, labels, _split_of(match["stem"].strip("-_. ")))
+def _key(path: Path) -> str:
+    """What the names of a file of images and its file of labels have in common."""
+    match = NAME.fullmatch(path.name)
+    return WHAT.sub("", match["stem"]) if match else ""
 
 
-def _split_of(stem: str) -> str | None:
-    return "test" if stem == "t10k" else split_called(stem)
+def _labels_of(images: Path, beside: dict[str, Path]) -> Path | None:
+    if not NAME.fullmatch(images.name):
+        return None
+    return next((file for file in beside.values() if _holds_labels(file) and _key(file) == _key(images)), None)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -123,10 +127,10 @@ def _read(file: IO[bytes], count: int, path: Path) -> bytes:
     return content
 
 
-def _header(file: IO[bytes], axes: int, path: Path) -> tuple[int, ...]:
+def _header(file: IO[bytes], axes: int, path: Path, code: int = 8) -> tuple[int, ...]:
     magic = _read(file, 4, path)
-    if magic != bytes((0, 0, 8, axes)):
-        raise UserError(f"{path} is not an idx file of bytes with {axes} axes (its start: {magic.hex()}).")
+    if magic != bytes((0, 0, code, axes)):
+        raise UserError(f"{path} is not an idx file of {TYPES[code]} with {axes} axes (its start: {magic.hex()}).")
     return struct.unpack(f">{axes}I", _read(file, 4 * axes, path))
 
 
@@ -135,9 +139,14 @@ def _count(path: Path) -> int:
         return _header(file, 3, path)[0]
 
 
-def _read_labels(path: Path, count: int) -> bytes:
+def _read_labels(path: Path, count: int) -> Sequence[int]:
     with _open(path) as file:
-        (found,) = _header(file, 1, path)
-        if found != count:
-            raise UserError(f"{path} has {found} labels for {count} images.")
-        return _read(file, found, path)
+        if "idx2-int" in path.name:  # the label is the first of several numbers a row
+            found, columns = _header(file, 2, path, code=12)
+            labels = np.frombuffer(_read(file, 4 * found * columns, path), ">i4").reshape(found, columns)[:, 0].tolist()
+        else:
+            (found,) = _header(file, 1, path)
+            labels = list(_read(file, found, path))
+    if found != count:
+        raise UserError(f"{path} has {found} labels for {count} images.")
+    return labels

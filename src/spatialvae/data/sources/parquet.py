@@ -1,19 +1,20 @@
-"""Parquet files in the image layout of the `datasets` library: a struct {bytes, path} and plain columns."""
+"""Parquet files with a column of pictures, such as the `datasets` library writes."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from spatialvae.data.sources.files import AbstractFileSource
+from spatialvae.data.sources.columns import ImageColumn, image_column, names_files
+from spatialvae.data.sources.files import AbstractFileSource, printable
 from spatialvae.data.sources.source import Record
-from spatialvae.data.splits import split_called
+from spatialvae.data.sources.walk import Below
+from spatialvae.data.splits import splits_of
 from spatialvae.errors import UserError
 
-__all__ = ["LABEL_COLUMNS", "ParquetSource"]
+__all__ = ["LABEL_COLUMNS", "ParquetSource", "has_pictures"]
 
 LABEL_COLUMNS = ("label", "labels", "fine_label")
 ROWS = 256  # read at a time
@@ -22,53 +23,60 @@ ROWS = 256  # read at a time
 class ParquetSource(AbstractFileSource):
     """One parquet file, or all below a folder, where `train-*.parquet`, `test/*.parquet` name splits."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.stem if path.is_file() else path.resolve().name
-        if path.is_file():
-            self.files = [("", path)]
-        else:
-            paths = sorted(file for file in path.rglob("*.parquet") if not file.name.startswith("."))
-            self.files = [(file.relative_to(path).as_posix(), file) for file in paths]
-        self._split_of = {name: _split_of(name) for name, _ in self.files}
-        self.splits = frozenset(split for split in self._split_of.values() if split)
-        unnamed = [name for name, split in self._split_of.items() if split is None]
-        if "train" in self.splits and unnamed:
-            raise UserError(
-                f"'{path}' has files for training and others of no known split, for instance {unnamed[0]}.\n"
-                "Name them train-*.parquet, validation-*.parquet or test-*.parquet, or give one file."
-            )
+    def __init__(self, path: Path, below: Below | None = None) -> None:
+        self.name = printable(path.resolve().name if below else path.stem)
+        self.tables = list(below.tables.items()) if below else [("", path)]
+        self._split_of = splits_of({name: PurePosixPath(name).parts for name, _ in self.tables})
+        self.named = {printable(name): split for name, split in self._split_of.items()}
+        self.passed_over = below.passed_over if below else {}
         self._look_inside()
 
     def _look_inside(self) -> None:
         self.total = 0
-        for _, path in self.files:
+        pictures: dict[str, Path] = {}
+        for name, path in self.tables:
             file = _open(path)
             self.total += file.metadata.num_rows
+            pictures.update(_named_pictures(file, name, path))
             if self.label_names is None:
                 self.label_names = _label_names(file.schema_arrow.metadata, _label_column(file.schema_arrow))
+        self.files = [*self.tables, *pictures.items()]
 
     def records(self) -> Iterator[Record]:
         """File by file in the order of their names, row by row."""
-        for name, path in self.files:
+        for name, path in self.tables:
             file = _open(path)
             image, label = _image_column(file.schema_arrow, path), _label_column(file.schema_arrow)
-            columns = [image] if label is None else [image, label]
+            columns = [image.name] if label is None else [image.name, label]
             row = 0
             for batch in _batches(file, columns, path):
-                pictures = batch.column(image).to_pylist()
+                pictures = batch.column(image.name).to_pylist()
                 labels: list[int | None] = batch.column(label).to_pylist() if label else [None] * len(pictures)
                 for picture, value in zip(pictures, labels, strict=True):
-                    content = picture["bytes"] if picture else None
-                    yield Record(f"{name or path.name} row {row}", content, value, self._split_of[name])
+                    content = image.content(picture, path)
+                    yield Record(printable(f"{name or path.name} row {row}"), content, value, self._split_of[name])
                     row += 1
 
 
-def _split_of(name: str) -> str | None:
-    """From `train-00000-of-00005.parquet`, `data/test.parquet` or `val/0.parquet`."""
-    for part in Path(name).parts[::-1]:
-        if split := split_called(re.split(r"[-_.]", part)[0]):
-            return split
-    return None
+def has_pictures(path: Path) -> bool:
+    """Whether a file is a parquet file with a column of pictures."""
+    try:
+        return image_column(_open(path).schema_arrow) is not None
+    except UserError:
+        return False
+
+
+def _named_pictures(file: Any, table: str, path: Path) -> dict[str, Path]:
+    """The files that the rows name, which are part of what the source is: table and path to file."""
+    column = image_column(file.schema_arrow)
+    if column is None or not names_files(file, column):
+        return {}
+    found: dict[str, Path] = {}
+    for batch in _batches(file, [column.name], path):
+        for value in batch.column(column.name).to_pylist():
+            if isinstance(content := column.content(value, path), Path):
+                found[f"{table}: {value['path']}"] = content
+    return found
 
 
 def _open(path: Path) -> Any:
@@ -90,22 +98,13 @@ def _batches(file: Any, columns: list[str], path: Path) -> Iterator[Any]:
         raise UserError(f"'{path}' is damaged: {str(error).splitlines()[0]}") from error
 
 
-def _image_column(schema: Any, path: Path) -> str:
-    import pyarrow as pa
-
-    found = [
-        field.name
-        for field in schema
-        if pa.types.is_struct(field.type)
-        and (place := field.type.get_field_index("bytes")) >= 0
-        and (pa.types.is_binary(field.type[place].type) or pa.types.is_large_binary(field.type[place].type))
-    ]
-    if not found:
-        raise UserError(
-            f"'{path}' has no image column (a struct with the field 'bytes'): its columns are "
-            f"{', '.join(schema.names)}."
-        )
-    return next((name for name in ("image", "img") if name in found), found[0])
+def _image_column(schema: Any, path: Path) -> ImageColumn:
+    if column := image_column(schema):
+        return column
+    raise UserError(
+        f"'{path}' has no image column: one of encoded pictures (binary), or a struct with 'bytes' or 'path'. Its "
+        f"columns are {', '.join(schema.names)}."
+    )
 
 
 def _label_column(schema: Any) -> str | None:

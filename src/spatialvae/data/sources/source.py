@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -40,10 +41,15 @@ class Record:
 
 
 class AbstractSource(ABC):
-    """A source of images. `splits` are the ones it names itself; `total` the number of images where known."""
+    """A source of images.
+
+    `named` are the things it is made of (files, arrays, parts) with the split that the name of each says, if any;
+    `passed_over` counts what was left out, by kind; `total` is the number of images where known.
+    """
 
     name: str
-    splits: frozenset[str] = frozenset()
+    named: Mapping[str, str | None] = MappingProxyType({})
+    passed_over: Mapping[str, int] = MappingProxyType({})
     label_names: Sequence[str] | None = None
     total: int | None = None
 
