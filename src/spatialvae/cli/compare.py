@@ -10,7 +10,7 @@ from typing import Any
 from spatialvae.cli.flat import NOT_FLAGS, comparison_settings
 from spatialvae.cli.images import prepare_images
 from spatialvae.cli.options import Json, given, with_settings
-from spatialvae.cli.output import emit, say
+from spatialvae.cli.output import emit, say, say_notes
 from spatialvae.cli.run import ConfigFile
 from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
 from spatialvae.errors import UserError
@@ -26,6 +26,7 @@ def compare(*, config: ConfigFile = None, json: Json = False, **settings: Any) -
         raise UserError("compare wants a folder to write into: --out runs/NAME, or `out` in the --config file.")
     out = Path(wanted.out)
     data = prepare_images(chosen)
+    say_notes(data.notes)
     from spatialvae import comparison
     from spatialvae.training import Interrupted
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spatialvae.cli.output import say
+from spatialvae.cli.output import say_notes
 from spatialvae.config import AbstractDataOptions, TrainConfig
 from spatialvae.errors import UserError
 
@@ -54,8 +54,7 @@ def pictures_for(model: SpatialVAE, paths: Sequence[Path], count: int, rule: str
     from spatialvae.data.chosen import read_pictures
 
     images, _, notes = read_pictures(paths, model.config.image_size, model.config.channels)
-    for note in notes:
-        say(f"note: {note}")
+    say_notes(notes)
     if len(images) != count:
         raise UserError(f"{len(images)} pictures came, and {rule}.")
     return images

@@ -9,7 +9,7 @@ import typer
 
 from spatialvae.cli.images import prepare_images
 from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed, given, with_settings
-from spatialvae.cli.output import check_free, emit, say, write_images
+from spatialvae.cli.output import check_free, emit, say, say_notes, write_images
 from spatialvae.config import AbstractDataOptions, TrainConfig
 
 __all__ = ["data", "latents", "reconstruct", "sample"]
@@ -74,8 +74,7 @@ def reconstruct(
     images, names, notes = read_pictures(
         pictures, model.config.image_size, model.config.channels, skip_bad_images=skip_bad_images
     )
-    for note in notes:
-        say(f"note: {note}")
+    say_notes(notes)
     decoded = model.reconstruct(images)
     quality = peak_signal_to_noise(images, decoded)
     if out.suffix.lower() == ".npz" or not out.suffix:

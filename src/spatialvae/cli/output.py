@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from spatialvae.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["check_free", "emit", "say", "write_images"]
+__all__ = ["check_free", "emit", "say", "say_notes", "write_images"]
 
 
 def emit(payload: dict[str, Any], as_json: bool, lines: list[str]) -> None:
@@ -26,6 +27,12 @@ def emit(payload: dict[str, Any], as_json: bool, lines: list[str]) -> None:
 def say(line: str) -> None:
     """One line about what is going on, on stderr."""
     print(line, file=sys.stderr, flush=True)
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """What a user should know of images before a number is made of them, on stderr."""
+    for note in notes:
+        say(f"note: {note}")
 
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")

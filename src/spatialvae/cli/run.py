@@ -10,7 +10,7 @@ import typer
 
 from spatialvae.cli.images import prepare_images
 from spatialvae.cli.options import Json, Out, given, with_settings
-from spatialvae.cli.output import emit, say
+from spatialvae.cli.output import emit, say, say_notes
 from spatialvae.config import TrainConfig
 
 __all__ = ["train"]
@@ -26,8 +26,7 @@ def train(*, out: Out, config: ConfigFile = None, json: Json = False, **settings
         before = {**before, "images": None, "epochs": None}
     chosen = TrainConfig.parse({**before, **flags}, "train")
     data = prepare_images(chosen)
-    for note in data.notes:
-        say(f"note: {note}")
+    say_notes(data.notes)
     from spatialvae import training
     from spatialvae.latents import spell_latent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ def decode(content: bytes, side: int | None) -> Decoded:
 
 
 def _decode(content: bytes, side: int | None) -> Decoded:
-    picture = Image.open(io.BytesIO(content), formats=FORMATS)
+    picture, inverted = _open(content)
     width, height = picture.size
     if width * height > PIXEL_LIMIT:
         raise BadImage(f"enormous, {width}x{height} is more than the limit of {PIXEL_LIMIT:,} pixels")
@@ -72,8 +73,8 @@ def _decode(content: bytes, side: int | None) -> Decoded:
     with suppress(Exception):  # broken metadata do not make a broken picture
         picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):
-        bits = _first(tags.get(BITS, 16))
-        return Decoded(*_from_sixteen(picture, bits, inverted=tags.get(PHOTOMETRIC) == 0), frames)
+        picture, peak = _from_sixteen(picture, _first(tags.get(BITS, 16)), inverted or tags.get(PHOTOMETRIC) == 0)
+        return Decoded(picture, frames, peak)
     if kind == "PNG":
         picture, deep = _as_the_header_says(picture, depth=content[24], colour=content[25])
     else:
@@ -82,6 +83,19 @@ def _decode(content: bytes, side: int | None) -> Decoded:
     if picture.mode not in PLAIN:  # La knows one way out, the others are colour
         picture = picture.convert("LA" if picture.mode == "La" else "RGB")
     return Decoded(picture, frames, peak)
+
+
+def _open(content: bytes) -> tuple[Image.Image, bool]:
+    """The picture, and whether to invert it: a big-endian one of 16 bits with white at zero is unknown to Pillow."""
+    try:
+        return Image.open(io.BytesIO(content), formats=FORMATS), False
+    except UnidentifiedImageError:
+        white_is_zero = content.find(struct.pack(">HHIHH", PHOTOMETRIC, 3, 1, 0, 0)) if content[:4] == b"MM\0*" else -1
+        if white_is_zero < 0:
+            raise
+        black_is_zero = struct.pack(">HHIHH", PHOTOMETRIC, 3, 1, 1, 0)
+        relabelled = content[:white_is_zero] + black_is_zero + content[white_is_zero + len(black_is_zero) :]
+        return Image.open(io.BytesIO(relabelled), formats=FORMATS), True
 
 
 def _check_numbers(picture: Image.Image, tags: dict[int, Any]) -> None:
@@ -104,7 +118,7 @@ def _first(value: Any) -> int:
     return value[0] if isinstance(value, tuple) else value
 
 
-def _from_sixteen(picture: Image.Image, bits: int, *, inverted: bool) -> tuple[Image.Image, int]:
+def _from_sixteen(picture: Image.Image, bits: int, inverted: bool) -> tuple[Image.Image, int]:
     """Grey of `bits` bits to L, or to LA where one value is transparent, and the largest value."""
     whole = (1 << bits) - 1
     values = np.asarray(picture).astype(np.float64)

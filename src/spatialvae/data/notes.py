@@ -17,7 +17,7 @@ class Seen:
 
     >>> seen = Seen(sixteen=3, peak=4095)
     >>> seen.notes()
-    ['3 pictures of 16 bits have no value above 4095 of 65535: they are nearly black; scale them if white is less']
+    ['3 pictures of 16 bits have no value above 4095 of 65535: scale them first if their white is there']
     """
 
     frames: int = 0
@@ -46,8 +46,8 @@ class Seen:
             found.append(f"the first frame or page is taken of {_counted(self.frames, 'picture')} with more than one")
         if self.sixteen and self.peak < 4096:
             found.append(
-                f"{_counted(self.sixteen, 'picture')} of 16 bits have no value above {self.peak} of 65535: they are "
-                "nearly black; scale them if white is less"
+                f"{_counted(self.sixteen, 'picture')} of 16 bits have no value above {self.peak} of 65535: scale them "
+                "first if their white is there"
             )
         return found
 
