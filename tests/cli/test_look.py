@@ -115,6 +115,22 @@ def test_reconstructions_of_files_and_folders(run: Path, tmp_path: Path, picture
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "pairs.png").read_bytes()
 
 
+def test_reconstructions_of_a_folder_as_it_is(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
+    folder = tmp_path / "own" / "deep"
+    shutil.copytree(pictures[0].parent, folder)
+    (folder / ".DS_Store").write_bytes(b"Bud1")
+    (folder / "._a.png").write_bytes(b"Mac OS X")
+    (folder / "a.jxl").write_bytes(b"\xff\x0a")
+    found = spatialvae("reconstruct", run, tmp_path / "own", "--out", tmp_path / "a.png", "--json")
+    assert len(found.json["pictures"]) == len(pictures)
+    assert "note: passed over: 1 file (.jxl 1)" in found.err
+    (folder / "broken.png").write_bytes(b"no picture")
+    said = spatialvae("reconstruct", run, tmp_path / "own", "--out", tmp_path / "b.png").complaint
+    assert "broken.png cannot be used" in said and "--skip-bad-images" in said
+    found = spatialvae("reconstruct", run, tmp_path / "own", "--skip-bad-images", "--out", tmp_path / "b.png", "--json")
+    assert len(found.json["pictures"]) == len(pictures) and "broken.png cannot be used" in found.err
+
+
 def test_reconstructions_as_an_array_and_as_files(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
     assert spatialvae("reconstruct", run, pictures[0], "--out", tmp_path / "a.npz").code == 0
     with Image.open(pictures[0]) as picture:

@@ -61,6 +61,26 @@ def test_bad_pictures_are_listed_or_skipped(tmp_path: Path) -> None:
     assert "skipped: 1 pictures" in spatialvae("data", folder, "--skip-bad-images").out
 
 
+def test_what_is_passed_over_or_twice_is_told(tmp_path: Path) -> None:
+    images = smooth_images(40, 3, 8, 8)
+    for split, chosen in (("train", range(30)), ("test", range(28, 40))):
+        (tmp_path / "own" / split).mkdir(parents=True)
+        for index in chosen:
+            Image.fromarray(images[index].transpose(1, 2, 0)).save(tmp_path / "own" / split / f"{index}.png")
+    (tmp_path / "own" / "a.jxl").write_bytes(b"\xff\x0a")
+    notes = ["passed over: 1 file (.jxl 1)", "duplicates: 2 images of test are pixel for pixel in train too"]
+    assert [line for line in spatialvae("data", tmp_path / "own").out.splitlines() if line in notes] == notes
+    found = spatialvae("data", tmp_path / "own", "--json").json
+    assert (found["passed_over"], found["duplicates"], found["notes"]) == ({".jxl": 1}, {"test in train": 2}, notes)
+
+
+def test_a_test_set_alone_is_shown(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", test_images=smooth_images(12, 1, 8, 8))
+    assert spatialvae("data", tmp_path / "a.npz", "--json").json["splits"] == {"test": 12}
+    said = spatialvae("train", "--data", tmp_path / "a.npz", "--out", tmp_path / "run").complaint
+    assert "names only test images" in said and not (tmp_path / "run").exists()
+
+
 def test_an_ambiguous_array_offers_the_layout(tmp_path: Path) -> None:
     np.save(tmp_path / "odd.npy", smooth_images(30, 3, 9, 3))
     said = spatialvae("data", tmp_path / "odd.npy", "--image-size", 8).complaint

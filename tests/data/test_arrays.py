@@ -106,6 +106,31 @@ def test_named_splits(tmp_path: Path, cache: Path) -> None:
     assert np.array_equal(data.split("test").images, IMAGES[20:])
 
 
+@pytest.mark.parametrize(("train", "test"), [("x_train", "x_test"), ("Train", "t10k"), ("images_trn", "images_tst")])
+def test_words_of_splits_stand_anywhere(tmp_path: Path, cache: Path, train: str, test: str) -> None:
+    arrays = {train: IMAGES[:16], test: IMAGES[16:], "y_train": np.arange(16), "y_test": np.arange(16, 24)}
+    np.savez(tmp_path / "a.npz", **arrays)  # pyright: ignore[reportArgumentType]
+    data = prepared(tmp_path / "a.npz", cache)
+    assert np.array_equal(data.split("test").images, IMAGES[16:])
+    if train == "x_train":
+        labels = data.split("test").labels
+        assert labels is not None and labels.tolist() == list(range(16, 24))
+
+
+def test_a_named_test_set_is_never_pooled(tmp_path: Path, cache: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES[:16], test_images=IMAGES[16:])
+    with pytest.raises(UserError, match=r"names test images, for instance test_images.*for instance images"):
+        prepared(tmp_path / "a.npz", cache)
+    np.savez(tmp_path / "b.npz", test_images=IMAGES)
+    assert list(prepared(tmp_path / "b.npz", cache).splits) == ["test"]
+
+
+def test_an_array_that_is_meant_and_of_another_type_is_named(tmp_path: Path, cache: Path) -> None:
+    np.savez(tmp_path / "a.npz", train_images=IMAGES[:16], test_images=IMAGES[16:].astype(np.float32))
+    with pytest.raises(UserError, match=r"'test_images' of .* holds float32"):
+        prepared(tmp_path / "a.npz", cache)
+
+
 def test_which_array(tmp_path: Path, cache: Path) -> None:
     np.savez(tmp_path / "a.npz", one=IMAGES, two=IMAGES)
     with pytest.raises(UserError, match=r"2 arrays that could be images.*one, two"):

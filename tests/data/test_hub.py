@@ -43,6 +43,7 @@ def test_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (data.name, data.source, data.label_names) == ("some.set", "hub:some-one/some.set", ["cat", "dog"])
     assert np.array_equal(data.split("test").images, images[40:])
     assert everything(data) == {image.tobytes() for image in images}
+    assert data.notes == ["passed over: 5 images of the split unsupervised"]
     labels = data.split("test").labels
     assert labels is not None and labels.tolist() == [int(image[0, 0, 0]) % 2 for image in images[40:]]
     again = prepared("hub:some-one/some.set", cache)
@@ -54,6 +55,14 @@ def test_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unnamed_splits_are_pooled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, full=noise(30))
     assert sum(len(split) for split in prepared("hub:a/b", cache).splits.values()) == 30
+
+
+def test_a_named_test_set_is_never_pooled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, test_easy=noise(12))
+    assert list(prepared("hub:a/b", cache).splits) == ["test"]
+    answer(monkeypatch, full=noise(30), test=noise(12, seed=1))
+    with pytest.raises(UserError, match=r"names test images.*for instance full"):
+        prepared("hub:a/b", cache)
 
 
 def test_celeba_is_cropped_and_resized(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

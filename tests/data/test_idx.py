@@ -51,6 +51,48 @@ def test_single_files(tmp_path: Path, cache: Path) -> None:
     assert len(everything(prepared(tmp_path / "renamed.dat", cache))) == 40
 
 
+EMNIST = "emnist-balanced-{}-{}-idx{}-ubyte.gz"
+KANNADA = "{1}_kannada_MNIST_{0}-idx{2}-ubyte"
+QMNIST = "qmnist-{}-{}-idx{}-ubyte"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "images", "labels"),
+    [(EMNIST, "images", "labels"), (KANNADA, "X", "y"), (QMNIST, "images", "labels")],
+)
+def test_names_of_other_sets(tmp_path: Path, cache: Path, pattern: str, images: str, labels: str) -> None:
+    for name, part in (("train", slice(0, 30)), ("test", slice(30, 40))):
+        write_idx(tmp_path / pattern.format(name, images, 3), IMAGES[part, 0])
+        write_idx(tmp_path / pattern.format(name, labels, 1), LABELS[part])
+    data = prepared(tmp_path, cache)
+    assert np.array_equal(data.split("test").images, IMAGES[30:])
+    for split in data.splits.values():
+        assert split.labels is not None and np.array_equal(split.images, IMAGES[split.labels])
+
+
+def test_the_wide_labels_of_qmnist(tmp_path: Path, cache: Path) -> None:
+    write_idx(tmp_path / "qmnist-train-images-idx3-ubyte", IMAGES[:, 0])
+    wide = np.stack([LABELS, *[np.full(40, 7)] * 7], 1).astype(">i4")
+    header = struct.pack(">4B2I", 0, 0, 12, 2, *wide.shape)
+    (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(gzip.compress(header + wide.tobytes()))
+    train = prepared(tmp_path, cache).split("train")
+    assert train.labels is not None and np.array_equal(train.images, IMAGES[train.labels])
+
+
+def test_several_sets_in_one_folder_are_refused(tmp_path: Path, cache: Path) -> None:
+    for name in ("emnist-letters-train", "emnist-letters-test", "emnist-digits-train"):
+        write_idx(tmp_path / f"{name}-images-idx3-ubyte", IMAGES[:, 0])
+    with pytest.raises(UserError, match=r"2 data sets \(emnist digits, emnist letters\)"):
+        prepared(tmp_path, cache)
+
+
+def test_a_named_test_set_is_never_pooled(tmp_path: Path, cache: Path) -> None:
+    write_idx(tmp_path / "more-images-idx3-ubyte", IMAGES[:20, 0])
+    write_idx(tmp_path / "more-test-images-idx3-ubyte", IMAGES[20:, 0])
+    with pytest.raises(UserError, match="names test images"):
+        prepared(tmp_path, cache)
+
+
 def test_damage(tmp_path: Path, cache: Path) -> None:
     folder = write_mnist(tmp_path / "mnist")
     images = folder / "train-images-idx3-ubyte.gz"

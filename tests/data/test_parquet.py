@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spatialvae.errors import UserError
-from tests.data.pictures import encoded, everything, noise, prepared
+from tests.data.pictures import encoded, everything, noise, prepared, write_folder
 
 IMAGES = noise(40)
 
@@ -86,3 +86,101 @@ def test_wrong_files(tmp_path: Path, cache: Path) -> None:
     write_parquet(tmp_path / "set" / "extra.parquet", rows(IMAGES))
     with pytest.raises(UserError, match=r"no known split.*extra\.parquet"):
         prepared(tmp_path / "set", cache)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("mnist_train.parquet", "mnist_test.parquet"),
+        ("data-train-0.parquet", "data-test-0.parquet"),
+        ("partial-train/0000.parquet", "partial-test/0000.parquet"),
+        ("a/train.parquet", "a/eval.parquet"),
+    ],
+)
+def test_words_of_splits_stand_anywhere(tmp_path: Path, cache: Path, train: str, test: str) -> None:
+    write_parquet(tmp_path / "set" / train, rows(IMAGES[:30]))
+    write_parquet(tmp_path / "set" / test, rows(IMAGES[30:]))
+    assert np.array_equal(prepared(tmp_path / "set", cache).split("test").images, IMAGES[30:])
+
+
+@pytest.mark.parametrize("other", ["extra", "train-test-mix", "contest"])
+def test_a_named_test_set_is_never_pooled(tmp_path: Path, cache: Path, other: str) -> None:
+    write_parquet(tmp_path / "set" / f"{other}.parquet", rows(IMAGES[:30]))
+    write_parquet(tmp_path / "set" / "test.parquet", rows(IMAGES[30:]))
+    with pytest.raises(UserError, match=rf"names test images.*for instance {other}\.parquet"):
+        prepared(tmp_path / "set", cache)
+
+
+def test_what_is_hidden_or_no_table_of_pictures_does_not_count(tmp_path: Path, cache: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = write_folder(tmp_path / "own", IMAGES[:20])
+    pq.write_table(pa.table({"file_name": ["0000.png"], "text": ["a cat"]}), folder / "metadata.parquet")
+    write_parquet(folder / ".cache" / "a.parquet", rows(IMAGES[20:]))
+    write_parquet(folder / "__MACOSX" / "a.parquet", rows(IMAGES[20:]))
+    (folder / "._metadata.parquet").write_bytes(b"Mac OS X")
+    (folder / "broken.parquet").write_bytes(b"nothing")
+    data = prepared(folder, cache)
+    assert everything(data) == {image.tobytes() for image in IMAGES[:20]}
+    assert data.passed_over == {".parquet": 2}
+    write_parquet(folder / "real.parquet", rows(IMAGES[20:]))
+    with pytest.raises(UserError, match=r"(?s)20 picture files and pictures in parquet files.*real\.parquet.*only one"):
+        prepared(folder, cache)
+    assert len(everything(prepared(folder / "real.parquet", cache))) == 20
+
+
+def test_hidden_files_beside_tables(tmp_path: Path, cache: Path) -> None:
+    write_parquet(tmp_path / "set" / "a.parquet", rows(IMAGES))
+    (tmp_path / "set" / "._a.parquet").write_bytes(b"Mac OS X")
+    (tmp_path / "set" / "README.md").write_text("about")
+    data = prepared(tmp_path / "set", cache)
+    assert len(everything(data)) == 40 and data.passed_over == {".md": 1}
+
+
+@pytest.mark.parametrize("kind", ["binary", "large_binary", "binary_view", "struct_view"])
+def test_columns_of_bytes(tmp_path: Path, cache: Path, kind: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if kind == "struct_view":
+        column = pa.array([{"bytes": row} for row in rows(IMAGES)], pa.struct([("bytes", pa.binary_view())]))
+    else:
+        column = pa.array(rows(IMAGES), getattr(pa, kind)())
+    pq.write_table(pa.table({"number": range(40), "jpg": column}), tmp_path / "a.parquet")
+    assert everything(prepared(tmp_path / "a.parquet", cache)) == {image.tobytes() for image in IMAGES}
+
+
+def write_paths(path: Path, paths: list[str], contents: list[bytes | None] | None = None) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = [{"path": name} for name in paths]
+    if contents:
+        found = [{**row, "bytes": content} for row, content in zip(found, contents, strict=True)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"image": found}), path)
+
+
+def test_rows_that_name_files(tmp_path: Path, cache: Path) -> None:
+    write_folder(tmp_path / "set" / "pictures", IMAGES)
+    names = [f"pictures/{place:04}.png" for place in range(40)]
+    write_paths(tmp_path / "set" / "only.parquet", names)
+    data = prepared(tmp_path / "set" / "only.parquet", cache)
+    assert everything(data) == {image.tobytes() for image in IMAGES}
+    write_paths(tmp_path / "set" / "some.parquet", names, [*rows(IMAGES[:30]), *[None] * 10])
+    assert everything(prepared(tmp_path / "set" / "some.parquet", cache)) == everything(data)
+    (tmp_path / "set" / "pictures" / "0000.png").write_bytes(encoded(noise(1, seed=9)[0]))
+    assert prepared(tmp_path / "set" / "only.parquet", cache).fingerprint != data.fingerprint
+    (tmp_path / "set" / "pictures" / "0000.png").unlink()
+    with pytest.raises(UserError, match=r"only\.parquet row 0: cannot be read"):
+        prepared(tmp_path / "set" / "only.parquet", cache)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname", "link.png"])
+def test_rows_that_name_files_elsewhere_are_refused(tmp_path: Path, cache: Path, name: str) -> None:
+    (tmp_path / "secret.png").write_bytes(encoded(IMAGES[0]))
+    write_paths(tmp_path / "set" / "a.parquet", [name] * 20)
+    (tmp_path / "set" / "link.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(UserError, match=r"does not lie below the table's own folder"):
+        prepared(tmp_path / "set" / "a.parquet", cache)

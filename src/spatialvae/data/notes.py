@@ -17,7 +17,7 @@ class Seen:
 
     >>> seen = Seen(sixteen=3, peak=4095)
     >>> seen.notes()
-    ['3 pictures of 16 bits have no value above 4095 of 65535: scale them first if their white is there']
+    ['no value is above 4095 of 65535 in 3 pictures of 16 bits: scale them first if their white is there']
     """
 
     frames: int = 0
@@ -35,8 +35,8 @@ class Seen:
         """`UserError` when 8 bits were put into 16, which makes every picture black."""
         if self.sixteen and 0 < self.peak <= 255:
             raise UserError(
-                f"The {self.sixteen} pictures of 16 bits in '{name}' have no value above {self.peak} of 65535, so that "
-                "all would be black.\nSave them with 8 bits, or scale them to 65535."
+                f"No value is above {self.peak} of 65535 in the {_counted(self.sixteen, 'picture')} of 16 bits of "
+                f"'{name}': all would be black.\nSave them with 8 bits, or scale them to 65535."
             )
 
     def notes(self) -> list[str]:
@@ -46,7 +46,7 @@ class Seen:
             found.append(f"the first frame or page is taken of {_counted(self.frames, 'picture')} with more than one")
         if self.sixteen and self.peak < 4096:
             found.append(
-                f"{_counted(self.sixteen, 'picture')} of 16 bits have no value above {self.peak} of 65535: scale them "
+                f"no value is above {self.peak} of 65535 in {_counted(self.sixteen, 'picture')} of 16 bits: scale them "
                 "first if their white is there"
             )
         return found
