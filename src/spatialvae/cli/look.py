@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spatialvae.cli.images import prepare_images
+from spatialvae.cli.images import prepare_images, read_for
 from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed, given, with_settings
 from spatialvae.cli.output import check_free, emit, say, write_images
 from spatialvae.config import AbstractDataOptions, TrainConfig
@@ -61,14 +61,13 @@ def reconstruct(
 ) -> None:
     """Encode and decode pictures: each above what the model makes of it."""
     check_free(out, overwrite)
-    from spatialvae.data.chosen import read_pictures
     from spatialvae.grid import pairs_grid, save_picture
     from spatialvae.metrics import peak_signal_to_noise
     from spatialvae.precision import fastest_device
     from spatialvae.store import load
 
     model = load(run, fastest_device())
-    images, names = read_pictures(pictures, model.config.image_size, model.config.channels)
+    images, names = read_for(run, model, pictures)
     decoded = model.reconstruct(images)
     quality = peak_signal_to_noise(images, decoded)
     if out.suffix.lower() == ".npz" or not out.suffix:

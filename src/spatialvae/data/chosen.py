@@ -1,4 +1,4 @@
-"""A few pictures that a user names, brought to a model's size."""
+"""A few pictures that a user names, prepared as a data set's are."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from spatialvae.errors import UserError
 __all__ = ["read_pictures"]
 
 
-def read_pictures(paths: Sequence[Path], image_size: tuple[int, int], channels: int) -> tuple[Tensor, list[str]]:
+def read_pictures(paths: Sequence[Path], options: ImageOptions, channels: int) -> tuple[Tensor, list[str]]:
     """Pictures from files, and from folders the picture files in them: uint8 [N C H W], and their names.
 
-    Each is cropped to the size's aspect and resized.
+    Each is prepared by `options`, which give an image size, as the pictures of a data set are.
 
     Raises:
         UserError: a path that does not exist, a folder without pictures, a picture that cannot be read.
     """
-    options = ImageOptions(image_size=image_size, crop="center")
     files = [file for path in paths for file in _files(path)]
     pixels = []
     for file in files:

@@ -21,13 +21,13 @@ from spatialvae.data.cache import FORMAT, default_cache, fingerprint_of, new_ent
 from spatialvae.data.dataset import SPLITS, ImageData
 from spatialvae.data.options import MINIMUM_SIDE, ImageOptions
 from spatialvae.data.picture import BadImage, array_pixels, picture_pixels
-from spatialvae.data.sources import open_source
+from spatialvae.data.sources import open_source, whole_name
 from spatialvae.data.sources.source import AbstractSource, Record
 from spatialvae.data.splits import SplitRule, content_fraction
 from spatialvae.data.writer import SplitWriter
 from spatialvae.errors import UserError
 
-__all__ = ["prepare"]
+__all__ = ["OtherImages", "prepare"]
 
 AS_THEY_ARE = ImageOptions()
 CHUNK = 16  # records a worker takes at once
@@ -35,14 +35,24 @@ LISTED = 10  # bad images named in an error
 DESCRIPTION = ("height", "width", "channels", "channel_means", "skipped", "label_names")
 
 
+class OtherImages(UserError):
+    """A source, or what is to be done to it, is not what it was when its fingerprint was taken."""
+
+
 def prepare(
-    source: str, options: ImageOptions = AS_THEY_ARE, *, cache: Path | None = None, progress: bool = False
+    source: str,
+    options: ImageOptions = AS_THEY_ARE,
+    *,
+    cache: Path | None = None,
+    progress: bool = False,
+    expected: str | None = None,
 ) -> ImageData:
     """Give the images of `source`, decoded once to uint8 [N, C, H, W] in the cache and mapped from there.
 
     `source` is a name of `SOURCE_NAMES`, `hub:OWNER/NAME`, or the path of a folder of pictures, parquet
     files, a saved `datasets` folder, an `.npy` or `.npz` file, or idx files. `cache` replaces the default
-    folder; `progress` draws a bar on stderr. `UserError` tells what is wrong with a source or an option.
+    folder; `progress` draws a bar on stderr. `UserError` tells what is wrong with a source or an option;
+    `OtherImages`, before anything is decoded, that the fingerprint is not the one `expected`.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -56,6 +66,8 @@ def prepare(
     root = default_cache() if cache is None else Path(cache)
     before = opened.signature()
     fingerprint = fingerprint_of(opened.identity(root), options)
+    if expected not in (None, fingerprint):
+        raise OtherImages(f"'{source}' has changed: its fingerprint is {fingerprint}, wanted is {expected}.")
     found = read_entry(root / fingerprint)
     if found is None:
         with new_entry(root) as folder:
@@ -68,9 +80,14 @@ def prepare(
     if found is None:
         raise UserError(f"The cache entry {root / fingerprint} vanished. Run the command again.")
     info, splits = found
-    sizes = {key: info[key] for key in ("height", "width", "channels", "channel_means", "skipped", "label_names")}
     return ImageData(
-        source=str(source), name=opened.name, fingerprint=fingerprint, splits=splits, options=options, **sizes
+        source=whole_name(str(source)),
+        name=opened.name,
+        fingerprint=fingerprint,
+        splits=splits,
+        options=options,
+        carved=tuple(info["carved"]),
+        **{key: info[key] for key in DESCRIPTION},
     )
 
 
@@ -118,6 +135,7 @@ class _Pass:
         self.fractions: list[float] = []  # of the training side, from which splits are carved
         self.bad: list[str] = []
         self.skipped = 0
+        self.row = -1  # of the image at hand, in the source
 
     def run(self, progress: bool) -> dict[str, Any]:
         try:
@@ -142,6 +160,7 @@ class _Pass:
         return _Decoded(record, content_fraction(content), pixels)
 
     def _add(self, decoded: _Decoded) -> None:
+        self.row += 1
         if decoded.pixels is None:
             self.skipped += 1
             if len(self.bad) < LISTED:
@@ -153,7 +172,7 @@ class _Pass:
         split = self.rule(decoded.record.split, decoded.fraction)
         if not self.rule.given or decoded.record.split in (None, "train"):
             self.fractions.append(decoded.fraction)
-        self.writers[split].add(decoded.pixels, decoded.record.label)
+        self.writers[split].add(decoded.pixels, decoded.record.label, self.row)
 
     def _check_shape(self, decoded: _Decoded) -> None:
         assert decoded.pixels is not None
@@ -200,6 +219,7 @@ class _Pass:
             "width": width,
             "channels": channels,
             "splits": splits,
+            "carved": list(self.rule.carved),
             "channel_means": [float(mean) for mean in train.sums / (train.count * height * width)],
             "skipped": self.skipped,
             "label_names": list(self.source.label_names) if self.source.label_names else None,
