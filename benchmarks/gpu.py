@@ -31,7 +31,7 @@ from spatialvae.benchmarking.operations import Operations, of_sampling, of_train
 from spatialvae.benchmarking.peak import probes
 from spatialvae.benchmarking.timing import Work
 from spatialvae.config import ModelConfig, TrainConfig
-from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data import ImageData
 from spatialvae.model import SpatialVAE
 from spatialvae.precision import resolve_precision
 
@@ -82,8 +82,8 @@ def noise() -> ImageData:
     """As many images as CelebA has for training, and 2,000 for validation."""
     random = np.random.default_rng(0)
     shapes = {"train": (EPOCH, 3, SIDE, SIDE), "validation": (2000, 3, SIDE, SIDE)}
-    parts = {n: ImageSplit(random.integers(0, 256, shape, dtype=np.uint8), None) for n, shape in shapes.items()}
-    return ImageData("noise", "noise", "noise", SIDE, SIDE, 3, parts, [127.5] * 3, 0, None)
+    images = {name: random.integers(0, 256, shape, dtype=np.uint8) for name, shape in shapes.items()}
+    return ImageData.from_arrays(images, name="noise")
 
 
 def training(

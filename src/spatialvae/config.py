@@ -83,7 +83,9 @@ def read_settings(path: Path) -> dict[str, Any]:
 class AbstractDataOptions(AbstractSettings):
     """Where the images come from, and what happens to them before the cache."""
 
-    data: str = Field(default="digits", description="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path.")
+    data: str | None = Field(
+        default="digits", description="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path."
+    )
     image_size: str | None = Field(
         default=None, description="Resize to SIDE or HEIGHTxWIDTH; default: as the images are."
     )
@@ -92,6 +94,9 @@ class AbstractDataOptions(AbstractSettings):
     )
     layout: str = Field(default="auto", description="Axes of arrays: auto, nchw or nhwc.")
     skip_bad_images: bool = Field(default=False, description="Go on without the pictures that cannot be read.")
+    channels: int | None = Field(
+        default=None, ge=1, le=4, description="1 makes pictures grey, 3 colour; default: as the images are."
+    )
 
 
 class AbstractModelOptions(AbstractSettings):
@@ -222,7 +227,7 @@ class EvaluationConfig(AbstractSettings):
         "precision, recall, density, coverage, health, probe, parzen; all; or default: all that the given files and "
         "labels allow, but parzen.",
     )
-    split: str = Field(default="test", description="Which images: train, validation or test.")
+    split: str = Field(default="test", description="Which images: train, validation, test or all.")
     limit: int | None = Field(default=None, ge=1, description="Use the first so many images only.")
     importance_samples: int = Field(default=64, ge=1, description="K, draws an image for nll.")
     nll_images: int = Field(default=1000, ge=1, description="Images that nll is measured on, from the first.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from spatialvae.config import TrainConfig
-from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data import ImageData
 from spatialvae.model import SpatialVAE
 from spatialvae.training import Run
 from spatialvae.training.model_stage import ModelStage
@@ -20,17 +21,17 @@ from tests.conftest import smooth_images
 TRAIN = 60
 
 
-def tiny_data(fingerprint: str = "0a") -> ImageData:
-    """60 training, 25 validation and 15 test images, grey, 8x8."""
+def tiny_data(fingerprint: str | None = None) -> ImageData:
+    """60 training, 25 validation and 15 test images, grey, 8x8; of another fingerprint than their own if it is told."""
     images = smooth_images(100, channels=1, height=8, width=8)
     parts = {"train": images[:TRAIN], "validation": images[TRAIN:85], "test": images[85:]}
-    splits = {name: ImageSplit(part, None) for name, part in parts.items()}
-    return ImageData("tiny", "tiny", fingerprint, 8, 8, 1, splits, [float(images.mean())], 0, None)
+    data = ImageData.from_arrays(parts, name="tiny")
+    return data if fingerprint is None else replace(data, fingerprint=fingerprint)
 
 
 def settings(**changed: Any) -> TrainConfig:
     """Settings of a run of six steps with one checkpoint, in the number format that is bit-for-bit repeatable."""
-    values: dict[str, Any] = {"data": "tiny", "maps": 2, "images": 60, "batch_size": 10, "checkpoint_every": 1000}
+    values: dict[str, Any] = {"data": None, "maps": 2, "images": 60, "batch_size": 10, "checkpoint_every": 1000}
     return TrainConfig(**{**values, "precision": "fp32", **changed})
 
 

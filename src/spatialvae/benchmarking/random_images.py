@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data import ImageData
 
 __all__ = ["random_images"]
 
@@ -26,8 +26,5 @@ def random_images(image_size: tuple[int, int], channels: int, *, least: int = 2,
     shape = (channels, *image_size)
     fitting = max(least, min(IMAGES, BYTES // int(np.prod(shape))))
     counts = {"train": fitting, "validation": max(least, min(VALIDATION, fitting))}
-    splits = {
-        name: ImageSplit(random.integers(0, 256, (count, *shape), dtype=np.uint8), None)
-        for name, count in counts.items()
-    }
-    return ImageData("random", "random", f"random-{seed}", *image_size, channels, splits, [127.5] * channels, 0, None)
+    images = {name: random.integers(0, 256, (count, *shape), dtype=np.uint8) for name, count in counts.items()}
+    return ImageData.from_arrays(images, name="random")

@@ -37,7 +37,7 @@ def bench(*, data: Data = None, json: Json = False, **settings: Any) -> None:
         from spatialvae.benchmarking import random_images
         from spatialvae.data import parse_image_size
 
-        images = random_images(parse_image_size(config.image_size or "64"), 3, seed=config.seed)
+        images = random_images(parse_image_size(config.image_size or "64"), config.channels or 3, seed=config.seed)
     from spatialvae import benchmarking
     from spatialvae.training import Interrupted
 

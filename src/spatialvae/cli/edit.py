@@ -48,7 +48,7 @@ def interpolate(
     model = load(run, fastest_device())
     chosen = prior or model.default_prior
     if pictures:
-        images = pictures_for(model, pictures, 2, "a path has two ends: give exactly 2, or none")
+        images = pictures_for(run, model, pictures, 2, "a path has two ends: give exactly 2, or none")
         walked = between_pictures(model, images, steps, path=path, prior=chosen)
     else:
         walked = between_draws(model, rows, steps, seed=seed, prior=chosen, path=path)
@@ -80,7 +80,7 @@ def transplant(
 
     model = load(run, fastest_device())
     region = editing.parse_cells(cells, model.latent.event_shape[1:])
-    images = pictures_for(model, [first, second], 2, "a transplant is between exactly 2: give files, no folders")
+    images = pictures_for(run, model, [first, second], 2, "a transplant is between exactly 2: give files, no folders")
     mixed = editing.transplant(model, images[:1], images[1:], region)
     _write_outlined(torch.cat([images, model.reconstruct(images), mixed]), out, region, (0, 1))
     order = ["first", "second", "first reconstructed", "second reconstructed", "first with the second's cells"]
@@ -118,7 +118,7 @@ def inpaint(
     model = load(run, fastest_device())
     cells = editing.parse_cells(region, model.latent.event_shape[1:], "--region")
     chosen = prior or prior_for_cells(model)
-    images = pictures_for(model, [picture], 1, "exactly 1 is inpainted: give a file, no folder")
+    images = pictures_for(run, model, [picture], 1, "exactly 1 is inpainted: give a file, no folder")
     drawn = editing.inpaint(model, images[0], cells, count, prior=chosen, temperature=temperature, seed=seed)
     _write_outlined(torch.cat([images, model.reconstruct(images), drawn]), out, cells, (0, 1))
     payload = {"run": str(run), "out": str(out), "region": cells.nonzero().tolist(), "count": count, "prior": chosen}

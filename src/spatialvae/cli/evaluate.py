@@ -25,7 +25,12 @@ Against = Annotated[
     str | None, typer.Option(help="For images: the data to measure them against, as --data of other commands.")
 ]
 Paired = Annotated[
-    bool, typer.Option("--paired", help="For images: each is the reconstruction of one of the split, in its order.")
+    bool,
+    typer.Option(
+        "--paired",
+        help="For images: each is the reconstruction of one that it is compared with, the one of its name; where no "
+        "names agree, the next in order.",
+    ),
 ]
 
 
@@ -50,17 +55,26 @@ def evaluate(
 def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
     from spatialvae import metrics
     from spatialvae.precision import fastest_device
-    from spatialvae.store import load
-    from spatialvae.training import Run, fit_run_prior
+    from spatialvae.store import load, save_prior, weights_hash
+    from spatialvae.training import attach_gaussian
 
-    model = load(run, fastest_device())
-    data = images_for(run, model, options)
-    own = "data" not in options or not Run(run).config.is_file()
+    model, weights = load(run, fastest_device()), weights_hash(run)
+    images = images_for(run, model, options)
+    if "split" not in config.model_fields_set and not images.own and images.data.handed_over != config.split:
+        apart, whole = len(images.data.split(config.split)), len(images.data.split("all"))
+        say(
+            f"note: {images.data.source} names no test split: measured on the {apart} of {whole} images that are set "
+            "apart by their content; --split all takes all of them"
+        )
+    fitted = None
     asked = config.prior is None or "gaussian" in config.prior
-    if "gaussian" not in model.priors and own and asked:  # never from images that the model was not trained on
+    if "gaussian" not in model.priors and images.own and asked:  # never from images that the model was not trained on
         say("fitting a Gaussian to the aggregate posterior")
-        fit_run_prior(model, data, run)
-    return metrics.evaluate(model, data, config, progress=True)
+        fitted = attach_gaussian(model, images.data)
+    found = metrics.evaluate(model, images.data, config, progress=True)
+    if fitted is not None and weights_hash(run) == weights:  # a command that was refused has stored nothing
+        save_prior(run, fitted)
+    return found
 
 
 def _images(
@@ -72,12 +86,25 @@ def _images(
         raise UserError(
             f"{target} holds no model (no config.json); to measure it as images say what against: --against DATA."
         )
+    import torch
+
     from spatialvae import metrics
-    from spatialvae.data.image_set import read_image_set
+    from spatialvae.data.image_set import picture_names, read_image_set
+    from spatialvae.data.pairing import pair
 
     data = prepare_images(AbstractDataOptions.parse({**options, "data": against}, "evaluate"))
-    images = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
-    return metrics.evaluate_images(images, data, config, paired=paired, progress=True)
+    if "split" not in config.model_fields_set:
+        config = config.model_copy(update={"split": data.handed_over})
+        if data.handed_over == "all":
+            say(f"note: {against} names no test split: all of its images are compared with")
+    found = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
+    if not paired:
+        return metrics.evaluate_images(found.images, data, config, progress=True)
+    pairing = pair(found.names, picture_names(data, config.split), len(found.images), len(data.split(config.split)))
+    images = found.images[torch.from_numpy(pairing.order)]
+    measured = metrics.evaluate_images(images, data, config, paired=True, progress=True)
+    measured.provenance["paired"] = pairing.how
+    return measured
 
 
 def _lines(target: Path, found: Evaluation) -> list[str]:
@@ -85,7 +112,8 @@ def _lines(target: Path, found: Evaluation) -> list[str]:
     from spatialvae.metrics import describe
 
     told = found.provenance
-    lines = [f"{target} on {told['data']}, {told['split']}, {told['images']} images"]
+    paired = f", paired {told['paired']}" if "paired" in told else ""
+    lines = [f"{target} on {told['data']}, {told['split']}, {told['images']} images{paired}"]
     if "features" in told:
         features = told["features"]
         lines.append(f"features: {features['name']} (sha256 {features['sha256'][:12]}, resize {features['resize']})")

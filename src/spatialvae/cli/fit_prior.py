@@ -11,7 +11,7 @@ import typer
 from spatialvae.cli.images import images_for
 from spatialvae.cli.options import Json, given, with_settings
 from spatialvae.cli.output import emit, say
-from spatialvae.config import PriorConfig
+from spatialvae.config import AbstractDataOptions, PriorConfig
 from spatialvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ Again = Annotated[bool, typer.Option("--overwrite", help="Fit again what is alre
 
 
 @with_settings(PriorConfig)
+@with_settings(AbstractDataOptions, default="the run's")
 def fit_prior(
     *,
     run: Run,
@@ -55,8 +56,11 @@ def fit_prior(
     **settings: Any,
 ) -> None:
     """Fit priors to a run's codes, so that samples look like the data; keep them beside the run."""
-    training = PriorConfig.parse(given(settings), "fit-prior")
+    values = given(settings)
+    options = {name: values.pop(name) for name in AbstractDataOptions.model_fields if name in values}
+    training = PriorConfig.parse(values, "fit-prior")
     from spatialvae import fitting
+    from spatialvae.metrics import FeatureNetwork
     from spatialvae.precision import fastest_device
     from spatialvae.priors import parse_family
     from spatialvae.store import load, save_default_prior
@@ -65,8 +69,10 @@ def fit_prior(
     spelled = list(dict.fromkeys(parse_family(name).spelled for name in prior or ["gaussian"]))
     if default and len(spelled) > 1 and features is None:
         raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
+    if features is not None:
+        FeatureNetwork.open(features)  # what is no network is told before anything is fitted
     model = load(run, fastest_device())
-    data = images_for(run, model, {})
+    data = images_for(run, model, options).data
     kept = [name for name in spelled if name in model.priors and not overwrite]
     try:
         found = fitting.fit_missing(

@@ -27,7 +27,13 @@ def influence(
     run: RunFolder,
     out: Annotated[Path, typer.Option("--out", help="A picture (.png), or the arrays (.npz).")] = Path("influence.png"),
     images: Annotated[int, typer.Option(min=1, help="Images that the derivatives are averaged over.")] = 8,
-    split: Annotated[str, typer.Option(help="Of which part of the data: train, validation or test.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Of which part of the data: train, validation, test or all. Default: test; all of other data than "
+            "the run's that names no test split."
+        ),
+    ] = None,
     prior: Prior = None,
     probes: Annotated[int, typer.Option(min=1, help="Random signs for models of more than 32 maps.")] = 32,
     seed: Annotated[int, typer.Option(min=0, help="Of the random signs and draws.")] = 0,
@@ -52,7 +58,9 @@ def influence(
     editing.check_cells(map_size)
     chosen = prior or model.default_prior
     model.prior(chosen)
-    part = images_for(run, model, given(settings), progress=not json).split(split)
+    found_images = images_for(run, model, given(settings), progress=not json)
+    split = split or ("test" if found_images.own else found_images.data.handed_over)
+    part = found_images.data.split(split)
     check_images(model, part, images)
     seen = torch.cat(list(in_order(part, CORRELATED, CORRELATED)))
     found = editing.influence(model, seen[:images], probes=probes, seed=seed)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spatialvae.cli.images import prepare_images
+from spatialvae.cli.images import prepare_images, read_for
 from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed, given, with_settings
 from spatialvae.cli.output import check_free, emit, say, say_notes, write_images
 from spatialvae.config import AbstractDataOptions, TrainConfig
@@ -64,17 +64,13 @@ def reconstruct(
 ) -> None:
     """Encode and decode pictures: each above what the model makes of it."""
     check_free(out, overwrite)
-    from spatialvae.data.chosen import read_pictures
     from spatialvae.grid import pairs_grid, save_picture
     from spatialvae.metrics import peak_signal_to_noise
     from spatialvae.precision import fastest_device
     from spatialvae.store import load
 
     model = load(run, fastest_device())
-    images, names, notes = read_pictures(
-        pictures, model.config.image_size, model.config.channels, skip_bad_images=skip_bad_images
-    )
-    say_notes(notes)
+    images, names = read_for(run, model, pictures, skip_bad_images=skip_bad_images)
     decoded = model.reconstruct(images)
     quality = peak_signal_to_noise(images, decoded)
     if out.suffix.lower() == ".npz" or not out.suffix:

@@ -73,7 +73,7 @@ def traverse(
     directions = _directions(draws, cell, which_maps, component)
     origin, start, whose, measured = law.mean.detach(), f"the mean of the prior {chosen}", "prior", draws
     if picture is not None:
-        images = pictures_for(model, [picture], 1, "exactly 1 is where a walk starts: give a file, no folder")
+        images = pictures_for(run, model, [picture], 1, "exactly 1 is where a walk starts: give a file, no folder")
         q = editing.posterior_of(model, images)
         origin, start = q.mean[0], str(picture)
         if spread != "prior":

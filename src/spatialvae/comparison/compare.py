@@ -18,6 +18,7 @@ from spatialvae.comparison.verdict import best
 from spatialvae.config import CompareConfig, EvaluationConfig, PriorConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
+from spatialvae.data.record import DataRecord
 from spatialvae.fitting import check_priors, fit_missing
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
@@ -62,6 +63,7 @@ def compare(
             run in `out` with other settings.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
+    config = config.model_copy(update=DataRecord.of(data).settings)
     plan = make_plan(wanted, config, data)
     networks = _check(evaluation, data)
     runs: Runs = {}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spatialvae.data.dataset import ImageSplit
 from spatialvae.data.options import ImageOptions
@@ -117,10 +118,13 @@ def _read_split(entry: Path, name: str, info: dict[str, Any]) -> ImageSplit:
     images = np.load(entry / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
     if images.shape != (count, info["channels"], info["height"], info["width"]) or images.dtype != np.uint8:
         raise ValueError("not the images that info.json describes")
-    labels = None
-    if info["splits"][name]["labels"]:
-        labels = np.load(entry / f"{name}.labels.npy", mmap_mode="r", allow_pickle=False)
-        if labels.shape != (count,) or labels.dtype != np.int64:
-            raise ValueError("not the labels that info.json describes")
+    labels = _read_integers(entry / f"{name}.labels.npy", count) if info["splits"][name]["labels"] else None
     # Views as plain arrays: indexing a memmap object itself costs much more per call.
-    return ImageSplit(images.view(np.ndarray), None if labels is None else labels.view(np.ndarray))
+    return ImageSplit(images.view(np.ndarray), labels, _read_integers(entry / f"{name}.rows.npy", count))
+
+
+def _read_integers(path: Path, count: int) -> npt.NDArray[np.int64]:
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    if found.shape != (count,) or found.dtype != np.int64:
+        raise ValueError(f"{path.name} is not what info.json describes")
+    return found.view(np.ndarray)

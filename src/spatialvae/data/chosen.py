@@ -1,4 +1,4 @@
-"""A few pictures that a user names, brought to a model's size."""
+"""A few pictures that a user names, prepared as a data set's are."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ __all__ = ["read_pictures"]
 
 
 def read_pictures(
-    paths: Sequence[Path], image_size: tuple[int, int], channels: int, *, skip_bad_images: bool = False
+    paths: Sequence[Path], options: ImageOptions, channels: int
 ) -> tuple[Tensor, list[str], list[str]]:
     """Pictures from files, and from folders all that lie below: uint8 [N C H W], their names, and notes on them.
 
-    Each is cropped to the size's aspect and resized. What counts below a folder is what counts in training.
+    Each is prepared by `options`, which give an image size, as the pictures of a data set are. What counts below a
+    folder is what counts in training.
 
     Raises:
         UserError: a path that does not exist, a folder without pictures, a picture that cannot be read, unless it is
             skipped and others are left.
     """
-    options = ImageOptions(image_size=image_size, crop="center")
     files, passed_over = _files(paths)
     pixels, names, bad, seen = [], [], [], Seen()
     for file in files:
@@ -39,7 +39,7 @@ def read_pictures(
             picture = read_picture(_content(file), options, channels)
         except BadImage as reason:
             bad.append(f"{printable(str(file))} cannot be used: {reason}.")
-            if not skip_bad_images:
+            if not options.skip_bad_images:
                 raise UserError(f"{bad[0]} --skip-bad-images leaves it out.") from None
             continue
         seen.add(picture)

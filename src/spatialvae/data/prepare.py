@@ -22,13 +22,13 @@ from spatialvae.data.dataset import ImageData
 from spatialvae.data.notes import Seen
 from spatialvae.data.options import MINIMUM_SIDE, ImageOptions
 from spatialvae.data.picture import BadImage, Picture, array_pixels, read_picture
-from spatialvae.data.sources import open_source
+from spatialvae.data.sources import open_source, whole_name
 from spatialvae.data.sources.source import AbstractSource, Record
 from spatialvae.data.splits import SplitRule, content_key, count_duplicates, fractions_of
 from spatialvae.data.writer import SplitWriter
 from spatialvae.errors import UserError
 
-__all__ = ["prepare"]
+__all__ = ["OtherImages", "prepare"]
 
 AS_THEY_ARE = ImageOptions()
 CHUNK = 16  # records a worker takes at once
@@ -36,14 +36,24 @@ LISTED = 10  # bad images named in an error
 DESCRIPTION = ("height", "width", "channels", "channel_means", "skipped", "label_names", "duplicates", "seen")
 
 
+class OtherImages(UserError):
+    """A source, or what is to be done to it, is not what it was when its fingerprint was taken."""
+
+
 def prepare(
-    source: str, options: ImageOptions = AS_THEY_ARE, *, cache: Path | None = None, progress: bool = False
+    source: str,
+    options: ImageOptions = AS_THEY_ARE,
+    *,
+    cache: Path | None = None,
+    progress: bool = False,
+    expected: str | None = None,
 ) -> ImageData:
     """Give the images of `source`, decoded once to uint8 [N, C, H, W] in the cache and mapped from there.
 
     `source` is a name of `SOURCE_NAMES`, `hub:OWNER/NAME`, or the path of a folder of pictures, parquet
     files, a saved `datasets` folder, an `.npy` or `.npz` file, or idx files. `cache` replaces the default
-    folder; `progress` draws a bar on stderr. `UserError` tells what is wrong with a source or an option.
+    folder; `progress` draws a bar on stderr. `UserError` tells what is wrong with a source or an option;
+    `OtherImages`, before anything is decoded, that the fingerprint is not the one `expected`.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -57,6 +67,8 @@ def prepare(
     root = default_cache() if cache is None else Path(cache)
     before = opened.signature()
     fingerprint = fingerprint_of(opened.identity(root), options)
+    if expected not in (None, fingerprint):
+        raise OtherImages(f"'{source}' has changed: its fingerprint is {fingerprint}, wanted is {expected}.")
     found = read_entry(root / fingerprint)
     if found is None:
         with new_entry(root) as folder:
@@ -70,12 +82,13 @@ def prepare(
         raise UserError(f"The cache entry {root / fingerprint} vanished. Run the command again.")
     info, splits = found
     return ImageData(
-        source=str(source),
+        source=whole_name(str(source)),
         name=opened.name,
         fingerprint=fingerprint,
         splits=splits,
         options=options,
         passed_over=dict(opened.passed_over),
+        carved=tuple(info["carved"]),
         **{key: info[key] for key in DESCRIPTION},
     )
 
@@ -125,6 +138,7 @@ class _Pass:
         self.seen = Seen()
         self.bad: list[str] = []
         self.skipped = 0
+        self.row = -1  # of the image at hand, in the source
 
     def run(self, progress: bool) -> dict[str, Any]:
         try:
@@ -149,6 +163,7 @@ class _Pass:
         return _Decoded(record, content_key(picture.pixels), picture)
 
     def _add(self, decoded: _Decoded) -> None:
+        self.row += 1
         if decoded.picture is None:
             self.skipped += 1
             if len(self.bad) < LISTED:
@@ -160,7 +175,7 @@ class _Pass:
         split = self.rule(decoded.record.split, float(fractions_of(decoded.key)))
         self.keys[split].append(decoded.key)
         self.seen.add(decoded.picture)
-        self.writers[split].add(decoded.picture.pixels, decoded.record.label)
+        self.writers[split].add(decoded.picture.pixels, decoded.record.label, self.row)
 
     def _check_shape(self, decoded: _Decoded) -> None:
         assert decoded.picture is not None
@@ -210,6 +225,7 @@ class _Pass:
             "width": width,
             "channels": channels,
             "splits": splits,
+            "carved": list(self.rule.carved),
             "channel_means": [float(mean) for mean in means_of.sums / (means_of.count * height * width)],
             "skipped": self.skipped,
             "duplicates": count_duplicates(self.keys),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 
@@ -97,12 +98,12 @@ def _fits(split: ImageSplit, device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return split.images.nbytes <= SHARE * free
+    return len(split) * math.prod(split.shape) <= SHARE * free
 
 
 def _copied(split: ImageSplit, device: torch.device) -> Tensor:
     """All images of a split on the device, uint8 [N C H W], copied some at a time."""
-    images = torch.empty(split.images.shape, dtype=torch.uint8, device=device)
+    images = torch.empty((len(split), *split.shape), dtype=torch.uint8, device=device)
     for start in range(0, len(split), COPIED_AT_ONCE):
         rows = np.arange(start, min(start + COPIED_AT_ONCE, len(split)))
         images[start : start + len(rows)] = to_device(torch.from_numpy(split.take(rows)), device)

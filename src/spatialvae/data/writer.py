@@ -14,7 +14,7 @@ HEADER_BYTES = 128  # a multiple of 64, as the format asks, with room for any sh
 
 
 class SplitWriter:
-    """Appends images of one shape to `<split>.images.npy` and their labels to `<split>.labels.npy`.
+    """Appends images of one shape to `<split>.images.npy`; their labels and rows to `.labels.npy` and `.rows.npy`.
 
     The number of images is known only at the end, so the header is written last, over blank bytes.
     """
@@ -25,25 +25,29 @@ class SplitWriter:
         self._shape: tuple[int, ...] = ()
         self._labels_path = folder / f"{name}.labels.npy"
         self._labels: list[int] = []
+        self._rows_path = folder / f"{name}.rows.npy"
+        self._rows: list[int] = []
         self._file = (folder / f"{name}.images.npy").open("wb")
         self._file.write(bytes(HEADER_BYTES))
 
-    def add(self, image: npt.NDArray[np.uint8], label: int | None) -> None:
-        """Append one image [C, H, W] and its label."""
+    def add(self, image: npt.NDArray[np.uint8], label: int | None, row: int) -> None:
+        """Append one image [C, H, W], its label and its position in the source."""
         self._shape = image.shape
         self._file.write(np.ascontiguousarray(image).data)
         self.sums = self.sums + image.sum(axis=(1, 2), dtype=np.float64)
         self.count += 1
+        self._rows.append(row)
         if label is not None:
             self._labels.append(label)
 
     def finish(self) -> dict[str, object]:
-        """Write the header and, when every image has one, the labels; what `info.json` says of the split."""
+        """Write the header, the rows and, when every image has one, the labels; what `info.json` says of the split."""
         header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {(self.count, *self._shape)}, }}"
         self._file.seek(0)
         self._file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", HEADER_BYTES - 10))
         self._file.write(header.encode().ljust(HEADER_BYTES - 11) + b"\n")
         self.close()
+        np.save(self._rows_path, np.asarray(self._rows, dtype=np.int64), allow_pickle=False)
         labelled = self.count > 0 and len(self._labels) == self.count
         if labelled:
             np.save(self._labels_path, np.asarray(self._labels, dtype=np.int64), allow_pickle=False)

@@ -15,7 +15,9 @@ from spatialvae.config import PriorConfig
 from spatialvae.data import ImageData
 from spatialvae.fitting.stage import train_prior
 from spatialvae.metrics import Estimate
+from spatialvae.metrics.codes import check_images
 from spatialvae.model import SpatialVAE
+from spatialvae.precision import resolve_precision
 from spatialvae.priors import (
     AbstractDirectFamily,
     AbstractFamily,
@@ -132,8 +134,11 @@ def fit_missing(
     missing = [family for family in families if again or family.spelled not in model.priors]
     if not missing:
         return {}
-    for family in missing:
+    check_images(model, data.split("train"), None)
+    for family in missing:  # all of them, before the first is stored
         family.check(min(LIMIT, len(data.split("train"))))
+        if training is not None and isinstance(family, AbstractTrainedFamily):
+            resolve_precision(training.precision)
     found = {}
     with PosteriorCodes(model, data, seed=seed, progress=progress) as codes:
         for family in missing:

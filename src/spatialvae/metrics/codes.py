@@ -28,7 +28,7 @@ def check_images(model: SpatialVAE, split: ImageSplit, limit: int | None) -> int
     Raises:
         UserError: images of another shape than the model's, none at all, or a limit below 1.
     """
-    shape, wanted = tuple(split.images.shape[1:]), (model.config.channels, *model.config.image_size)
+    shape, wanted = split.shape, (model.config.channels, *model.config.image_size)
     if shape != wanted:
         raise UserError(
             f"The images are {spell_shape(shape)}; this model was trained on {spell_shape(wanted)}: use --image-size."

@@ -34,23 +34,24 @@ def evaluate_images(
 
     Args:
         images: uint8 [N C H W], of the split's shape.
+        config: None measures against the whole set where its source names no test split (`ImageData.handed_over`).
         paired: the k-th image is the reconstruction of the split's k-th.
 
     Raises:
         UserError: images of another shape, another number of them than pairs need, or nothing to measure.
     """
-    config = config or EvaluationConfig()
+    config = config or EvaluationConfig(split=data.handed_over)
     split = data.split(config.split)
     count = min(config.limit or len(split), len(split))
     wanted = select(config, model=False, pairs=paired)
     if not wanted:
         raise UserError("There is nothing to measure: give --features FILE.pt, --metrics parzen, or --paired.")
-    _check(images, split.images.shape[1:], count if paired else None)
+    _check(images, split.shape, len(split) if paired else None)
     reference = Reference(data, config, count, wanted, progress)
     found = Evaluation(provenance={**reference.provenance(), "set": len(images)})
     if paired:
         pairs, parts = PairMetrics(wanted, config, found), defaultdict(list)
-        for originals, others in zip(in_order(split, BATCH, count), images.split(BATCH), strict=True):
+        for originals, others in zip(in_order(split, BATCH, count), images[:count].split(BATCH), strict=True):
             for name, value in pairs(originals, others).items():
                 parts[name].append(value)
         for name, values in parts.items():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,7 +59,7 @@ class Reference:
         """What the numbers depend on: data, crop, resize, split, N, and the features with their sha256."""
         data, options = self.data, self.data.options
         told: dict[str, Any] = {
-            "data": data.source,
+            "data": data.source or data.name,
             "fingerprint": data.fingerprint,
             "crop": options.crop,
             "image_size": [data.height, data.width],
@@ -108,7 +109,8 @@ class Reference:
 
 
 def _first(data: ImageData, split: str, count: int) -> Tensor:
-    return torch.from_numpy(data.split(split).images[:count].copy())
+    part = data.split(split)
+    return torch.from_numpy(part.take(np.arange(min(count, len(part)))))
 
 
 def _key(name: str, of: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spatialvae.config import EvaluationConfig
+from spatialvae.data.dataset import WHOLE
 from spatialvae.errors import UserError, nearest
 
 __all__ = ["ON_FEATURES", "ON_PAIRS", "select"]
@@ -52,6 +53,8 @@ def _missing(config: EvaluationConfig, *, model: bool, pairs: bool, labels: bool
         missing |= dict.fromkeys(ON_FEATURES, "it wants a feature network: --features FILE.pt, a TorchScript file")
     if config.lpips is None:
         missing["lpips"] = "it wants a perceptual network: --lpips FILE.pt, a TorchScript file"
+    if config.split == WHOLE:
+        missing["parzen"] = "its sigma is picked on validation images, which --split all holds too: say --split test"
     if not labels:
         missing["probe"] = "the data has no labels"
     if not pairs:

@@ -9,18 +9,23 @@ import torch
 from spatialvae.codes import PosteriorCodes
 from spatialvae.data import ImageData
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import GaussianFamily
+from spatialvae.priors import AbstractPrior, GaussianFamily
 from spatialvae.seeding import seeded
 from spatialvae.store import save_prior
 
-__all__ = ["fit_run_prior"]
+__all__ = ["attach_gaussian", "fit_run_prior"]
 
 
 @torch.no_grad()
-def fit_run_prior(model: SpatialVAE, data: ImageData, folder: Path, *, seed: int = 0) -> None:
-    """Fit a Gaussian to the aggregate posterior of (up to 50,000) training images; attach it, and store it."""
+def attach_gaussian(model: SpatialVAE, data: ImageData, *, seed: int = 0) -> AbstractPrior:
+    """Fit a Gaussian to the aggregate posterior of (up to 50,000) training images, and attach it to the model."""
     with PosteriorCodes(model, data, seed=seed) as codes, seeded(seed):
         prior, _ = GaussianFamily().fit(codes)
-    save_prior(folder, prior)
     model.priors["gaussian"] = prior.to(model.device)
     model.unusable_priors.pop("gaussian", None)
+    return prior
+
+
+def fit_run_prior(model: SpatialVAE, data: ImageData, folder: Path, *, seed: int = 0) -> None:
+    """`attach_gaussian`, and store it in the run folder."""
+    save_prior(folder, attach_gaussian(model, data, seed=seed))

@@ -23,7 +23,7 @@ from spatialvae.training.progress import TrainingProgress
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import learning_rate
 from spatialvae.training.stage import AbstractStage, Network
-from spatialvae.training.state import TrainingState, make_accelerator, set_learning_rate, start
+from spatialvae.training.state import TrainingState, check_start, make_accelerator, set_learning_rate, start
 
 __all__ = ["stage_stepwise", "train", "train_stage", "train_stepwise"]
 
@@ -68,13 +68,14 @@ def stage_stepwise(stage: AbstractStage[Network], out: Path, *, progress: bool =
     config, total = stage.config, stage.total
     steps = math.ceil(total / config.batch_size)
     every = max(1, (config.checkpoint_every or max(1, total // 10)) // config.batch_size)
-    stage.check()  # a typo leaves no folder behind
     run = Run(out)
+    check_start(stage, run)  # whatever is refused leaves the folder as it was
     accelerator = make_accelerator(config)
-    with accelerator.main_process_first():
-        run.open(config, total, stage.free)
     state = start(stage, run, accelerator)
     main = accelerator.is_main_process
+    accelerator.wait_for_everyone()  # nobody still checks
+    if main:
+        run.write(config, total, stage.record)
     seen = state.step * config.batch_size
     meter = Meter()
     with (

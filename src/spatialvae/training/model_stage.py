@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from spatialvae.config import TrainConfig
+from spatialvae.config import AbstractDataOptions, TrainConfig
 from spatialvae.data import ImageData
+from spatialvae.data.record import DataRecord
 from spatialvae.data.resident import AbstractBatches, training_batches
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.likelihoods import parse_likelihood
@@ -32,13 +33,18 @@ LIKELIHOOD_RATE = 10
 
 
 class ModelStage(AbstractStage[SpatialVAE]):
-    """Trains `config`'s model on the images of `data`, for as long as `config` says."""
+    """Trains `config`'s model on the images of `data`, for as long as `config` says.
 
-    free: ClassVar[frozenset[str]] = frozenset({"checkpoint_every", "data"})  # the data has its fingerprint
+    What `config` says of the data itself gives way to what `data` is.
+    """
+
+    # The data has its fingerprint, which its options are part of.
+    free: ClassVar[frozenset[str]] = frozenset({"checkpoint_every", *AbstractDataOptions.model_fields})
 
     def __init__(self, config: TrainConfig, data: ImageData) -> None:
+        self.data, self.record = data, DataRecord.of(data)
+        config = config.model_copy(update=DataRecord.of(data).settings)
         self.config: TrainConfig = config  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.data = data
         self.total = total_images(config, len(data.split("train")))
         self.fingerprint = data.fingerprint
 
@@ -102,7 +108,14 @@ class ModelStage(AbstractStage[SpatialVAE]):
             fit_run_prior(network, self.data, run.folder, seed=self.config.seed)
 
     def other_data(self, folder: Path) -> str:
-        return f"{folder} was trained on other images than these: give --out a new folder, or the data of before."
+        before, now = Run(folder).record(), DataRecord.of(self.data)
+        which = ""
+        if before is not None:
+            changed = before.told == now.told
+            which = f": {now.told} has changed since" if changed else f": {before.told}, not {now.told}"
+        return (
+            f"{folder} was trained on other images than these{which}.\nGive --out a new folder, or the data of before."
+        )
 
 
 def check_settings(config: TrainConfig, data: ImageData) -> None:

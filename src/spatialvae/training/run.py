@@ -7,8 +7,9 @@ from pathlib import Path
 import yaml
 
 from spatialvae.config import AbstractOptimisation
+from spatialvae.data.record import DataRecord
 from spatialvae.errors import UserError
-from spatialvae.store import replacing
+from spatialvae.store import replacing, write_json
 
 __all__ = ["Run"]
 
@@ -17,6 +18,7 @@ class Run:
     """The files of one training run.
 
     config.yaml             the settings
+    data.json               the images that it was trained on: source, options, fingerprint
     config.json             the model's own settings, with
     model.safetensors       its weights: together all that `spatialvae.load` needs
     prior-gaussian.safetensors   the Gaussian fitted to the aggregate posterior
@@ -30,13 +32,22 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = folder / "config.yaml"
+        self.data = folder / "data.json"
         self.journal = folder / "metrics.jsonl"
         self.checkpoints = folder / "checkpoints"
         self.grids = folder / "grids"
         self.tensorboard = folder / "tensorboard"
 
-    def open(self, config: AbstractOptimisation, images: int, free: frozenset[str]) -> None:
-        """Make the folder and write its settings, or check that the settings there are the same.
+    def record(self) -> DataRecord | None:
+        """What the model was trained on; None in a folder that does not say, such as one of a model alone.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        return DataRecord.read(self.data)
+
+    def check(self, config: AbstractOptimisation, images: int, free: frozenset[str]) -> None:
+        """Check that these settings may train in the folder; nothing is written.
 
         A longer `--images` goes on with a run, unless its learning rate is a function of the length.
 
@@ -47,14 +58,18 @@ class Run:
         Raises:
             UserError: the folder holds something else, or a run with other settings; the changed ones are named.
         """
-        wanted = config.model_copy(update={"images": images, "epochs": None})
         if self.config.is_file():
-            self._compare(type(config).read(self.config), wanted, free)
+            self._compare(type(config).read(self.config), _with_length(config, images), free)
         elif self.folder.exists() and any(self.folder.iterdir()):
             raise UserError(f"{self.folder} is not empty and holds no run: give --out a new folder.")
+
+    def write(self, config: AbstractOptimisation, images: int, record: DataRecord | None) -> None:
+        """Make the folder, and write its settings and what is trained on."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.config) as path:
-            path.write_text(yaml.safe_dump(wanted.model_dump(mode="json"), sort_keys=False))
+            path.write_text(yaml.safe_dump(_with_length(config, images).model_dump(mode="json"), sort_keys=False))
+        if record is not None:
+            write_json(self.data, record.as_dict())
 
     def _compare(self, before: AbstractOptimisation, now: AbstractOptimisation, free: frozenset[str]) -> None:
         names = [name for name in type(now).model_fields if name not in free]
@@ -70,3 +85,8 @@ class Run:
                 f"{self.folder} is a run with other settings: {said}.\n"
                 "Give --out a new folder, or the settings of before."
             )
+
+
+def _with_length(config: AbstractOptimisation, images: int) -> AbstractOptimisation:
+    """The settings with their length in images, however it was given."""
+    return config.model_copy(update={"images": images, "epochs": None})

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spatialvae.config import AbstractOptimisation
+from spatialvae.data.record import DataRecord
 from spatialvae.training.run import Run
 
 __all__ = ["AbstractStage", "Network"]
@@ -30,6 +31,8 @@ class AbstractStage(ABC, Generic[Network]):
     """The length of the run in images; a code counts as the image that it is of."""
     fingerprint: str
     """Of what it is trained on: a run goes on with the same only."""
+    record: DataRecord | None = None
+    """The images that it is trained on, for the run folder; None for what is trained in a folder within a run's."""
     free: ClassVar[frozenset[str]]
     """Settings that may change when a run goes on, since they change no weights."""
     stops_early: ClassVar[bool] = False

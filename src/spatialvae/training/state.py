@@ -22,7 +22,7 @@ from spatialvae.training.stage import AbstractStage, Network
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["TrainingState", "make_accelerator", "set_learning_rate", "start"]
+__all__ = ["TrainingState", "check_start", "make_accelerator", "set_learning_rate", "start"]
 
 
 @dataclass
@@ -76,11 +76,27 @@ def make_accelerator(config: AbstractOptimisation) -> Accelerator:
     return accelerator
 
 
+def check_start(stage: AbstractStage, run: Run) -> None:
+    """Refuse settings and data that do not fit what is in the run folder, before anything is written there.
+
+    Raises:
+        UserError: a name that does not exist; a folder of something else; a run with other settings or other data.
+    """
+    stage.check()
+    run.check(stage.config, stage.total, stage.free)
+    found, record = latest_checkpoint(run.checkpoints), run.record()
+    before = found[1]["fingerprint"] if found else record.fingerprint if record else stage.fingerprint
+    if before != stage.fingerprint:
+        raise UserError(stage.other_data(run.folder))
+
+
 def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> TrainingState[Network]:
     """Build network and optimizer from the seed, or bring them back from the run's newest checkpoint.
 
+    Nothing is written.
+
     Raises:
-        UserError: the run was trained on other data.
+        UserError: a checkpoint that is damaged.
     """
     device, config = accelerator.device, stage.config
     prepare_device(device, resolve_precision(config.precision))
@@ -93,8 +109,6 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
     found = latest_checkpoint(run.checkpoints)
     if found is not None:
         path, before = found
-        if before["fingerprint"] != stage.fingerprint:
-            raise UserError(stage.other_data(run.folder))
         restore_checkpoint(path, state.modules, optimizer)
         state.step = before["images"] // config.batch_size
     state.wrapped, state.accelerated = accelerator.prepare(network, optimizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from spatialvae.data.sources.source import AbstractSource
 from spatialvae.data.sources.walk import look_below, looks_like_picture
 from spatialvae.errors import UserError, nearest
 
-__all__ = ["SOURCE_NAMES", "open_source"]
+__all__ = ["SOURCE_NAMES", "open_source", "whole_name"]
 
 HUB_NAMES = {
     "mnist": "ylecun/mnist",
@@ -47,6 +48,16 @@ def open_source(source: str, options: ImageOptions) -> tuple[AbstractSource, Ima
     if not path.exists():
         raise UserError(_unknown(source))
     return (_open_folder(path) if path.is_dir() else _open_file(path, options)), options
+
+
+def whole_name(source: str) -> str:
+    """What `open_source` finds the same source by from any folder: a name as it is, a path as an absolute one.
+
+    >>> whole_name("digits"), whole_name("hub:some-one/some-set"), whole_name("/data/../pictures/")
+    ('digits', 'hub:some-one/some-set', '/pictures')
+    """
+    known = source in SOURCE_NAMES or source.startswith("hub:")
+    return source if known else os.path.abspath(Path(source).expanduser())
 
 
 def _unknown(source: str) -> str:
