@@ -14,6 +14,7 @@ from spatialvae.config import AbstractDataOptions, TrainConfig
 
 __all__ = ["data", "latents", "reconstruct", "sample"]
 
+CLASSES_SHOWN = 10
 Columns = Annotated[int | None, typer.Option(min=1, help="Pictures a row of the grid.")]
 
 
@@ -108,7 +109,13 @@ def data(
         "fingerprint",
         "label_names",
     )
-    payload = {**{name: getattr(prepared, name) for name in fields}, "splits": splits, "grid": str(picture)}
+    counts = {name: prepared.class_counts(name) for name in splits}
+    classes = {
+        name: {split: own[k] for split, own in counts.items()} for k, name in enumerate(prepared.label_names or [])
+    }
+    unlabelled = {name: splits[name] - sum(own) for name, own in counts.items()}
+    found = {"splits": splits, "classes": classes, "unlabelled": unlabelled, "grid": str(picture)}
+    payload = {**{name: getattr(prepared, name) for name in fields}, **found}
     size = f"{prepared.height}x{prepared.width}"
     means = ", ".join(f"{mean:.1f}" for mean in prepared.channel_means)
     said = ", ".join(f"{count} {name}" for name, count in splits.items())
@@ -116,12 +123,24 @@ def data(
     lines = [
         f"{prepared.name}: {sum(splits.values())} images of {size}, {prepared.channels} channel(s)",
         f"splits: {said}",
+        *_class_lines(classes, unlabelled),
         f"channel means (0 to 255): {means}",
         *skipped,
         f"fingerprint: {prepared.fingerprint}",
         f"grid: {picture}",
     ]
     emit(payload, json, lines)
+
+
+def _class_lines(classes: dict[str, dict[str, int]], unlabelled: dict[str, int]) -> list[str]:
+    """The classes with their images in each split, a class a line, up to a number of them."""
+    if not classes:
+        return ["classes: none, no image has a label"]
+    rows = [*list(classes.items())[:CLASSES_SHOWN], *([("(no label)", unlabelled)] if any(unlabelled.values()) else [])]
+    lines = [f"  {name}: {', '.join(map(str, counts.values()))}" for name, counts in rows]
+    if len(classes) > CLASSES_SHOWN:
+        lines.insert(CLASSES_SHOWN, f"  ... and {len(classes) - CLASSES_SHOWN} more (--json has all)")
+    return [f"classes: {len(classes)} (images in {', '.join(unlabelled)})", *lines]
 
 
 def latents(

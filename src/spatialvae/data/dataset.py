@@ -20,6 +20,8 @@ SPLITS = ("train", "validation", "test")
 class ImageSplit:
     """Images of one split: `images` uint8 [N, C, H, W], read-only, and `labels` int64 [N] or None.
 
+    Labels are places in `ImageData.label_names`, -1 for an image without one; None when no image has any.
+
     >>> split = ImageSplit(np.zeros((5, 1, 8, 8), np.uint8), None)
     >>> len(split), split.take(np.array([3, 0])).shape
     (5, (2, 1, 8, 8))
@@ -44,7 +46,8 @@ class ImageSplit:
 class ImageData:
     """A prepared source: its splits "train", "validation" and "test", its sizes and its fingerprint.
 
-    `channel_means` are of the training images, 0 to 255. `skipped` counts the bad pictures left out.
+    `channel_means` are of the training images, 0 to 255. `skipped` counts the bad pictures left out. `label_names` are
+    the classes of all splits in the order of their numbers, which is what they are called where none are given.
 
     >>> one = ImageSplit(np.zeros((1, 1, 8, 8), np.uint8), None)
     >>> data = ImageData("digits", "digits", "0a", 8, 8, 1, {"train": one}, [0.0], 0, None)
@@ -64,6 +67,23 @@ class ImageData:
     label_names: list[str] | None
     options: ImageOptions = field(default_factory=ImageOptions)
     """The crop, size and the like that the images were prepared with."""
+
+    def __post_init__(self) -> None:
+        labels = [split.labels for split in self.splits.values() if split.labels is not None]
+        if self.label_names is None and labels:
+            classes = 1 + max(int(own.max(initial=-1)) for own in labels)
+            object.__setattr__(self, "label_names", [str(number) for number in range(classes)])
+
+    def class_counts(self, name: str) -> list[int]:
+        """How many images of a split each class of `label_names` has; the others of the split have no label.
+
+        >>> some = ImageSplit(np.zeros((4, 1, 8, 8), np.uint8), np.array([1, -1, 1, 0]))
+        >>> ImageData("own", "own", "0a", 8, 8, 1, {"train": some}, [0.0], 0, ["cat", "dog"]).class_counts("train")
+        [1, 2]
+        """
+        labels = self.split(name).labels
+        labels = np.empty(0, np.int64) if labels is None else labels
+        return np.bincount(labels[labels >= 0], minlength=len(self.label_names or ())).tolist()
 
     def split(self, name: str) -> ImageSplit:
         """The split called `name`; `UserError` naming the nearest one when there is none.

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from spatialvae.data.cache import FORMAT, default_cache, fingerprint_of, new_entry, publish, read_entry
 from spatialvae.data.dataset import SPLITS, ImageData
+from spatialvae.data.labels import LabelTable
 from spatialvae.data.options import MINIMUM_SIDE, ImageOptions
 from spatialvae.data.picture import BadImage, array_pixels, picture_pixels
 from spatialvae.data.sources import open_source
@@ -114,6 +115,7 @@ class _Pass:
     ) -> None:
         self.source, self.options, self.channels, self.rule = source, options, channels, rule
         self.writers = {name: SplitWriter(folder, name) for name in SPLITS}
+        self.labels = LabelTable(source.label_names)
         self.first: _Decoded | None = None
         self.fractions: list[float] = []  # of the training side, from which splits are carved
         self.bad: list[str] = []
@@ -153,7 +155,7 @@ class _Pass:
         split = self.rule(decoded.record.split, decoded.fraction)
         if not self.rule.given or decoded.record.split in (None, "train"):
             self.fractions.append(decoded.fraction)
-        self.writers[split].add(decoded.pixels, decoded.record.label)
+        self.writers[split].add(decoded.pixels, self.labels.code(decoded.record.label))
 
     def _check_shape(self, decoded: _Decoded) -> None:
         assert decoded.pixels is not None
@@ -192,7 +194,8 @@ class _Pass:
         for name, writer in self.writers.items():
             if writer.count == 0:
                 raise UserError(f"The {name} split of '{self.source.name}' has no usable image.")
-        splits = {name: writer.finish() for name, writer in self.writers.items()}
+        names, places = self.labels.finish()
+        splits = {name: writer.finish(places) for name, writer in self.writers.items()}
         channels, height, width = self.first.pixels.shape
         train = self.writers["train"]
         return {
@@ -202,7 +205,7 @@ class _Pass:
             "splits": splits,
             "channel_means": [float(mean) for mean in train.sums / (train.count * height * width)],
             "skipped": self.skipped,
-            "label_names": list(self.source.label_names) if self.source.label_names else None,
+            "label_names": names if any(split["labels"] for split in splits.values()) else None,
         }
 
 

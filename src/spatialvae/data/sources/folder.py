@@ -49,7 +49,7 @@ class FolderSource(AbstractFileSource):
     """All pictures below a folder; with a `train/` in it, `train/`, `validation/` and `test/` are its splits.
 
     Hidden files and files that are not pictures are passed over. Labels are the names of the folders when
-    every picture lies exactly one folder deep (inside its split) and there are two such folders or more.
+    no picture lies more than one folder deep (inside its split) and there are two such folders or more.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,11 +79,8 @@ class FolderSource(AbstractFileSource):
     def _find_labels(self) -> None:
         depth = 1 if self.splits else 0
         folders = [PurePosixPath(name).parts[depth:-1] for name, _ in self.files]
-        classes = sorted({parts[0] for parts in folders if len(parts) == 1})
-        labelled = len(classes) > 1 and all(len(parts) == 1 for parts in folders)
-        self.label_names = classes if labelled else None
-        number = {name: place for place, name in enumerate(classes)}
-        self._labels = [number[parts[0]] if labelled else None for parts in folders]
+        labelled = len({parts[:1] for parts in folders if parts}) > 1 and all(len(parts) <= 1 for parts in folders)
+        self._labels = [parts[0] if labelled and parts else None for parts in folders]
 
     def records(self) -> Iterator[Record]:
         """Picture by picture in the order of their paths."""

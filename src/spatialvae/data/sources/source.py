@@ -19,12 +19,13 @@ __all__ = ["AbstractSource", "Record"]
 class Record:
     """One image as the source has it: encoded bytes, the file that holds them, or raw uint8 [C, H, W].
 
-    `name` is for messages; `split` is the one the source names, if any; `content` None: no picture there.
+    `name` is for messages; `split` is the one the source names, if any; `content` None: no picture there. `label` is
+    what `class_name` reads: a class's name, or a number, a place in the source's `label_names` where it has them.
     """
 
     name: str
     content: bytes | Path | npt.NDArray[np.uint8] | None
-    label: int | None = None
+    label: int | float | str | bytes | None = None
     split: str | None = None
 
     def read(self) -> bytes | npt.NDArray[np.uint8]:
@@ -40,11 +41,14 @@ class Record:
 
 
 class AbstractSource(ABC):
-    """A source of images. `splits` are the ones it names itself; `total` the number of images where known."""
+    """A source of images. `splits` are the ones it names itself; `total` the number of images where known.
+
+    `label_names` are the classes that it declares, in the order of their numbers.
+    """
 
     name: str
     splits: frozenset[str] = frozenset()
-    label_names: Sequence[str] | None = None
+    label_names: Sequence[str] = ()
     total: int | None = None
 
     @abstractmethod
