@@ -28,7 +28,8 @@ def sample(
         float, typer.Option(min=0, help="Scales the distance of codes from the prior's mean.")
     ] = 1.0,
     label: Annotated[
-        int | None, typer.Option(help="Draw pictures of this class, from a prior that knows labels.")
+        str | None,
+        typer.Option(help="Draw pictures of this class, a name or a number, from a prior that knows labels."),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Steps of the equation that draws from diffusion take.")
