@@ -16,6 +16,7 @@ from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.precision import fast_autocast
+from spatialvae.priors import Labels
 from spatialvae.progress import bar
 from spatialvae.seeding import seeded
 
@@ -55,7 +56,11 @@ class PosteriorCodes:
             self.held_out_labels = torch.from_numpy(np.array(others.labels[: len(self.held_out)]))
         labels = None if split.labels is None else torch.from_numpy(np.array(split.labels[:count]))
         self._labels = labels
-        self.classes = 0 if labels is None else int(labels.max()) + 1
+        self.labels = Labels()
+        if labels is not None and (labels >= 0).any():
+            names = tuple(data.label_names or ())
+            counts = torch.bincount(labels[labels >= 0], minlength=len(names))
+            self.labels = Labels(names, tuple(counts.tolist()))
 
     def __len__(self) -> int:
         return len(self._outputs)

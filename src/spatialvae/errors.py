@@ -15,8 +15,12 @@ class UserError(ValueError):
     """
 
 
+MOST = 30
+"""Choices that a message lists."""
+
+
 def nearest(value: str, choices: Iterable[str]) -> str:
-    """The end of an error message: the choice closest to `value`, or all of them when none is close.
+    """The end of an error message: the choice closest to `value`, or all of them (of many some) when none is close.
 
     >>> nearest("low_rank", ["vector", "low-rank"])
     "Did you mean 'low-rank'?"
@@ -25,4 +29,7 @@ def nearest(value: str, choices: Iterable[str]) -> str:
     """
     options = [str(choice) for choice in choices]
     close = difflib.get_close_matches(value.lower(), options, n=1, cutoff=0.5)
-    return f"Did you mean '{close[0]}'?" if close else f"Choose from: {', '.join(options)}."
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    more = f" and {len(options) - MOST} more" if len(options) > MOST else ""
+    return f"Choose from: {', '.join(options[:MOST])}{more}."

@@ -147,7 +147,7 @@ class SpatialVAE(nn.Module):
         seed: int | None = None,
         temperature: float = 1.0,
         prior: str | None = None,
-        label: int | None = None,
+        label: int | str | None = None,
         steps: int | None = None,
     ) -> Tensor:
         """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
@@ -159,7 +159,7 @@ class SpatialVAE(nn.Module):
             seed: makes the draw repeatable; the first k of n pictures do not depend on n.
             temperature: scales the standard deviation of the prior's Gaussian noise.
             prior: `standard`, `learned` or the name of a fitted one; default: `default_prior`.
-            label: draw codes of this class, from a prior that knows labels.
+            label: draw codes of the class of this name, else of this number, from a prior that knows labels.
             steps: of a diffusion's equation; default: the prior's own.
 
         Raises:
@@ -190,7 +190,7 @@ class SpatialVAE(nn.Module):
         self,
         prior: str | None = None,
         temperature: float = 1.0,
-        label: int | None = None,
+        label: int | str | None = None,
         steps: int | None = None,
     ) -> Callable[[int], Tensor]:
         """What draws codes [n, maps, height, width] of a prior; see `sample` for the arguments."""

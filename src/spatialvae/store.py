@@ -18,7 +18,7 @@ from torch import Tensor
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import AbstractPrior, parse_family
+from spatialvae.priors import AbstractPrior, Labels, parse_family
 
 __all__ = [
     "load",
@@ -71,7 +71,8 @@ def load_priors(folder: Path, model: SpatialVAE) -> None:
             model.unusable_priors[name] = f"The prior {name} was fitted to other weights than this model's."
             continue
         try:
-            model.priors[name] = parse_family(name).restore(model.latent.event_shape, tensors).to(model.device)
+            prior = parse_family(name).restore(model.latent.event_shape, tensors).to(model.device)
+            model.priors[name] = prior.labelled(Labels.parse(told.get("labels", "")) if prior.classes else Labels())
         except UserError as error:
             model.unusable_priors[name] = f"{path} cannot be used: {error}"
     if (folder / DEFAULT).is_file():
@@ -88,7 +89,7 @@ def save_model(folder: Path, model: SpatialVAE) -> None:
 def save_prior(folder: Path, prior: AbstractPrior) -> None:
     """prior-NAME.safetensors in `folder`, replaced in one step, with the name of the weights it was fitted to."""
     name = prior.family.spelled
-    told = {"prior": name, "weights": weights_hash(folder)}
+    told = {"prior": name, "weights": weights_hash(folder), "labels": prior.labels.spelled()}
     with replacing(prior_file(folder, name)) as path:
         save_file({key: tensor.contiguous().cpu() for key, tensor in prior.tensors().items()}, path, told)
 

@@ -36,6 +36,7 @@ def test_data_in_words(images: Path) -> None:
     assert "120 images of 16x12, 1 channel(s)" in found.out
     assert [line.split(":")[0] for line in found.out.splitlines()[1:]] == [
         "splits",
+        "classes",
         "channel means (0 to 255)",
         "fingerprint",
         "grid",
@@ -129,3 +130,20 @@ def test_latents_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
         row = next(line for line in printed.splitlines() if f" {name} " in line)
         assert f" {outputs} " in row
         assert LATENTS[name].equation in row
+
+
+def test_classes_are_counted(tmp_path: Path) -> None:
+    labels = np.array([*range(12)] * 5)
+    labels[5:50] = -1
+    np.savez(tmp_path / "a.npz", train_images=smooth_images(60, 1, 8, 8), train_labels=labels)
+    found = spatialvae("data", tmp_path / "a.npz", "--json").json
+    assert list(found["classes"]) == [str(number) for number in range(12)]
+    assert sum(found["unlabelled"].values()) == 45
+    assert sum(sum(counts.values()) for counts in found["classes"].values()) == 15
+    lines = spatialvae("data", tmp_path / "a.npz").out.splitlines()
+    assert lines[2] == "classes: 12 (images in train, validation, test)"
+    assert lines[12:15] == [
+        f"  9: {', '.join(str(count) for count in found['classes']['9'].values())}",
+        "  ... and 2 more (--json has all)",
+        f"  (no label): {', '.join(str(count) for count in found['unlabelled'].values())}",
+    ]

@@ -50,7 +50,7 @@ def settings(**changed: Any) -> PriorConfig:
 
 def begin(family: AbstractTrainedFamily, codes: NoisyCodes) -> AbstractTrainedPrior:
     torch.manual_seed(0)
-    return family.start(GaussianFamily().fit(codes)[0], codes.classes)
+    return family.start(GaussianFamily().fit(codes)[0], len(codes.labels))
 
 
 def run(family: AbstractTrainedFamily, folder: Path, **changed: Any) -> AbstractTrainedPrior:

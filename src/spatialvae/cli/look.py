@@ -9,11 +9,12 @@ import typer
 
 from spatialvae.cli.images import prepare_images, read_for
 from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed, given, with_settings
-from spatialvae.cli.output import check_free, emit, say, say_notes, write_images
+from spatialvae.cli.output import check_free, emit, say, write_images
 from spatialvae.config import AbstractDataOptions, TrainConfig
 
 __all__ = ["data", "latents", "reconstruct", "sample"]
 
+CLASSES_SHOWN = 10
 Columns = Annotated[int | None, typer.Option(min=1, help="Pictures a row of the grid.")]
 
 
@@ -27,7 +28,8 @@ def sample(
         float, typer.Option(min=0, help="Scales the distance of codes from the prior's mean.")
     ] = 1.0,
     label: Annotated[
-        int | None, typer.Option(help="Draw pictures of this class, from a prior that knows labels.")
+        str | None,
+        typer.Option(help="Draw pictures of this class, a name or a number, from a prior that knows labels."),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Steps of the equation that draws from diffusion take.")
@@ -113,19 +115,37 @@ def data(
         "duplicates",
         "notes",
     )
-    payload = {**{name: getattr(prepared, name) for name in fields}, "splits": splits, "grid": str(picture)}
+    counts = {name: prepared.class_counts(name) for name in splits}
+    classes = {
+        name: {split: own[k] for split, own in counts.items()} for k, name in enumerate(prepared.label_names or [])
+    }
+    unlabelled = {name: splits[name] - sum(own) for name, own in counts.items()}
+    found = {"splits": splits, "classes": classes, "unlabelled": unlabelled, "grid": str(picture)}
+    payload = {**{name: getattr(prepared, name) for name in fields}, **found}
     size = f"{prepared.height}x{prepared.width}"
     means = ", ".join(f"{mean:.1f}" for mean in prepared.channel_means)
     said = ", ".join(f"{count} {name}" for name, count in splits.items())
     lines = [
         f"{prepared.name}: {sum(splits.values())} images of {size}, {prepared.channels} channel(s)",
         f"splits: {said}",
+        *_class_lines(classes, unlabelled),
         f"channel means (0 to 255): {means}",
         *prepared.notes,
         f"fingerprint: {prepared.fingerprint}",
         f"grid: {picture}",
     ]
     emit(payload, json, lines)
+
+
+def _class_lines(classes: dict[str, dict[str, int]], unlabelled: dict[str, int]) -> list[str]:
+    """The classes with their images in each split, a class a line, up to a number of them."""
+    if not classes:
+        return ["classes: none, no image has a label"]
+    rows = [*list(classes.items())[:CLASSES_SHOWN], *([("(no label)", unlabelled)] if any(unlabelled.values()) else [])]
+    lines = [f"  {name}: {', '.join(map(str, counts.values()))}" for name, counts in rows]
+    if len(classes) > CLASSES_SHOWN:
+        lines.insert(CLASSES_SHOWN, f"  ... and {len(classes) - CLASSES_SHOWN} more (--json has all)")
+    return [f"classes: {len(classes)} (images in {', '.join(unlabelled)})", *lines]
 
 
 def latents(

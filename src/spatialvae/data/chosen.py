@@ -20,9 +20,7 @@ from spatialvae.errors import UserError
 __all__ = ["read_pictures"]
 
 
-def read_pictures(
-    paths: Sequence[Path], options: ImageOptions, channels: int
-) -> tuple[Tensor, list[str], list[str]]:
+def read_pictures(paths: Sequence[Path], options: ImageOptions, channels: int) -> tuple[Tensor, list[str], list[str]]:
     """Pictures from files, and from folders all that lie below: uint8 [N C H W], their names, and notes on them.
 
     Each is prepared by `options`, which give an image size, as the pictures of a data set are. What counts below a

@@ -28,6 +28,8 @@ class ImageSplit:
 
     `rows` int64 [N] are the images' positions in their source, or None where nothing tells them.
 
+    Labels are places in `ImageData.label_names`, -1 for an image without one; None when no image has any.
+
     >>> split = ImageSplit(np.zeros((5, 1, 8, 8), np.uint8), None)
     >>> len(split), split.shape, split.take(np.array([3, 0])).shape
     (5, (1, 8, 8), (2, 1, 8, 8))
@@ -63,10 +65,11 @@ class ImageSplit:
 class ImageData:
     """A prepared source: its splits "train", "validation" and "test", its sizes and its fingerprint.
 
-    `source` is a name, `hub:OWNER/NAME`, an absolute path, or None for arrays in memory. One that names other splits and
-    no "train" has only those. `channel_means` are of the training images (else of the first split), 0 to 255. `skipped`
+    `source` is a name, `hub:OWNER/NAME`, an absolute path, or None for arrays in memory. One that names other splits
+    and no "train" has only those. `channel_means` are of the training images (else of the first split), 0 to 255. `skipped`
     counts the bad pictures left out, `passed_over` the files that are none, by suffix, and `duplicates` the images that
-    are pixel for pixel in two splits, such as {"test in train": 3}.
+    are pixel for pixel in two splits, such as {"test in train": 3}. `label_names` are the classes of all splits in the
+    order of their numbers, which is what they are called where none are given.
 
     >>> one = ImageSplit(np.zeros((1, 1, 8, 8), np.uint8), None)
     >>> data = ImageData("digits", "digits", "0a", 8, 8, 1, {"train": one}, [0.0], 0, None)
@@ -92,6 +95,12 @@ class ImageData:
     duplicates: Mapping[str, int] = field(default_factory=dict)
     seen: Mapping[str, int] = field(default_factory=dict)
     """What the pictures were that may not be what was meant: see `Seen`."""
+
+    def __post_init__(self) -> None:
+        labels = [split.labels for split in self.splits.values() if split.labels is not None]
+        if self.label_names is None and labels:
+            classes = 1 + max(int(own.max(initial=-1)) for own in labels)
+            object.__setattr__(self, "label_names", [str(number) for number in range(classes)])
 
     @property
     def notes(self) -> list[str]:
@@ -129,8 +138,6 @@ class ImageData:
         _check_arrays(splits, labels)
         first = next(iter(splits.values()))
         channels, height, width = first.shape
-        if labels and label_names is None:
-            label_names = [str(label) for label in range(max(int(part.max()) for part in labels.values()) + 1)]
         return cls(
             source=None,
             name=name,
@@ -159,6 +166,17 @@ class ImageData:
             known = [np.full(len(split), -1) if split.labels is None else split.labels for split in splits]
             labels = np.concatenate(known)[order]
         return ImageSplit(JoinedImages(tuple(split.images for split in splits), order), labels, rows)
+
+    def class_counts(self, name: str) -> list[int]:
+        """How many images of a split each class of `label_names` has; the others of the split have no label.
+
+        >>> some = ImageSplit(np.zeros((4, 1, 8, 8), np.uint8), np.array([1, -1, 1, 0]))
+        >>> ImageData("own", "own", "0a", 8, 8, 1, {"train": some}, [0.0], 0, ["cat", "dog"]).class_counts("train")
+        [1, 2]
+        """
+        labels = self.split(name).labels
+        labels = np.empty(0, np.int64) if labels is None else labels
+        return np.bincount(labels[labels >= 0], minlength=len(self.label_names or ())).tolist()
 
     def split(self, name: str) -> ImageSplit:
         """The split called `name`, or with "all" every image in the source's order, which nothing is copied for.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -11,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spatialvae.data.natural import natural_key
 from spatialvae.data.splits import split_called
 from spatialvae.errors import UserError
 
-__all__ = ["Pairing", "natural", "pair"]
+__all__ = ["Pairing", "pair"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +23,6 @@ class Pairing:
 
     order: npt.NDArray[np.int64]
     how: str
-
-
-def natural(text: str) -> tuple[tuple[str, int], ...]:
-    """A key that sorts numbers in names by their value.
-
-    >>> sorted(["10", "2", "b1", "a01"], key=natural), natural("a01") == natural("a1")
-    (['2', '10', 'a01', 'b1'], True)
-    """
-    return tuple((word, int(number or -1)) for word, number in re.findall(r"(\D*)(\d*)", text))
 
 
 def pair(names: Sequence[str] | None, others: Sequence[str] | None, count: int, wanted: int) -> Pairing:
@@ -82,7 +73,7 @@ def _by_order(names: Sequence[str] | None, others: Sequence[str] | None, count: 
 
 
 def _sorted(names: Sequence[str] | None, count: int) -> npt.NDArray[np.int64]:
-    found = range(count) if names is None else sorted(range(count), key=lambda index: natural(names[index]))
+    found = range(count) if names is None else sorted(range(count), key=lambda index: natural_key(names[index]))
     return np.array(found, dtype=np.int64)
 
 
@@ -103,7 +94,7 @@ def _path(name: str) -> PurePosixPath:
 
 KEYS: tuple[Callable[[str], Any], ...] = (
     lambda name: str(_path(name)),
-    lambda name: natural(str(_path(name))),
+    lambda name: natural_key(str(_path(name)))[0],  # 1 is 01
     lambda name: _path(name).name,
-    lambda name: natural(_path(name).name),
+    lambda name: natural_key(_path(name).name)[0],
 )

@@ -19,6 +19,7 @@ import numpy as np
 
 from spatialvae.data.cache import FORMAT, default_cache, fingerprint_of, new_entry, publish, read_entry
 from spatialvae.data.dataset import ImageData
+from spatialvae.data.labels import LabelTable
 from spatialvae.data.notes import Seen
 from spatialvae.data.options import MINIMUM_SIDE, ImageOptions
 from spatialvae.data.picture import BadImage, Picture, array_pixels, read_picture
@@ -133,6 +134,7 @@ class _Pass:
     ) -> None:
         self.source, self.options, self.channels, self.rule = source, options, channels, rule
         self.writers = {name: SplitWriter(folder, name) for name in rule.splits}
+        self.labels = LabelTable(source.label_names)
         self.keys = {name: array("Q") for name in rule.splits}  # 8 bytes an image
         self.first: _Decoded | None = None
         self.seen = Seen()
@@ -175,7 +177,7 @@ class _Pass:
         split = self.rule(decoded.record.split, float(fractions_of(decoded.key)))
         self.keys[split].append(decoded.key)
         self.seen.add(decoded.picture)
-        self.writers[split].add(decoded.picture.pixels, decoded.record.label, self.row)
+        self.writers[split].add(decoded.picture.pixels, self.labels.code(decoded.record.label), self.row)
 
     def _check_shape(self, decoded: _Decoded) -> None:
         assert decoded.picture is not None
@@ -217,7 +219,8 @@ class _Pass:
             if writer.count == 0:
                 raise UserError(f"The {name} split of '{self.source.name}' has no usable image.")
         self.seen.check(self.source.name)
-        splits = {name: writer.finish() for name, writer in self.writers.items()}
+        names, places = self.labels.finish()
+        splits = {name: writer.finish(places) for name, writer in self.writers.items()}
         channels, height, width = self.first.picture.pixels.shape
         means_of = self.writers.get("train") or next(iter(self.writers.values()))
         return {
@@ -230,7 +233,7 @@ class _Pass:
             "skipped": self.skipped,
             "duplicates": count_duplicates(self.keys),
             "seen": asdict(self.seen),
-            "label_names": list(self.source.label_names) if self.source.label_names else None,
+            "label_names": names if any(split["labels"] for split in splits.values()) else None,
         }
 
 

@@ -71,7 +71,7 @@ def fit_prior(
     """
     began = time.perf_counter()
     prior, notes = _law(model, folder, family, codes, training or PriorConfig(seed=seed), seed, progress)
-    prior = prior.to(model.device)
+    prior = prior.to(model.device).labelled(codes.labels)
     with torch.no_grad():
         values = torch.cat(
             [prior.log_prob(part.to(model.device)) for part in codes.held_out[: prior.scored].split(500)]
@@ -107,7 +107,7 @@ def _law(
         )
     else:
         signal = None
-    start = family.start(gaussian, codes.classes, signal=signal, seed=seed)
+    start = family.start(gaussian, len(codes.labels), signal=signal, seed=seed)
     return train_prior(start, codes, training, training_folder(folder, family), progress=progress), notes
 
 

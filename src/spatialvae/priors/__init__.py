@@ -6,6 +6,7 @@ from spatialvae.priors.diffusion import DiffusionFamily, DiffusionPrior
 from spatialvae.priors.families import FAMILIES, parse_family
 from spatialvae.priors.flow import FlowFamily, FlowPrior
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
+from spatialvae.priors.labels import Labels
 from spatialvae.priors.learned import LearnedPrior, parse_prior
 from spatialvae.priors.mixture import MixtureFamily, MixturePrior
 from spatialvae.priors.signal import signal_directions
@@ -26,6 +27,7 @@ __all__ = [
     "FlowPrior",
     "GaussianFamily",
     "GaussianPrior",
+    "Labels",
     "LearnedPrior",
     "MixtureFamily",
     "MixturePrior",

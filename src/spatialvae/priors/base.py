@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from spatialvae.errors import UserError
+from spatialvae.priors.labels import Labels
 
 __all__ = ["AbstractDirectFamily", "AbstractFamily", "AbstractPrior", "Codes", "MappedCodes", "checked"]
 
@@ -20,8 +22,8 @@ class Codes(Protocol):
     """Draws from the aggregate posterior (1/n) sum_i q(z|x_i) of the images that a prior is fitted to."""
 
     event_shape: tuple[int, int, int]
-    classes: int
-    """How many labels the images have, 0 for none."""
+    labels: Labels
+    """The classes of the images; none where no image has a label."""
     held_out: Tensor
     """One draw for each of some other images, [m, maps, height, width]."""
 
@@ -30,7 +32,10 @@ class Codes(Protocol):
         ...
 
     def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """A fresh draw for every image (of the first `limit`), in batches: codes [B, *event_shape] and labels [B]."""
+        """A fresh draw for every image (of the first `limit`), in batches: codes [B, *event_shape] and labels [B].
+
+        A label is a place in `labels`, or -1 for none.
+        """
         ...
 
     def means(self) -> Iterator[Tensor]:
@@ -43,7 +48,7 @@ class MappedCodes:
 
     def __init__(self, codes: Codes, function: Callable[[Tensor], Tensor]) -> None:
         self._codes, self._function = codes, function
-        self.classes = codes.classes
+        self.labels = codes.labels
         self.held_out = function(codes.held_out)
         maps, height, width = self.held_out.shape[1:]
         self.event_shape = (maps, height, width)
@@ -67,8 +72,8 @@ class AbstractPrior(Distribution, ABC):
     Laws never change: `tempered` and `given_label` return others, which share memory with this one.
     """
 
-    classes: int = 0
-    """How many labels it can be asked for; 0 where it knows none."""
+    labels: Labels = Labels()
+    """The classes that it can be asked for; none where it knows no labels."""
     scored: ClassVar[int] = 2000
     """Codes whose density is worth the time when the prior has been fitted."""
 
@@ -111,22 +116,44 @@ class AbstractPrior(Distribution, ABC):
         """
         raise UserError(f"--steps {steps} is for diffusion: draws from {self.family.spelled} take no steps.")
 
-    def given_label(self, label: int) -> AbstractPrior:
-        """The law of the codes of one class; overridden by priors that know labels.
+    def given_label(self, label: int | str) -> AbstractPrior:
+        """The law of the codes of one class, by name or number; overridden by priors that know labels.
 
         Raises:
             UserError: the prior knows no labels, or not this one.
         """
-        self.check_label(label)
+        self.class_of(label)
         return self
 
-    def check_label(self, label: int) -> None:
-        """Refuse a label that the prior does not know."""
-        if not self.classes:
+    def class_of(self, label: int | str) -> int:
+        """The number of the class `label`; `UserError` as for `given_label`."""
+        if not self.labels:
             raise UserError(f"The prior {self.family.spelled} knows no labels: leave --label out.")
-        if not 0 <= label < self.classes:
-            near = min(max(label, 0), self.classes - 1)
-            raise UserError(f"--label {label} does not exist: labels go from 0 to {self.classes - 1}, nearest {near}.")
+        return self.labels.index(label)
+
+    @property
+    def classes(self) -> int:
+        """How many labels it can be asked for; 0 where it knows none."""
+        return len(self.labels)
+
+    def labelled(self, labels: Labels) -> Self:
+        """The same law with its classes called as in `labels`; a law that knows none stays as it is.
+
+        Raises:
+            UserError: another number of classes.
+        """
+        if not self.classes:
+            return self
+        if len(labels) != self.classes:
+            raise UserError(f"it knows {self.classes} classes, and {len(labels)} have names")
+        return self._changed(labels=labels)
+
+    def _changed(self, **values: Any) -> Self:
+        """The same law with other attributes."""
+        other = copy.copy(self)
+        for name, value in values.items():
+            setattr(other, name, value)
+        return other
 
     def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
         """The law of whole codes that agree with `code` in the cells `known`.

@@ -6,31 +6,35 @@ import torch
 from torch import Tensor
 
 from spatialvae.priors.base import Codes
+from spatialvae.priors.label_weights import labelled_draws
 
 __all__ = ["centres_of"]
 
 FIRST = 5000
-"""Codes that centres are made from."""
+"""Codes that centres are made from, at least."""
+CODES_A_CENTRE = 20
+"""At least, where there are as many."""
 
 
 def centres_of(codes: Codes, components: int) -> tuple[Tensor, Tensor | None]:
     """Centres [K, numbers] by k-means on a few thousand codes, and whose they are, bool [classes, K].
 
-    Where the images have labels and there is a component for every class, each class has centres of its own: what
-    differs between classes is little beside all else that differs between images, and k-means on all would not see it.
-    Else they are nobody's (None).
+    Where the images have labels and there is a component for every class with images, each class has centres of its
+    own: what differs between classes is little beside all else that differs between images, and k-means on all would
+    not see it. Else they are nobody's (None).
     """
-    drawn = list(codes.draws(limit=max(FIRST, 20 * components)))
-    flat = torch.cat([part for part, _ in drawn]).flatten(1)
-    if not codes.classes or components < codes.classes:
-        return _means(flat, components), None
-    labels = torch.cat([own for _, own in drawn if own is not None]).to(flat.device)
-    found, owners = [], torch.zeros(codes.classes, components, dtype=torch.bool, device=flat.device)
-    present = labels.unique().tolist()
-    for index, label in enumerate(present):
-        wanted = components // len(present) + (index < components % len(present))
+    seen = codes.labels.seen
+    if not seen or components < len(seen):
+        drawn = codes.draws(limit=max(FIRST, CODES_A_CENTRE * components))
+        return _means(torch.cat([part for part, _ in drawn]).flatten(1), components), None
+    most = max(FIRST // len(seen), CODES_A_CENTRE * -(-components // len(seen)))
+    parts, their_labels = zip(*labelled_draws(codes, most), strict=True)
+    flat, labels = torch.cat(parts).flatten(1), torch.cat(their_labels)
+    found, owners = [], torch.zeros(len(codes.labels), components, dtype=torch.bool, device=flat.device)
+    for index, label in enumerate(seen):
+        wanted = components // len(seen) + (index < components % len(seen))
         first = sum(len(means) for means in found)
-        found.append(_means(flat[labels == label], wanted))
+        found.append(_means(flat[labels.to(flat.device) == label], wanted))
         owners[label, first : first + wanted] = True
     return torch.cat(found), owners
 

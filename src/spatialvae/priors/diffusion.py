@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 from spatialvae.errors import UserError
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.guidance import GuidedCells, Pull
+from spatialvae.priors.labels import Labels
 from spatialvae.priors.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_divergence, scale
 from spatialvae.priors.signal import SignalVelocity
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
@@ -78,7 +79,7 @@ class DiffusionPrior(AbstractTrainedPrior):
 
     def __init__(self, family: DiffusionFamily, gaussian: GaussianPrior, network: nn.Module, *, classes: int) -> None:
         super().__init__(family, gaussian, network)
-        self.classes = classes
+        self.labels = Labels.numbered(classes)
         self.label: int | None = None
         self.steps = family.steps
 
@@ -87,28 +88,30 @@ class DiffusionPrior(AbstractTrainedPrior):
             raise UserError(f"--steps {steps} is not possible: use at least 1.")
         return self._changed(steps=steps)
 
-    def given_label(self, label: int) -> Self:
-        self.check_label(label)
-        return self._changed(label=label)
+    def given_label(self, label: int | str) -> Self:
+        return self._changed(label=self.class_of(label))
 
     def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:
         """The squared error of the velocity at one random time for each code, summed over its numbers: [B].
 
         Times fill [0, 1] evenly over the batch. A tenth of the labels is dropped, so that one network is the law of
-        all codes and of each class; so are labels that it does not know.
+        all codes and of each class. Codes without a label (-1) speak for the law of all codes alone, with a tenth of
+        the weight of the others, a tenth of which speaks for it: each code counts in it as much as any other.
         """
         data = self.gaussian.whiten(codes)
         count = len(data)
         time = (torch.arange(count, device=data.device) + torch.rand(count, device=data.device)).to(data) / count
-        noise = torch.randn_like(data)
+        noise, weight = torch.randn_like(data), data.new_ones(count)
         if self.classes and labels is not None:
             dropped = torch.rand(count, device=data.device) < LABELS_DROPPED
-            labels = torch.where(dropped, self.classes, labels.long().clamp(max=self.classes))
+            weight = torch.where(labels < 0, LABELS_DROPPED, 1.0).to(data)
+            labels = torch.where(dropped | (labels < 0), self.classes, labels.long())
         t = time[:, None, None, None]
         size = scale(t)
         unit = ((1 - t) * noise + t * data) / size
         wanted = data - noise - (2 * t - 1) / size * unit
-        return (self.network(unit, time, labels if self.classes else None) - wanted).square().flatten(1).sum(1)
+        missed = self.network(unit, time, labels if self.classes else None) - wanted
+        return weight * missed.square().flatten(1).sum(1)
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         shape = torch.Size(sample_shape)

@@ -13,7 +13,7 @@ from spatialvae.priors.base import Codes
 from spatialvae.priors.normal import CodeNormal, cholesky
 from spatialvae.progress import bar
 
-__all__ = ["GAIN", "Components", "fit_components", "fit_kronecker", "standard_components", "with_labels"]
+__all__ = ["GAIN", "Components", "fit_components", "fit_kronecker", "standard_components"]
 
 PASSES = 40
 LIMIT = 10_000
@@ -48,11 +48,15 @@ class Components:
         return self.log_weights + self.law.log_prob(codes)
 
     def shares(self, codes: Tensor, labels: Tensor | None) -> Tensor:
-        """p(k | z, y) for codes [B, maps, h, w] with labels [B]: [B, K]; labels matter where classes own components."""
+        """p(k | z, y) for codes [B, maps, h, w] with labels [B]: [B, K]; labels matter where classes own components.
+
+        A code without a label (-1) may be of any component.
+        """
         joint = self.joint(codes)
         if self.log_label_weights is not None and labels is not None:
-            owned = self.log_label_weights.isfinite()[labels.to(joint.device)]
-            joint = joint.masked_fill(~owned, -math.inf)
+            others = self.log_label_weights.isinf()
+            others = torch.cat([others, torch.zeros_like(others[:1])])  # the last row, of label -1
+            joint = joint.masked_fill(others[labels.to(joint.device)], -math.inf)
         return joint.softmax(-1)
 
 
@@ -105,23 +109,6 @@ def standard_components(centres: Tensor, axes: tuple[int, ...], owners: Tensor |
     weights = torch.full((len(centres),), -math.log(len(centres))).to(centres)
     labels = None if owners is None else owners.to(centres).log()
     return Components(weights, CodeNormal(centres, tuple(factors)), labels)
-
-
-def with_labels(codes: Codes, found: Components) -> Components:
-    """The same with log p(k | y) for every label y, from the shares of the images of that class."""
-    if not codes.classes:
-        return found
-    # A little to begin with: what no image of a class has stays possible, unless it is another class's own.
-    own = found.log_label_weights
-    by_label = torch.full((codes.classes, len(found.log_weights)), 1e-3).to(found.log_weights)
-    if own is not None:
-        by_label *= own.isfinite()
-    for drawn, labels in codes.draws(limit=LIMIT):
-        if labels is not None:
-            by_label.index_add_(0, labels.to(by_label.device), found.shares(drawn.to(found.log_weights), labels))
-    totals = by_label.sum(1, keepdim=True)
-    weights = torch.where(totals > 0, by_label / totals, found.log_weights.softmax(0))  # a class without images
-    return replace(found, log_label_weights=weights.log())
 
 
 def _updated(old: Components, first: Tensor, draws: Iterator[tuple[Tensor, Tensor | None]], axis: int) -> Components:

@@ -17,7 +17,9 @@ from spatialvae.priors.centres import centres_of
 from spatialvae.priors.conditional import GivenCells
 from spatialvae.priors.full_mixture import fit_full
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
-from spatialvae.priors.kronecker import Components, fit_components, standard_components, with_labels
+from spatialvae.priors.kronecker import Components, fit_components, standard_components
+from spatialvae.priors.label_weights import with_labels
+from spatialvae.priors.labels import Labels
 from spatialvae.priors.normal import CodeNormal, axes_of
 from spatialvae.priors.signal import signal_directions
 
@@ -103,8 +105,8 @@ class MixturePrior(AbstractPrior):
 
         log p(z) = log sum_k w_k N(s; m_k, C_k) + log N((I - B B^T) y; 0, I - B B^T) - log|det colour|.
 
-    Given a label y the weights are p(k | y), from the shares of the images of that class: the code is taken to depend
-    on the label through its component alone.
+    Given a label y the weights are p(k | y), those of largest likelihood of the codes of that class: the code is taken
+    to depend on the label through its component alone.
 
     Args:
         components: weights and laws.
@@ -127,8 +129,8 @@ class MixturePrior(AbstractPrior):
         temperature: float = 1.0,
     ) -> None:
         self.components, self.base, self.basis, self.temperature = components, base, basis, temperature
-        labels = components.log_label_weights
-        self.classes = 0 if labels is None else len(labels)
+        by_label = components.log_label_weights
+        self.labels = Labels.numbered(0 if by_label is None else len(by_label))
         super().__init__(family, components.law.event_shape if base is None else base.event_shape)
 
     @property
@@ -160,13 +162,12 @@ class MixturePrior(AbstractPrior):
 
     def tempered(self, temperature: float) -> MixturePrior:
         found = replace(self.components, law=self.components.law.scaled(temperature))
-        return MixturePrior(self.family, found, self.base, self.basis, temperature=self.temperature * temperature)
+        return self._changed(components=found, temperature=self.temperature * temperature)
 
-    def given_label(self, label: int) -> MixturePrior:
-        self.check_label(label)
-        labels = self.components.log_label_weights
-        assert labels is not None
-        found = Components(labels[label], self.components.law)
+    def given_label(self, label: int | str) -> MixturePrior:
+        number, by_label = self.class_of(label), self.components.log_label_weights
+        assert by_label is not None
+        found = Components(by_label[number], self.components.law)
         return MixturePrior(self.family, found, self.base, self.basis, temperature=self.temperature)
 
     def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
@@ -200,7 +201,7 @@ class MixturePrior(AbstractPrior):
         base = None if self.base is None else self.base.to(device)
         basis = None if self.basis is None else self.basis.to(device)
         found = self.components.map(lambda tensor: tensor.to(device))
-        return MixturePrior(self.family, found, base, basis, temperature=self.temperature)
+        return self._changed(components=found, base=base, basis=basis)
 
     def _codes(self, seen: Tensor, temperature: float) -> Tensor:
         """The codes of what the components are a law of, [n, *], with noise along the other directions."""

@@ -6,7 +6,7 @@ import copy
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -68,12 +68,6 @@ class AbstractTrainedPrior(AbstractPrior):
 
     def to(self, device: torch.device | str) -> Self:
         return self._changed(gaussian=self.gaussian.to(device), network=copy.deepcopy(self.network).to(device))
-
-    def _changed(self, **values: Any) -> Self:
-        other = copy.copy(self)
-        for name, value in values.items():
-            setattr(other, name, value)
-        return other
 
     def _noise(self, count: int) -> Tensor:
         """The Gaussian noise that draws are made of, [count, maps, h, w]."""

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +115,7 @@ class ArraySource(AbstractFileSource):
             labels = self._labels(array)
             for row, image in enumerate(self._rows(array.images)):
                 name = f"{self._where(array.images)} row {row}"
-                yield Record(name, image, None if labels is None else int(labels[row]), array.split)
+                yield Record(name, image, None if labels is None else labels[row].item(), array.split)
 
     def _rows(self, key: str) -> Iterator[npt.NDArray[np.uint8]]:
         with self._open(key) as file:
@@ -126,7 +126,7 @@ class ArraySource(AbstractFileSource):
                     block = block[:, None]
                 yield from block.transpose(0, 3, 1, 2) if axis == 3 else block
 
-    def _labels(self, array: _Array) -> npt.NDArray[np.int64] | None:
+    def _labels(self, array: _Array) -> npt.NDArray[Any] | None:
         if array.labels is None:
             return None
         with self._open(array.images) as file:
@@ -136,12 +136,12 @@ class ArraySource(AbstractFileSource):
                 labels = np.lib.format.read_array(file, allow_pickle=False)
             except (ValueError, EOFError) as error:
                 raise UserError(f"'{array.labels}' of {self._path} cannot be read: {error}") from error
-        if labels.size != count or labels.shape[:1] != (count,) or labels.dtype.kind not in "iu":
+        if labels.size != count or labels.shape[:1] != (count,) or labels.dtype.kind not in "iubfUS":
             raise UserError(
                 f"'{array.labels}' of {self._path} is {labels.dtype} of shape {list(labels.shape)}; "
-                f"integers of shape [{count}] are wanted, one for each image."
+                f"whole numbers or text of shape [{count}] are wanted, one for each image."
             )
-        return labels.reshape(count).astype(np.int64)
+        return labels.reshape(count)
 
 
 def _labels_of(key: str, keys: Sequence[str]) -> str | None:

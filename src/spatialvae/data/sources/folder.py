@@ -17,7 +17,7 @@ __all__ = ["FolderSource"]
 class FolderSource(AbstractFileSource):
     """All pictures below a folder, whose folders may name their splits.
 
-    Labels are the names of the folders when every picture lies exactly one folder deep (inside its split) and there
+    Labels are the names of the folders when no picture lies more than one folder deep (inside its split) and there
     are two such folders or more.
     """
 
@@ -41,11 +41,8 @@ class FolderSource(AbstractFileSource):
     def _find_labels(self, folders: Mapping[str, tuple[str, ...]]) -> None:
         shared = shared_parts(folders.values())
         inside = [_without_split(parts, self._split_of[name], shared) for name, parts in folders.items()]
-        classes = sorted({parts[0] for parts in inside if len(parts) == 1})
-        labelled = len(classes) > 1 and all(len(parts) == 1 for parts in inside)
-        self.label_names = [printable(name) for name in classes] if labelled else None
-        number = {name: place for place, name in enumerate(classes)}
-        self._labels = [number[parts[0]] if labelled else None for parts in inside]
+        labelled = len({parts[0] for parts in inside if parts}) > 1 and all(len(parts) <= 1 for parts in inside)
+        self._labels = [printable(parts[0]) if labelled and parts else None for parts in inside]
 
     def records(self) -> Iterator[Record]:
         """Picture by picture in the order of their paths."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from spatialvae.data.labels import class_name
 from spatialvae.data.sources.files import AbstractFileSource, printable
-from spatialvae.data.sources.parquet import LABEL_COLUMNS
+from spatialvae.data.sources.parquet import CLASS_TYPES, LABEL_COLUMNS
 from spatialvae.data.sources.source import AbstractSource, Record
 from spatialvae.data.splits import split_called
 from spatialvae.errors import UserError
@@ -38,7 +39,7 @@ class HubSource(AbstractSource):
         self._parts, self.passed_over = _parts(_load(repository), f"hub:{repository}")
         self.named = {name: split_called(name) for name in self._parts}
         self.total = sum(len(part) for part in self._parts.values())
-        self.label_names = _label_names(self._parts)
+        self.label_names = _all_label_names(self._parts)
 
     def identity(self, cache: Path) -> str:
         """The library's fingerprint of each split, which changes with the revision on the hub."""
@@ -65,7 +66,7 @@ class SavedSource(AbstractFileSource):
         self._parts, self.passed_over = _parts(loaded, str(path))
         self.named = {name: split_called(name) for name in self._parts}
         self.total = sum(len(part) for part in self._parts.values())
-        self.label_names = _label_names(self._parts)
+        self.label_names = _all_label_names(self._parts)
 
     def records(self) -> Iterator[Record]:
         """Split by split, row by row."""
@@ -118,27 +119,35 @@ def _image_column(part: Any, where: str) -> str:
 
 
 def _label_column(part: Any) -> str | None:
-    for name in LABEL_COLUMNS:
-        dtype = getattr(part.features.get(name), "dtype", "")
-        if isinstance(dtype, str) and dtype.startswith(("int", "uint")):
-            return name
-    return None
+    """The column of the usual names that can hold classes, else the only one whose classes have names."""
+    import datasets
+
+    named = [name for name, kind in part.features.items() if isinstance(kind, datasets.ClassLabel)]
+    plain = {name: kind.dtype for name, kind in part.features.items() if isinstance(kind, datasets.Value)}
+    usual = [name for name in LABEL_COLUMNS if name in named or plain.get(name, "").startswith(CLASS_TYPES)]
+    return usual[0] if usual else named[0] if len(named) == 1 else None
 
 
-def _label_names(parts: Mapping[str, Any]) -> list[str] | None:
-    part = next(iter(parts.values()))
-    names = getattr(part.features.get(_label_column(part)), "names", None)
-    return list(names) if names else None
+def _label_names(part: Any) -> list[str]:
+    return list(getattr(part.features.get(_label_column(part)), "names", None) or ())
+
+
+def _all_label_names(parts: Mapping[str, Any]) -> list[str]:
+    """Those of all splits, numbered as the training split does."""
+    order = sorted(parts, key=lambda name: split_called(name) != "train")
+    return [*dict.fromkeys(label for name in order for label in _label_names(parts[name]))]
 
 
 def _records(parts: Mapping[str, Any]) -> Iterator[Record]:
     for name, part in parts.items():
         image, label = _image_column(part, name), _label_column(part)
+        names = _label_names(part)
         part = part.select_columns([image] if label is None else [image, label])
         row = 0
         for batch in part.iter(batch_size=ROWS):
             labels = batch[label] if label else [None] * len(batch[image])
             for picture, value in zip(batch[image], labels, strict=True):
+                value = class_name(value, names) if names else value  # another split may number them otherwise
                 yield Record(f"{name} row {row}", _content(picture), value, split_called(name))
                 row += 1
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from spatialvae.data.labels import class_name
 from spatialvae.data.sources.columns import ImageColumn, image_column, names_files
 from spatialvae.data.sources.files import AbstractFileSource, printable
 from spatialvae.data.sources.source import Record
@@ -14,9 +15,10 @@ from spatialvae.data.sources.walk import Below
 from spatialvae.data.splits import splits_of
 from spatialvae.errors import UserError
 
-__all__ = ["LABEL_COLUMNS", "ParquetSource", "has_pictures"]
+__all__ = ["CLASS_TYPES", "LABEL_COLUMNS", "ParquetSource", "has_pictures"]
 
-LABEL_COLUMNS = ("label", "labels", "fine_label")
+LABEL_COLUMNS = ("label", "labels", "class", "fine_label")
+CLASS_TYPES = ("int", "uint", "bool", "half", "float", "double", "string", "large_string")  # as types are spelled
 ROWS = 256  # read at a time
 
 
@@ -32,15 +34,15 @@ class ParquetSource(AbstractFileSource):
         self._look_inside()
 
     def _look_inside(self) -> None:
-        self.total = 0
+        self.total, names = 0, dict[str, None]()
         pictures: dict[str, Path] = {}
-        for name, path in self.tables:
+        for name, path in sorted(self.tables, key=lambda table: self._split_of[table[0]] != "train"):
             file = _open(path)
             self.total += file.metadata.num_rows
             pictures.update(_named_pictures(file, name, path))
-            if self.label_names is None:
-                self.label_names = _label_names(file.schema_arrow.metadata, _label_column(file.schema_arrow))
+            names |= dict.fromkeys(_label_names(file.schema_arrow))
         self.files = [*self.tables, *pictures.items()]
+        self.label_names = list(names)
 
     def records(self) -> Iterator[Record]:
         """File by file in the order of their names, row by row."""
@@ -48,12 +50,14 @@ class ParquetSource(AbstractFileSource):
             file = _open(path)
             image, label = _image_column(file.schema_arrow, path), _label_column(file.schema_arrow)
             columns = [image.name] if label is None else [image.name, label]
+            names = _label_names(file.schema_arrow)
             row = 0
             for batch in _batches(file, columns, path):
                 pictures = batch.column(image.name).to_pylist()
-                labels: list[int | None] = batch.column(label).to_pylist() if label else [None] * len(pictures)
+                labels: list[Any] = batch.column(label).to_pylist() if label else [None] * len(pictures)
                 for picture, value in zip(pictures, labels, strict=True):
                     content = image.content(picture, path)
+                    value = class_name(value, names) if names else value  # another file may number them otherwise
                     yield Record(printable(f"{name or path.name} row {row}"), content, value, self._split_of[name])
                     row += 1
 
@@ -108,19 +112,25 @@ def _image_column(schema: Any, path: Path) -> ImageColumn:
 
 
 def _label_column(schema: Any) -> str | None:
+    """The column of the usual names that can hold classes, else the only one whose classes have names."""
     import pyarrow as pa
 
-    for name in LABEL_COLUMNS:
-        if name in schema.names and pa.types.is_integer(schema.field(name).type):
-            return name
-    return None
+    types = {name: schema.field(name).type for name in LABEL_COLUMNS if name in schema.names}
+    types = {name: kind.value_type if pa.types.is_dictionary(kind) else kind for name, kind in types.items()}
+    usual = [name for name, kind in types.items() if str(kind).startswith(CLASS_TYPES)]
+    named = [name for name in _class_names(schema) if name in schema.names]
+    return usual[0] if usual else named[0] if len(named) == 1 else None
 
 
-def _label_names(metadata: dict[bytes, bytes] | None, column: str | None) -> list[str] | None:
-    """The names that the `datasets` library writes beside the schema."""
+def _label_names(schema: Any) -> list[str]:
+    return _class_names(schema).get(_label_column(schema) or "", [])
+
+
+def _class_names(schema: Any) -> dict[str, list[str]]:
+    """Columns of named classes with the names that the `datasets` library writes beside the schema."""
     try:
-        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        names = features[column]["names"]
-        return [str(name) for name in names] if names else None
-    except (KeyError, TypeError, ValueError):
-        return None
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        found = {column: feature.get("names") for column, feature in features.items() if isinstance(feature, dict)}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    return {column: [str(name) for name in names] for column, names in found.items() if isinstance(names, list)}

@@ -20,12 +20,13 @@ __all__ = ["AbstractSource", "Record"]
 class Record:
     """One image as the source has it: encoded bytes, the file that holds them, or raw uint8 [C, H, W].
 
-    `name` is for messages; `split` is the one the source names, if any; `content` None: no picture there.
+    `name` is for messages; `split` is the one the source names, if any; `content` None: no picture there. `label` is
+    what `class_name` reads: a class's name, or a number, a place in the source's `label_names` where it has them.
     """
 
     name: str
     content: bytes | Path | npt.NDArray[np.uint8] | None
-    label: int | None = None
+    label: int | float | str | bytes | None = None
     split: str | None = None
 
     def read(self) -> bytes | npt.NDArray[np.uint8]:
@@ -44,13 +45,14 @@ class AbstractSource(ABC):
     """A source of images.
 
     `named` are the things it is made of (files, arrays, parts) with the split that the name of each says, if any;
-    `passed_over` counts what was left out, by kind; `total` is the number of images where known.
+    `passed_over` counts what was left out, by kind; `label_names` are the classes that it declares, in the order of
+    their numbers; `total` is the number of images where known.
     """
 
     name: str
     named: Mapping[str, str | None] = MappingProxyType({})
     passed_over: Mapping[str, int] = MappingProxyType({})
-    label_names: Sequence[str] | None = None
+    label_names: Sequence[str] = ()
     total: int | None = None
 
     @abstractmethod
