@@ -66,10 +66,10 @@ class ImageData:
     """A prepared source: its splits "train", "validation" and "test", its sizes and its fingerprint.
 
     `source` is a name, `hub:OWNER/NAME`, an absolute path, or None for arrays in memory. One that names other splits
-    and no "train" has only those. `channel_means` are of the training images (else of the first split), 0 to 255. `skipped`
-    counts the bad pictures left out, `passed_over` the files that are none, by suffix, and `duplicates` the images that
-    are pixel for pixel in two splits, such as {"test in train": 3}. `label_names` are the classes of all splits in the
-    order of their numbers, which is what they are called where none are given.
+    and no "train" has only those. `channel_means` are of the training images (else of the first split), 0 to 255.
+    `skipped` counts the bad pictures left out, `passed_over` the files that are none, by suffix, and `duplicates` the
+    images that are pixel for pixel in two splits, such as {"test in train": 3}. `label_names` are the classes of all
+    splits in the order of their numbers, which is what they are called where none are given.
 
     >>> one = ImageSplit(np.zeros((1, 1, 8, 8), np.uint8), None)
     >>> data = ImageData("digits", "digits", "0a", 8, 8, 1, {"train": one}, [0.0], 0, None)
