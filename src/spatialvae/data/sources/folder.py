@@ -35,7 +35,8 @@ class FolderSource(AbstractFileSource):
             )
         folders = {name: PurePosixPath(name).parts[:-1] for name, _ in self.files}
         self._split_of = _named_splits(folders)
-        self.named = {printable(name): split for name, split in self._split_of.items()}
+        if any(self._split_of.values()):
+            self.named = {printable(name): split for name, split in self._split_of.items()}
         self._find_labels(folders)
 
     def _find_labels(self, folders: Mapping[str, tuple[str, ...]]) -> None:

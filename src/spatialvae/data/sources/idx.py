@@ -21,7 +21,7 @@ from spatialvae.errors import UserError
 __all__ = ["IdxSource", "is_idx"]
 
 # MNIST, EMNIST: train-images-idx3-ubyte; Kannada-MNIST: X_train-idx3-ubyte; QMNIST's labels: test-labels-idx2-int
-NAME = re.compile(r"(?P<stem>.+)[-.](?P<kind>idx3-ubyte|idx1-ubyte|idx2-int)(\.gz)?")
+NAME = re.compile(r"(?P<stem>[^.].*)[-.](?P<kind>idx3-ubyte|idx1-ubyte|idx2-int)(\.gz)?")
 WHAT = re.compile(r"images|imgs|labels|^[xy](?=_)", re.IGNORECASE)
 TYPES = {8: "bytes", 12: "integers"}
 ROWS = 1024  # read at a time
@@ -30,7 +30,7 @@ ROWS = 1024  # read at a time
 def is_idx(path: Path) -> bool:
     """Whether a file is an idx file of bytes, by its name or its start; of a folder, whether it has any."""
     if path.is_dir():  # by name only: opening each file of a large folder of pictures would be slow
-        return bool(_one_of_each(path))
+        return any(NAME.fullmatch(file.name) for file in path.iterdir())
     return bool(NAME.fullmatch(path.name)) or first_bytes(path, 4) in (b"\0\0\x08\x03", b"\0\0\x08\x01")
 
 
@@ -95,7 +95,7 @@ def _one_of_each(folder: Path) -> dict[str, Path]:
     """Name without suffix to file; the unpacked one where both are there."""
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if (match := NAME.fullmatch(file.name)) and not file.name.startswith("."):
+        if match := NAME.fullmatch(file.name):
             found.setdefault(match["stem"] + match["kind"], file)
     return found
 
