@@ -37,6 +37,11 @@ def smooth_images(count: int, channels: int = 3, height: int = 16, width: int = 
     return np.clip(127.5 + 60 * middle + 60 * wave, 0, 255).astype(np.uint8)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, by its name within it: what a command that is refused leaves as it was."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.fixture(autouse=True)
 def seed() -> None:
     """Every test starts from the same random numbers, in whatever order the tests run."""

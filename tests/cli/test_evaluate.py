@@ -15,7 +15,7 @@ from spatialvae.data import prepare
 from spatialvae.metrics import evaluate
 from spatialvae.store import load
 from tests.cli.program import spatialvae
-from tests.conftest import smooth_images
+from tests.conftest import contents, smooth_images
 from tests.metrics.networks import feature_file
 
 FAST = ("--importance-samples", 2, "--nll-images", 3, "--generated", 20)
@@ -71,9 +71,14 @@ def test_a_model_without_its_run(run: Path, images: Path, tmp_path: Path) -> Non
     folder.mkdir()
     for name in ("config.json", "model.safetensors"):
         shutil.copy(run / name, folder / name)
+    before = contents(folder)
     found = spatialvae("evaluate", folder, "--data", images, *FAST, "--json").json
-    assert found["metrics"] == spatialvae("evaluate", run, *FAST, "--json").json["metrics"]
-    assert load(folder).priors.keys() == {"gaussian"}  # fitted on the way, to the training images
+    expected = spatialvae("evaluate", run, *FAST, "--prior", "standard", "--json").json["metrics"]
+    assert found["metrics"] == expected
+    assert f"{images} names no test split: measured on the 5 of 120 images" in found["warnings"][0]
+    said = spatialvae("evaluate", folder, *FAST).complaint
+    assert f"{folder} does not say what it was trained on" in said and "--data" in said
+    assert contents(folder) == before  # nothing is fitted to images of which nobody knows whether it saw them
 
 
 def test_a_prior_that_is_there_is_left(own_run: Path) -> None:
@@ -110,12 +115,47 @@ def test_images_of_anyone_are_measured_by_the_same_code(run: Path, images: Path,
 def test_paired_images(images: Path, tmp_path: Path) -> None:
     test = prepare(str(images)).split("test").images
     np.savez(tmp_path / "same.npz", images=test)
-    found = sets(tmp_path / "same.npz", "--against", images, "--paired")
+    of_test = ("--against", images, "--split", "test", "--paired")
+    found = sets(tmp_path / "same.npz", *of_test)
     assert found == {"mse": 0, "psnr": pytest.approx(100), "ssim": pytest.approx(1)}
     np.savez(tmp_path / "darker.npz", images=test // 2)
-    assert sets(tmp_path / "darker.npz", "--against", images, "--paired")["mse"] == pytest.approx(
+    assert sets(tmp_path / "darker.npz", *of_test)["mse"] == pytest.approx(
         np.mean(((test - test // 2) / 255.0) ** 2), rel=1e-5
     )
+    said = spatialvae("evaluate", tmp_path / "same.npz", "--against", images, "--paired").complaint
+    assert "for each of the 120 compared with (--split says which); there are 5" in said
+
+
+def test_a_source_without_splits_is_compared_with_whole(images: Path, tmp_path: Path) -> None:
+    flags = ("--against", images, "--metrics", "frechet", "--features", feature_file(tmp_path))
+    found = spatialvae("evaluate", images, *flags, "--json").json
+    assert found["metrics"]["frechet"]["value"] == pytest.approx(0, abs=1e-6)  # of a set to itself
+    assert (found["provenance"]["split"], found["provenance"]["images"]) == ("all", 120)
+    assert "names no test split: all of its images are compared with" in found["warnings"][-1]
+    part = spatialvae("evaluate", images, *flags, "--split", "test", "--json").json
+    assert (part["provenance"]["split"], part["provenance"]["images"]) == ("test", 5)
+    arrays = smooth_images(40, 1, 8, 8)
+    np.savez(tmp_path / "named.npz", train_images=arrays[:25], test_images=arrays[25:])
+    named = spatialvae("evaluate", images, "--against", tmp_path / "named.npz", *flags[2:], "--json").json
+    assert (named["provenance"]["split"], named["provenance"]["images"]) == ("test", 15)
+
+
+def test_pairs_go_by_name_and_by_number(tmp_path: Path) -> None:
+    pictures = smooth_images(12)
+    for folder, digits in (("numbered", 0), ("padded", 2), ("renamed", 0)):
+        (tmp_path / folder).mkdir()
+        for index, image in enumerate(pictures):
+            name = f"{index:0{digits}d}" if folder != "renamed" else f"copy{index}"
+            Image.fromarray(image.transpose(1, 2, 0)).save(tmp_path / folder / f"{name}.png")
+    for name, how in (("numbered", "by name"), ("renamed", "in natural order, as no name agrees")):
+        line = ("evaluate", tmp_path / name, "--against", tmp_path / "padded", "--paired", "--metrics", "mse")
+        found = spatialvae(*line, "--json").json
+        assert (found["metrics"]["mse"]["value"], found["metrics"]["mse"]["n"]) == (0, 12)
+        assert found["provenance"]["paired"] == how
+        assert f"paired {how}" in spatialvae(*line).out.splitlines()[0]
+    (tmp_path / "numbered" / "3.png").rename(tmp_path / "numbered" / "33.png")
+    said = spatialvae("evaluate", tmp_path / "numbered", *line[2:]).complaint
+    assert "33.png of the set has no partner (and 1 more)" in said
 
 
 def test_parzen_and_its_protocols(run: Path) -> None:
@@ -157,7 +197,8 @@ def test_mistakes(run: Path, flags: str, words: list[str]) -> None:
         ("--against digits --metrics nll", ["run folder"]),
         ("--against digits --metrics mse", ["--paired"]),
         ("--against digits --paired", ["16x16", "8x8", "--image-size 16x16"]),
-        ("--against digits --image-size 16 --paired", ["one image for each"]),
+        ("--against digits --image-size 16 --paired", ["one image for each of the 1797"]),
+        ("--against digits --metrics parzen", ["--split all", "--split test"]),
     ],
 )
 def test_mistakes_about_images(tmp_path: Path, flags: str, words: list[str]) -> None:

@@ -25,13 +25,13 @@ def test_a_folder_and_an_archive_are_the_same(tmp_path: Path) -> None:
     np.savez(tmp_path / "set.npz", images=images)
     np.save(tmp_path / "last.npy", images.transpose(0, 2, 3, 1))
     for source in (as_folder(images, tmp_path / "set"), tmp_path / "set.npz", tmp_path / "last.npy"):
-        assert np.array_equal(read_image_set(str(source)).numpy(), images)
+        assert np.array_equal(read_image_set(str(source)).images.numpy(), images)
 
 
 def test_grey_becomes_colour_where_asked(tmp_path: Path) -> None:
     np.savez(tmp_path / "grey.npz", images=smooth_images(4, 1)[:, 0])
-    assert read_image_set(str(tmp_path / "grey.npz")).shape == (4, 1, 16, 16)
-    assert read_image_set(str(tmp_path / "grey.npz"), channels=3).shape == (4, 3, 16, 16)
+    assert read_image_set(str(tmp_path / "grey.npz")).images.shape == (4, 1, 16, 16)
+    assert read_image_set(str(tmp_path / "grey.npz"), channels=3).images.shape == (4, 3, 16, 16)
 
 
 def test_images_of_different_sizes(tmp_path: Path) -> None:

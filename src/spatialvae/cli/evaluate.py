@@ -60,11 +60,12 @@ def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evalua
 
     model, weights = load(run, fastest_device()), weights_hash(run)
     images = images_for(run, model, options)
+    notes = list(images.notes)
     if "split" not in config.model_fields_set and not images.own and images.data.handed_over != config.split:
         apart, whole = len(images.data.split(config.split)), len(images.data.split("all"))
-        say(
-            f"note: {images.data.source} names no test split: measured on the {apart} of {whole} images that are set "
-            "apart by their content; --split all takes all of them"
+        notes.append(
+            f"{images.data.source} names no test split: measured on the {apart} of {whole} images that are set apart "
+            "by their content; --split all takes all of them"
         )
     fitted = None
     asked = config.prior is None or "gaussian" in config.prior
@@ -74,6 +75,7 @@ def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evalua
     found = metrics.evaluate(model, images.data, config, progress=True)
     if fitted is not None and weights_hash(run) == weights:  # a command that was refused has stored nothing
         save_prior(run, fitted)
+    found.warnings += notes
     return found
 
 
@@ -86,24 +88,16 @@ def _images(
         raise UserError(
             f"{target} holds no model (no config.json); to measure it as images say what against: --against DATA."
         )
-    import torch
-
     from spatialvae import metrics
-    from spatialvae.data.image_set import picture_names, read_image_set
-    from spatialvae.data.pairing import pair
+    from spatialvae.data.image_set import read_image_set
 
     data = prepare_images(AbstractDataOptions.parse({**options, "data": against}, "evaluate"))
-    if "split" not in config.model_fields_set:
-        config = config.model_copy(update={"split": data.handed_over})
-        if data.handed_over == "all":
-            say(f"note: {against} names no test split: all of its images are compared with")
+    named = "split" in config.model_fields_set
+    config = config if named else config.model_copy(update={"split": data.handed_over})
     found = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
-    if not paired:
-        return metrics.evaluate_images(found.images, data, config, progress=True)
-    pairing = pair(found.names, picture_names(data, config.split), len(found.images), len(data.split(config.split)))
-    images = found.images[torch.from_numpy(pairing.order)]
-    measured = metrics.evaluate_images(images, data, config, paired=True, progress=True)
-    measured.provenance["paired"] = pairing.how
+    measured = metrics.evaluate_images(found.images, data, config, paired=paired, names=found.names, progress=True)
+    if not named and config.split == "all":
+        measured.warnings.append(f"{against} names no test split: all of its images are compared with.")
     return measured
 
 

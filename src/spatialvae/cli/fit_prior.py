@@ -72,7 +72,10 @@ def fit_prior(
     if features is not None:
         FeatureNetwork.open(features)  # what is no network is told before anything is fitted
     model = load(run, fastest_device())
-    data = images_for(run, model, options).data
+    images = images_for(run, model, options)
+    data = images.data
+    for note in images.notes:
+        say(f"note: {note}")
     kept = [name for name in spelled if name in model.priors and not overwrite]
     try:
         found = fitting.fit_missing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +39,14 @@ def prepare_images(config: AbstractDataOptions, *, progress: bool = True, expect
 
 @dataclass(frozen=True)
 class RunImages:
-    """Images that suit a run; `own` when they are, by their fingerprint, those that it was trained on."""
+    """Images that suit a run, and what to know of them.
+
+    `own` when they are, by their fingerprint, those that it was trained on.
+    """
 
     data: ImageData
     own: bool
+    notes: list[str] = field(default_factory=list)
 
 
 def images_for(run: Path, model: SpatialVAE, values: dict[str, Any], *, progress: bool = True) -> RunImages:
@@ -74,9 +78,9 @@ def images_for(run: Path, model: SpatialVAE, values: dict[str, Any], *, progress
     height, width = model.config.image_size
     fitted = {"image_size": f"{height}x{width}", "channels": model.config.channels}
     data = prepare_images(AbstractDataOptions.parse({**known, **fitted, **values}, str(run)), progress=progress)
-    if record is not None:
-        say(f"note: the images are {DataRecord.of(data).told}; {run} was trained on {record.told}")
-    return RunImages(data, own=False)
+    now = DataRecord.of(data).told
+    notes = [] if record is None else [f"the images are {now}; {run} was trained on {record.told}"]
+    return RunImages(data, own=False, notes=notes)
 
 
 def _check_place(run: Path, record: DataRecord | None) -> None:

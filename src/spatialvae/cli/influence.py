@@ -58,9 +58,9 @@ def influence(
     editing.check_cells(map_size)
     chosen = prior or model.default_prior
     model.prior(chosen)
-    found_images = images_for(run, model, given(settings), progress=not json)
-    split = split or ("test" if found_images.own else found_images.data.handed_over)
-    part = found_images.data.split(split)
+    shown = images_for(run, model, given(settings), progress=not json)
+    split = split or ("test" if shown.own else shown.data.handed_over)
+    part = shown.data.split(split)
     check_images(model, part, images)
     seen = torch.cat(list(in_order(part, CORRELATED, CORRELATED)))
     found = editing.influence(model, seen[:images], probes=probes, seed=seed)
@@ -68,9 +68,9 @@ def influence(
     _write(out, found, correlations, chosen)
     summary = _summary(found, correlations, map_size)
     payload = {"run": str(run), "out": str(out), "split": split, "images": found.images, "prior": chosen, "seed": seed}
-    emit(
-        {**payload, "probes": found.probes, **summary}, json, [*_lines(summary), f"writes, reads, correlations: {out}"]
-    )
+    payload |= {"data": shown.data.source, "probes": found.probes, **summary, "notes": shown.notes}
+    notes = [f"  ! {note}" for note in shown.notes]
+    emit(payload, json, [*_lines(summary), *notes, f"writes, reads, correlations: {out}"])
 
 
 def _summary(found: Influence, correlations: SiteCorrelations, map_size: tuple[int, int]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from torch import Tensor
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import in_order
+from spatialvae.data.image_set import picture_names
+from spatialvae.data.pairing import pair
 from spatialvae.errors import UserError
 from spatialvae.metrics.pairs import PairMetrics
 from spatialvae.metrics.reference import Reference
@@ -28,6 +30,7 @@ def evaluate_images(
     config: EvaluationConfig | None = None,
     *,
     paired: bool = False,
+    names: list[str] | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Measure a set of images against a split: `frechet` to `coverage`, `parzen`, and of pairs `mse` to `lpips`.
@@ -35,7 +38,8 @@ def evaluate_images(
     Args:
         images: uint8 [N C H W], of the split's shape.
         config: None measures against the whole set where its source names no test split (`ImageData.handed_over`).
-        paired: the k-th image is the reconstruction of the split's k-th.
+        paired: each image is the reconstruction of one of the split, the k-th of the k-th unless there are names.
+        names: of the images' files; they are paired with those of the split's, see `spatialvae.data.pairing.pair`.
 
     Raises:
         UserError: images of another shape, another number of them than pairs need, or nothing to measure.
@@ -46,10 +50,12 @@ def evaluate_images(
     wanted = select(config, model=False, pairs=paired)
     if not wanted:
         raise UserError("There is nothing to measure: give --features FILE.pt, --metrics parzen, or --paired.")
-    _check(images, split.shape, len(split) if paired else None)
+    _check(images, split.shape)
+    pairing = pair(names, picture_names(data, config.split), len(images), len(split)) if paired else None
     reference = Reference(data, config, count, wanted, progress)
     found = Evaluation(provenance={**reference.provenance(), "set": len(images)})
-    if paired:
+    if pairing is not None:
+        images, found.provenance["paired"] = images[torch.from_numpy(pairing.order)], pairing.how
         pairs, parts = PairMetrics(wanted, config, found), defaultdict(list)
         for originals, others in zip(in_order(split, BATCH, count), images[:count].split(BATCH), strict=True):
             for name, value in pairs(originals, others).items():
@@ -61,14 +67,10 @@ def evaluate_images(
     return found
 
 
-def _check(images: Tensor, wanted: tuple[int, ...], count: int | None) -> None:
+def _check(images: Tensor, wanted: tuple[int, ...]) -> None:
     shape = tuple(images.shape[1:])
     if shape != tuple(wanted):
         raise UserError(
             f"The images are {spell_shape(shape)}, those to compare with {spell_shape(wanted)}: "
             f"make them equal with --image-size {shape[1]}x{shape[2]}."
-        )
-    if count is not None and len(images) != count:
-        raise UserError(
-            f"--paired wants one image for each of the {count} compared with, in their order; there are {len(images)}."
         )

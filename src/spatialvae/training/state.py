@@ -85,7 +85,11 @@ def check_start(stage: AbstractStage, run: Run) -> None:
     stage.check()
     run.check(stage.config, stage.total, stage.free)
     found, record = latest_checkpoint(run.checkpoints), run.record()
-    before = found[1]["fingerprint"] if found else record.fingerprint if record else stage.fingerprint
+    before = stage.fingerprint
+    if found is not None:
+        before = found[1]["fingerprint"]
+    elif record is not None and any(run.folder.glob("*.safetensors")):
+        before = record.fingerprint
     if before != stage.fingerprint:
         raise UserError(stage.other_data(run.folder))
 
