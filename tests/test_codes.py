@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import torch
 from torch.testing import assert_close
 
 from spatialvae.codes import PosteriorCodes
+from spatialvae.data import ImageSplit
 from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.priors import Labels, MixtureFamily
 from spatialvae.training import train
 from tests.training.tiny import settings, tiny_data
 
@@ -32,6 +35,25 @@ def test_means_and_draws_are_those_of_the_posterior(tmp_path: Path) -> None:
         assert first.shape == (2, *model.latent.event_shape)
         assert (labels is None) == (data.split("train").labels is None)
         assert len(next(iter(codes.draws(limit=3)))[0]) == 3
+
+
+def test_classes_are_those_of_all_images_fitted_to(tmp_path: Path) -> None:
+    model, data = trained(tmp_path / "run"), tiny_data()
+    count = len(data.split("train"))
+    labels = np.where(np.arange(count) < count - 2, 0, 2)  # sorted, the last class a rare one
+    labels[1] = -1
+    train_split = ImageSplit(data.split("train").images, labels)
+    others = replace(data.split("validation"), labels=np.full(len(data.split("validation")), -1))
+    names = ["cat", "unicorn", "dog"]
+    named = replace(data, splits={"train": train_split, "validation": others}, label_names=names)
+    with PosteriorCodes(model, named) as codes:
+        assert codes.labels == Labels(("cat", "unicorn", "dog"), (count - 3, 0, 2))
+        assert codes.batch(np.array([0, 1, count - 1]))[1].tolist() == [0, -1, 2]  # pyright: ignore
+        prior, _ = MixtureFamily(2).fit(codes)
+        assert prior.classes == 3
+    with PosteriorCodes(model, replace(named, splits={"train": others, "validation": others})) as codes:
+        assert not codes.labels
+        assert MixtureFamily(2).fit(codes)[0].classes == 0
 
 
 def test_what_was_kept_is_deleted(tmp_path: Path) -> None:

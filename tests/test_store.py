@@ -14,8 +14,8 @@ import spatialvae
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import GaussianPrior
-from spatialvae.store import load, replacing, save_default_prior, save_model, save_prior, weights_hash
+from spatialvae.priors import DiffusionFamily, GaussianPrior, Labels
+from spatialvae.store import load, prior_file, replacing, save_default_prior, save_model, save_prior, weights_hash
 from tests.priors.gaussians import gaussian
 
 
@@ -48,6 +48,27 @@ def test_a_prior_comes_back(folder: Path) -> None:
     assert isinstance(found, GaussianPrior)
     assert found.tensors().keys() == prior.tensors().keys()
     assert all(torch.equal(tensor, prior.tensors()[name]) for name, tensor in found.tensors().items())
+
+
+def test_a_prior_keeps_its_classes(folder: Path) -> None:
+    prior = DiffusionFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
+    labels = Labels(("cat", "dog"), (3, 0))
+    save_prior(folder, prior.labelled(labels))
+    found = load(folder).priors[prior.family.spelled]
+    assert found.labels == found.to("cpu").tempered(0.5).labels == labels
+    with pytest.raises(UserError, match=r"--label dog: the prior was fitted to no image of this class.*\n.*cat"):
+        load(folder).sample(1, prior=prior.family.spelled, label="dog")
+    pictures = [load(folder).sample(2, prior=prior.family.spelled, label=label, seed=0) for label in ("cat", 0)]
+    assert torch.equal(*pictures)
+
+
+def test_a_prior_without_the_names_of_its_classes_is_not_used(folder: Path) -> None:
+    prior = DiffusionFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
+    for told in ({}, {"labels": Labels(("cat",)).spelled()}):
+        told |= {"prior": prior.family.spelled, "weights": weights_hash(folder)}
+        save_file(prior.tensors(), prior_file(folder, prior.family.spelled), told)
+        with pytest.raises(UserError, match=r"cannot be used: (its classes are not|it knows 2 classes, and 1)"):
+            load(folder).prior(prior.family.spelled)
 
 
 def test_a_prior_of_other_weights_is_refused_by_name(folder: Path) -> None:

@@ -211,3 +211,16 @@ def test_mistakes_about_images(tmp_path: Path, flags: str, words: list[str]) -> 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
     assert "does not exist" in spatialvae("evaluate", tmp_path / "nothing", "--json").complaint
+
+
+def test_one_class_skips_the_probe_with_a_note(run: Path, tmp_path: Path) -> None:
+    labels = np.where(np.arange(60) % 2, 3, -1)
+    np.savez(tmp_path / "one.npz", images=smooth_images(60, channels=1, height=8, width=8), labels=labels)
+    flags = ("--data", tmp_path / "one.npz", "--split", "train", "--importance-samples", 2)
+    found = spatialvae("evaluate", run, *flags, "--json").json
+    assert "probe" not in found["metrics"]
+    assert {"elbo", "nll", "psnr"} <= set(found["metrics"])
+    assert found["warnings"] == ["no linear probe: all training images with a label have one label, '3'"]
+    assert "  ! no linear probe: all training" in spatialvae("evaluate", run, *flags).out
+    said = spatialvae("evaluate", run, *flags, "--metrics", "probe").complaint
+    assert "--metrics probe is not possible here: all training images with a label have one label, '3'." in said

@@ -64,14 +64,22 @@ def test_the_best_by_held_out_frechet_becomes_the_default(own_run: Path, feature
 def test_labels(labelled: Path, tmp_path: Path) -> None:
     assert spatialvae("fit-prior", labelled, "--prior", "mixture:components=2").code == 0
     means = []
-    for label in (0, 1):  # bright and dark, in the order of their names
+    for label in (0, 1, "bright", "dark"):  # the classes' names in their order
         flags = ("--prior", "mixture:components=2", "--label", label, "--count", 30)
         assert spatialvae("sample", labelled, *flags, "--out", tmp_path / f"{label}.npz").code == 0
         with np.load(tmp_path / f"{label}.npz") as file:
             means.append(file["images"].mean())
     assert means[0] > means[1] + 20
-    said = spatialvae("sample", labelled, "--prior", "mixture:components=2", "--label", 2, "--out", tmp_path / "c.png")
-    assert "--label 2 does not exist: labels go from 0 to 1, nearest 1" in said.complaint
+    assert means[:2] == means[2:]
+    counts = load(labelled).prior("mixture:components=2").labels.counts  # pyright: ignore[reportAttributeAccessIssue]
+    assert counts[0] + counts[1] == spatialvae("data", labelled.parent / "classes", "--json").json["splits"]["train"]
+    flags = ("--prior", "mixture:components=2", "--out", tmp_path / "c.png")
+    said = spatialvae("sample", labelled, *flags, "--label", 2).complaint
+    assert "--label 2 does not exist: labels go from 0 to 1, nearest 1" in said
+    assert (
+        "--label bark does not exist. Did you mean 'dark'"
+        in spatialvae("sample", labelled, *flags, "--label", "bark").complaint
+    )
     assert "knows no labels" in spatialvae("sample", labelled, "--label", 0, "--out", tmp_path / "d.png").complaint
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -142,13 +143,33 @@ def test_nothing_is_left_changed() -> None:
     [
         (None, np.arange(5), "test", "split 'train' have no labels"),
         (np.arange(5), None, "test", "split 'test' have no labels"),
-        (np.zeros(6, np.int64), np.arange(5), "test", "have one label"),
+        (np.zeros(6, np.int64), np.arange(5), "test", "have one label, '0'"),
+        (np.array([0, 0, -1, -1]), np.arange(5), "test", "have one label, '0'"),
+        (np.array([0, 1, 0, 1]), np.full(5, -1), "test", "split 'test' have no labels"),
+        (np.array([0, 1, 0, 1]), np.array([2, 3, -1]), "test", "no training image is of a class of the split 'test'"),
         (np.arange(5), np.arange(5), "tset", "Did you mean 'test'"),
     ],
 )
 def test_data_without_labels(labels: Any, asked: Any, split: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         probe(model(), data(labels, asked), split)
+
+
+def test_images_without_a_label_take_no_part() -> None:
+    labels, asked = np.arange(40) % 2, np.arange(25) % 2
+    some, some_asked = np.where(np.arange(40) % 3, labels, -1), np.where(np.arange(25) % 4, asked, -1)
+    fixed, images = model(), data(labels, asked)
+    splits = {name: ImageSplit(images.split(name).images, own) for name, own in (("train", some), ("test", some_asked))}
+    correct, said = probe(fixed, replace(images, splits=splits), "test")
+    assert said["classes"] == 2
+    assert said["train_images"] == (some >= 0).sum()
+    assert len(correct) == (some_asked >= 0).sum()
+    assert correct.mean() == 1.0
+    # The same as if these images were not there.
+    splits = {
+        name: ImageSplit(own.images[own.labels >= 0], own.labels[own.labels >= 0]) for name, own in splits.items()
+    }
+    assert torch.equal(correct, probe(fixed, replace(images, splits=splits), "test")[0])
 
 
 def test_codes_that_cannot_be_used() -> None:

@@ -15,7 +15,8 @@ FEATURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
 
 
 def chosen(metrics: str = "default", labels: bool = False, **settings: Any) -> tuple[str, ...]:
-    return select(EvaluationConfig(metrics=metrics, **settings), labels=labels)
+    no_probe = None if labels else "the data has no labels"
+    return select(EvaluationConfig(metrics=metrics, **settings), no_probe=no_probe)
 
 
 def test_the_default_follows_what_is_there() -> None:

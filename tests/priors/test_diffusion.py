@@ -143,6 +143,18 @@ def test_a_file_brings_it_back(trained: DiffusionPrior) -> None:
         parse_family("diffusion:width=32,blocks=2").restore((1, 1, 2), trained.tensors())
 
 
+def test_codes_without_a_label_speak_for_the_law_of_all() -> None:
+    """As the tenth of the others' labels that are dropped does: with a tenth of the weight."""
+    prior, (codes, labels) = FAMILY.start(correlated((1, 1, 2)), 2), two_modes(50)
+    for seed, wanted in enumerate((torch.full((50,), -1), torch.where(labels > 0, -1, labels))):
+        torch.manual_seed(seed)
+        found = prior.loss(codes, wanted)
+        torch.manual_seed(seed)
+        whole = prior.loss(codes, None)
+        assert_close(found[wanted < 0], 0.1 * whole[wanted < 0])
+        assert torch.isfinite(found).all()
+
+
 def test_labels_that_are_not_there(trained: DiffusionPrior) -> None:
     with pytest.raises(UserError, match="labels go from 0 to 1, nearest 1"):
         trained.given_label(2)

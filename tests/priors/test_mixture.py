@@ -161,6 +161,28 @@ def test_labels_that_say_nothing_cost_nothing() -> None:
     assert mixture.log_prob(codes.held_out).mean() > one.log_prob(codes.held_out).mean() - 0.05
 
 
+@pytest.mark.usefixtures("large")
+def test_codes_without_a_label_take_part_in_the_whole() -> None:
+    """Most have no label, those of one blob never do, and class 1 is there in name only."""
+    torch.manual_seed(0)
+    codes, blob, centres = blobs()
+    labels = torch.where(torch.rand(len(blob)) < 0.8, -1, 2 * blob)  # classes 0, 2 and 4
+    labels[blob == 2] = -1
+    labels[0] = 3  # a class of a single code
+    toy = ToyCodes(codes, labels)
+    prior, _ = MixtureFamily(9).fit(toy)
+    assert prior.labels.counts is None  # names and counts are the stage's to give
+    drawn = prior.sample([3000]).flatten(1)
+    nearest = torch.cdist(drawn, centres.flatten(1)).argmin(1)
+    assert_close(torch.bincount(nearest).double() / 3000, torch.full((3,), 1 / 3).double(), rtol=0, atol=0.05)
+    for label in (0, 2):
+        drawn = prior.given_label(label).sample([200]).flatten(1)
+        assert (torch.cdist(drawn, centres.flatten(1)).argmin(1) == label // 2).float().mean() > 0.7
+    found = prior.labelled(toy.labels)
+    with pytest.raises(UserError, match="--label 1: the prior was fitted to no image of this class"):
+        found.tempered(0.5).given_label(1)
+
+
 def test_given_cells_reweights_and_conditions() -> None:
     torch.manual_seed(0)
     codes, _, centres = blobs()

@@ -20,6 +20,7 @@ from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.data.record import DataRecord
 from spatialvae.fitting import check_priors, fit_missing
+from spatialvae.metrics.probe import no_probe
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
 from spatialvae.precision import resolve_precision
@@ -108,8 +109,7 @@ def compare(
 def _check(evaluation: EvaluationConfig, data: ImageData) -> dict[str, str | None]:
     """Refuse what would only fail once hours of training have passed; the networks' sha256."""
     check_priors(evaluation.prior or [])
-    labels = data.split(evaluation.split).labels is not None and data.split("train").labels is not None
-    select(evaluation, labels=labels)
+    select(evaluation, no_probe=no_probe(data, evaluation.split))
     return network_hashes(evaluation)
 
 

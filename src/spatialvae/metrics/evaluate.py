@@ -22,10 +22,10 @@ from spatialvae.metrics.health import latent_health
 from spatialvae.metrics.importance import importance_weighted_bound
 from spatialvae.metrics.pairs import PairMetrics
 from spatialvae.metrics.prior_gain import prior_gains
-from spatialvae.metrics.probe import probe
+from spatialvae.metrics.probe import no_probe, probe
 from spatialvae.metrics.reference import Reference
 from spatialvae.metrics.result import Evaluation
-from spatialvae.metrics.selection import ON_PAIRS, select
+from spatialvae.metrics.selection import ALL, ON_PAIRS, select
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.progress import bar
 from spatialvae.seeding import seeded
@@ -56,13 +56,15 @@ def evaluate(
     config = config or EvaluationConfig()
     split = data.split(config.split)
     count = check_images(model, split, config.limit)
-    labels = split.labels is not None and data.split("train").labels is not None
-    wanted = select(config, labels=labels)
+    reason = no_probe(data, config.split)
+    wanted = select(config, no_probe=reason)
     priors = config.prior or [model.own_prior, *model.priors]
     for prior in priors:  # a name that is not there is told before hours of work
         model.prior(prior)
     reference = Reference(data, config, count, wanted, progress)
     found = Evaluation(provenance=reference.provenance())
+    if reason and data.label_names and config.metrics.strip() in ALL:
+        found.warnings.append(f"no linear probe: {reason}")
     task = _Task(model, split, count, wanted, config, found, progress)
 
     with torch.inference_mode(), evaluating(model), freed_memory_kept():

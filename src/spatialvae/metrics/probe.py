@@ -15,7 +15,7 @@ from spatialvae.errors import UserError
 from spatialvae.metrics.codes import check_images, mean_codes
 from spatialvae.model import SpatialVAE
 
-__all__ = ["linear_probe", "probe"]
+__all__ = ["linear_probe", "no_probe", "probe"]
 
 MOST_CODES = 10_000
 PENALTY = 0.01
@@ -69,6 +69,8 @@ def probe(
 ) -> tuple[Tensor, dict[str, Any]]:
     """The probe of a model's mean codes: trained on the training split's, asked for those of another.
 
+    Images without a label take no part, on either side.
+
     Args:
         split: whose images it is asked for; of `train` it is asked for images that it was trained on.
         limit: the first `limit` of them only.
@@ -80,16 +82,18 @@ def probe(
         among the images asked for, which is what a classifier gets that has not seen the codes.
 
     Raises:
-        UserError: no labels, fewer than two classes, images of another shape than the model's, or none.
+        UserError: what `no_probe` says, images of another shape than the model's, or none.
     """
+    if reason := no_probe(data, split):
+        raise UserError(f"A linear probe is not possible: {reason}. Leave probe out.")
     train, asked = data.split("train"), data.split(split)
-    train_labels, labels = _labels(train, "train"), _labels(asked, split)
     check_images(model, train, None)
-    chosen, first = _some(len(train), seed), np.arange(check_images(model, asked, limit))
+    train_labels, labels = _labels(train), _labels(asked)
+    chosen, first = np.flatnonzero(train_labels >= 0), np.arange(check_images(model, asked, limit))
+    chosen, first = chosen[_some(len(chosen), seed)], first[labels[first] >= 0]
     answers, labels = train_labels[chosen], labels[first]
-    classes = len(np.unique(answers))
-    if classes < 2:
-        raise UserError(f"All training images of {data.name} have one label: leave probe out.")
+    if not np.isin(labels, answers).any():
+        raise UserError(f"None of the {len(answers)} training images of the probe is of a class that it is asked for.")
     correct = linear_probe(
         mean_codes(model, train, chosen),
         torch.from_numpy(answers),
@@ -97,7 +101,29 @@ def probe(
         torch.from_numpy(labels),
     )
     largest = np.unique(labels, return_counts=True)[1].max() / len(labels)
-    return correct, {"classes": classes, "train_images": len(chosen), "largest_class": float(largest)}
+    known = len(np.unique(answers))
+    return correct, {"classes": known, "train_images": len(chosen), "largest_class": float(largest)}
+
+
+def no_probe(data: ImageData, split: str) -> str | None:
+    """Why these images allow no linear probe, in a few words; None where they do.
+
+    Without two classes to tell apart, or without an image of a known class to be asked for, an accuracy says nothing.
+
+    >>> some = ImageSplit(np.zeros((3, 1, 8, 8), np.uint8), np.array([1, -1, 1]))
+    >>> no_probe(ImageData("own", "own", "0a", 8, 8, 1, {"train": some}, [0.0], 0, ["cat", "dog"]), "train")
+    "all training images with a label have one label, 'dog'"
+    """
+    counts = {name: np.array(data.class_counts(name)) for name in ("train", split)}
+    for name, own in counts.items():
+        if not own.any():
+            return f"the images of the split '{name}' have no labels"
+    known = counts["train"] > 0
+    if known.sum() < 2:
+        return f"all training images with a label have one label, '{(data.label_names or [])[known.argmax()]}'"
+    if not counts[split][known].any():
+        return f"no training image is of a class of the split '{split}'"
+    return None
 
 
 def _some(count: int, seed: int) -> npt.NDArray[np.int64]:
@@ -107,12 +133,8 @@ def _some(count: int, seed: int) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(count, MOST_CODES, replace=False))
 
 
-def _labels(split: ImageSplit, name: str) -> npt.NDArray[np.int64]:
-    if split.labels is None:
-        raise UserError(
-            f"The images of the split '{name}' have no labels, which a linear probe needs: leave probe out."
-        )
-    return np.asarray(split.labels)
+def _labels(split: ImageSplit) -> npt.NDArray[np.int64]:
+    return np.full(len(split), -1) if split.labels is None else np.asarray(split.labels)
 
 
 def _rows(codes: Tensor) -> npt.NDArray[np.float32]:
