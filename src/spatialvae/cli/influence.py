@@ -30,7 +30,7 @@ def influence(
     split: Annotated[str, typer.Option(help="Of which part of the data: train, validation or test.")] = "test",
     prior: Prior = None,
     probes: Annotated[int, typer.Option(min=1, help="Random signs for models of more than 32 maps.")] = 32,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random signs and draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the images, random signs and draws.")] = 0,
     overwrite: Overwrite = False,
     json: Json = False,
     **settings: Any,
@@ -39,10 +39,8 @@ def influence(
     if out.suffix.lower() not in (*PICTURES, ".npz"):
         raise UserError(f"--out {out} is no kind of output here: use a name ending in .png or .npz.")
     check_free(out, overwrite)
-    import torch
-
     from spatialvae import editing
-    from spatialvae.data.batches import in_order
+    from spatialvae.data.batches import some_images
     from spatialvae.metrics.codes import check_images
     from spatialvae.precision import fastest_device
     from spatialvae.store import load
@@ -54,15 +52,14 @@ def influence(
     model.prior(chosen)
     part = images_for(run, model, given(settings), progress=not json).split(split)
     check_images(model, part, images)
-    seen = torch.cat(list(in_order(part, CORRELATED, CORRELATED)))
-    found = editing.influence(model, seen[:images], probes=probes, seed=seed)
+    seen = some_images(part, CORRELATED, seed=seed)
+    found = editing.influence(model, some_images(part, images, seed=seed), probes=probes, seed=seed)
     correlations = editing.site_correlations(model, seen, prior=chosen, seed=seed)
     _write(out, found, correlations, chosen)
     summary = _summary(found, correlations, map_size)
-    payload = {"run": str(run), "out": str(out), "split": split, "images": found.images, "prior": chosen, "seed": seed}
-    emit(
-        {**payload, "probes": found.probes, **summary}, json, [*_lines(summary), f"writes, reads, correlations: {out}"]
-    )
+    payload = {"run": str(run), "out": str(out), "split": split, "prior": chosen, "seed": seed, "probes": found.probes}
+    payload |= {"images": found.images, "correlated": len(seen), "of": len(part)}
+    emit({**payload, **summary}, json, [*_lines(summary), f"writes, reads, correlations: {out}"])
 
 
 def _summary(found: Influence, correlations: SiteCorrelations, map_size: tuple[int, int]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.metrics.codes import check_images, mean_codes
 from spatialvae.model import SpatialVAE
@@ -51,7 +52,7 @@ def linear_probe(train_codes: Tensor, train_labels: Tensor, codes: Tensor, label
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    chosen = torch.from_numpy(_some(len(train_codes), seed))
+    chosen = torch.from_numpy(subset(len(train_codes), MOST_CODES, seed=seed))
     fitted_to, answers = _rows(train_codes[chosen]), train_labels[chosen].numpy()
     if len(np.unique(answers)) < 2:
         raise UserError("A linear probe needs training images of two classes or more; here is one: leave probe out.")
@@ -71,9 +72,8 @@ def probe(
 
     Args:
         split: whose images it is asked for; of `train` it is asked for images that it was trained on.
-        limit: the first `limit` of them only.
-        seed: which 10,000 training images it is trained on, where there are more. They are drawn, since the
-            first ones of a sorted source may all be of one class.
+        limit: a `subset` of so many of them only.
+        seed: of that subset, and of the 10,000 training images that it is trained on, where there are more.
 
     Returns:
         0 or 1 an image [n]; and `classes`, `train_images`, and `largest_class`, the share of the most frequent label
@@ -85,26 +85,20 @@ def probe(
     train, asked = data.split("train"), data.split(split)
     train_labels, labels = _labels(train, "train"), _labels(asked, split)
     check_images(model, train, None)
-    chosen, first = _some(len(train), seed), np.arange(check_images(model, asked, limit))
-    answers, labels = train_labels[chosen], labels[first]
+    chosen = subset(len(train), MOST_CODES, seed=seed)
+    some = subset(len(asked), check_images(model, asked, limit), seed=seed)
+    answers, labels = train_labels[chosen], labels[some]
     classes = len(np.unique(answers))
     if classes < 2:
         raise UserError(f"All training images of {data.name} have one label: leave probe out.")
     correct = linear_probe(
         mean_codes(model, train, chosen),
         torch.from_numpy(answers),
-        mean_codes(model, asked, first),
+        mean_codes(model, asked, some),
         torch.from_numpy(labels),
     )
     largest = np.unique(labels, return_counts=True)[1].max() / len(labels)
     return correct, {"classes": classes, "train_images": len(chosen), "largest_class": float(largest)}
-
-
-def _some(count: int, seed: int) -> npt.NDArray[np.int64]:
-    """The places of all codes, or of 10,000 drawn among them, in order."""
-    if count <= MOST_CODES:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, MOST_CODES, replace=False))
 
 
 def _labels(split: ImageSplit, name: str) -> npt.NDArray[np.int64]:

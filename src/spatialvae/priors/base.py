@@ -30,7 +30,7 @@ class Codes(Protocol):
         ...
 
     def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """A fresh draw for every image (of the first `limit`), in batches: codes [B, *event_shape] and labels [B]."""
+        """A fresh draw for every image (or for `limit` drawn ones), in batches: codes [B, *event_shape], labels [B]."""
         ...
 
     def means(self) -> Iterator[Tensor]:
