@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.testing import assert_close
 
 from spatialvae import codes as module
 from spatialvae.codes import PosteriorCodes
-from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data import ImageSplit
 from spatialvae.data.subset import subset
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.training import train
@@ -41,10 +42,8 @@ def test_means_and_draws_are_those_of_the_posterior(tmp_path: Path) -> None:
 def test_codes_of_sorted_classes_are_of_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HELD_OUT", 9)
     model, tiny = trained(tmp_path / "run"), tiny_data()
-    sides = {
-        name: ImageSplit(split.images, np.arange(len(split)) * 3 // len(split)) for name, split in tiny.splits.items()
-    }
-    data = ImageData("tiny", "tiny", "0a", 8, 8, 1, sides, [0.0], 0, None)
+    thirds = {name: np.arange(len(split)) * 3 // len(split) for name, split in tiny.splits.items()}
+    data = replace(tiny, splits={name: ImageSplit(tiny.split(name).images, labels) for name, labels in thirds.items()})
     train, others = data.split("train"), data.split("validation")
     assert train.labels is not None and others.labels is not None
     for seed in (0, 4):

@@ -146,8 +146,8 @@ def test_paired_images(images: Path, tmp_path: Path) -> None:
 
 def test_parzen_and_its_protocols(run: Path) -> None:
     for protocol in ("held-out", "authors"):
-        flags = ("--metrics", "parzen", "--generated", 30, "--parzen-protocol", protocol, "--json")
-        found = spatialvae("evaluate", run, *flags).json
+        flags = ("--metrics", "parzen", "--generated", 30, "--split", "train", "--parzen-protocol", protocol)
+        found = spatialvae("evaluate", run, *flags, "--json").json
         assert set(found["metrics"]) == {"parzen/standard", "parzen/gaussian"}
         assert found["provenance"]["parzen/standard"]["protocol"] == protocol
 
