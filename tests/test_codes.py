@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch.testing import assert_close
 
+from spatialvae import codes as module
 from spatialvae.codes import PosteriorCodes
 from spatialvae.data import ImageSplit
+from spatialvae.data.subset import subset
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.priors import Labels, MixtureFamily
 from spatialvae.training import train
@@ -54,6 +57,29 @@ def test_classes_are_those_of_all_images_fitted_to(tmp_path: Path) -> None:
     with PosteriorCodes(model, replace(named, splits={"train": others, "validation": others})) as codes:
         assert not codes.labels
         assert MixtureFamily(2).fit(codes)[0].classes == 0
+
+
+def test_codes_of_sorted_classes_are_of_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD_OUT", 9)
+    model, tiny = trained(tmp_path / "run"), tiny_data()
+    thirds = {name: np.arange(len(split)) * 3 // len(split) for name, split in tiny.splits.items()}
+    data = replace(tiny, splits={name: ImageSplit(tiny.split(name).images, labels) for name, labels in thirds.items()})
+    train, others = data.split("train"), data.split("validation")
+    assert train.labels is not None and others.labels is not None
+    for seed in (0, 4):
+        rows, held_out = subset(60, 12, seed=seed), subset(25, 9, seed=seed)
+        with PosteriorCodes(model, data, limit=12, seed=seed) as codes:
+            assert codes.provenance == {"images": 12, "of": 60, "seed": seed}
+            with torch.no_grad(), evaluating(model):
+                law = model.encode(torch.from_numpy(train.images[rows]))
+            assert_close(torch.cat(list(codes.means())), law.mean, rtol=1e-4, atol=1e-4)
+            labels = torch.cat([own for _, own in codes.draws() if own is not None])
+            assert labels.tolist() == train.labels[rows].tolist()
+            assert set(labels.tolist()) == {0, 1, 2}
+            assert codes.held_out_labels is not None
+            assert codes.held_out_labels.tolist() == others.labels[held_out].tolist()
+            some = torch.cat([own for _, own in codes.draws(limit=6) if own is not None])
+            assert some.tolist() == labels[torch.from_numpy(subset(12, 6))].tolist()
 
 
 def test_what_was_kept_is_deleted(tmp_path: Path) -> None:

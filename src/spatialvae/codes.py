@@ -14,6 +14,7 @@ from torch import Tensor
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float
+from spatialvae.data.subset import subset
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.precision import fast_autocast
 from spatialvae.priors import Labels
@@ -28,8 +29,9 @@ HELD_OUT = 2_000
 
 
 class PosteriorCodes:
-    """Draws from q(z|x) of the training images of a run (up to `limit`), and one of each of 2,000 validation images.
+    """Draws from q(z|x) of a run's training images, and one of each of 2,000 validation images.
 
+    Of more than `limit` training images and of more validation images it is the `subset` of the seed: see `provenance`.
     An image goes through the encoder once. What it puts out, the parameters of q(z|x), is kept in a temporary file that
     is mapped into memory, so that codes larger than the memory can be streamed; a draw is then nearly free, and every
     pass sees new ones. Use it in a `with` block: leaving it deletes the file.
@@ -44,17 +46,18 @@ class PosteriorCodes:
         self.event_shape = model.latent.event_shape
         self._head, self._device = model.posterior, model.device
         self._folder = tempfile.TemporaryDirectory(prefix="spatialvae-codes-")
-        count = min(limit, len(split))
+        rows, held_out = subset(len(split), limit, seed=seed), subset(len(others), HELD_OUT, seed=seed)
+        self.provenance = {"images": len(rows), "of": len(split), "seed": seed}
         with torch.inference_mode(), evaluating(model):
-            with bar("encoding the training images", count, progress) as advance:
-                self._outputs = self._encoded(model, split, count, advance)
+            with bar("encoding the training images", len(rows), progress) as advance:
+                self._outputs = self._encoded(model, split, rows, advance)
             with seeded(seed):
-                laws = (self._head.law(part) for part in _outputs(model, others, min(HELD_OUT, len(others))))
+                laws = (self._head.law(part) for part in _outputs(model, others, held_out))
                 self.held_out = torch.cat([law.sample() for law in laws]).clone()
         self.held_out_labels = None
         if others.labels is not None:
-            self.held_out_labels = torch.from_numpy(np.array(others.labels[: len(self.held_out)]))
-        labels = None if split.labels is None else torch.from_numpy(np.array(split.labels[:count]))
+            self.held_out_labels = torch.from_numpy(others.labels[held_out])
+        labels = None if split.labels is None else torch.from_numpy(split.labels[rows])
         self._labels = labels
         self.labels = Labels()
         if labels is not None and (labels >= 0).any():
@@ -80,10 +83,10 @@ class PosteriorCodes:
         return codes, None if self._labels is None else self._labels[torch.from_numpy(indices)].to(self._device)
 
     def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """A fresh draw for every image (of the first `limit`) in order, in batches, with their labels."""
-        count = len(self) if limit is None else min(limit, len(self))
-        for start in range(0, count, BATCH):
-            yield self.batch(np.arange(start, min(start + BATCH, count)))
+        """A fresh draw for every image (or for a subset of `limit`) in order, in batches, with their labels."""
+        rows = subset(len(self), limit)
+        for start in range(0, len(rows), BATCH):
+            yield self.batch(rows[start : start + BATCH])
 
     @torch.no_grad()
     def means(self) -> Iterator[Tensor]:
@@ -92,20 +95,22 @@ class PosteriorCodes:
             outputs = torch.from_numpy(self._outputs[start : start + BATCH].copy())
             yield self._head.law(to_device(outputs, self._device)).mean
 
-    def _encoded(self, model: SpatialVAE, split: ImageSplit, count: int, advance: Callable[[int], None]) -> np.ndarray:
+    def _encoded(
+        self, model: SpatialVAE, split: ImageSplit, rows: np.ndarray, advance: Callable[[int], None]
+    ) -> np.ndarray:
         path = Path(self._folder.name) / "outputs.npy"
-        shape = (count, model.latent.encoder_outputs)
+        shape = (len(rows), model.latent.encoder_outputs)
         mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
         done = 0
-        for part in _outputs(model, split, count):
+        for part in _outputs(model, split, rows):
             mapped[done : done + len(part)] = part.cpu().numpy()
             done += len(part)
             advance(len(part))
         return mapped
 
 
-def _outputs(model: SpatialVAE, split: ImageSplit, count: int) -> Iterator[Tensor]:
-    """The parameters of q(z|x) of the first `count` images, [B, encoder_outputs] in float32."""
-    for images in in_order(split, BATCH, count):
+def _outputs(model: SpatialVAE, split: ImageSplit, rows: np.ndarray) -> Iterator[Tensor]:
+    """The parameters of q(z|x) of the images at `rows`, [B, encoder_outputs] in float32."""
+    for images in in_order(split, BATCH, rows):
         with fast_autocast(model.device):
             yield model.posterior.projection(model.encoder(to_float(to_device(images, model.device)))).float()

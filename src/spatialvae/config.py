@@ -228,9 +228,13 @@ class EvaluationConfig(AbstractSettings):
         "labels allow, but parzen.",
     )
     split: str = Field(default="test", description="Which images: train, validation, test or all.")
-    limit: int | None = Field(default=None, ge=1, description="Use the first so many images only.")
+    limit: int | None = Field(
+        default=None, ge=1, description="Use so many images only, drawn from the split by --seed; default: all."
+    )
     importance_samples: int = Field(default=64, ge=1, description="K, draws an image for nll.")
-    nll_images: int = Field(default=1000, ge=1, description="Images that nll is measured on, from the first.")
+    nll_images: int = Field(
+        default=1000, ge=1, description="Images that nll and the bound beside it are measured on, drawn likewise."
+    )
     features: str | None = Field(
         default=None,
         description="Network for frechet to coverage: a TorchScript file (uint8 in, features out), or inception.",
@@ -244,10 +248,10 @@ class EvaluationConfig(AbstractSettings):
     )
     parzen_protocol: Literal["held-out", "authors"] = Field(
         default="held-out",
-        description="held-out: sigma picked on validation images. authors: picked on 1,000 of the images scored, as "
-        "in the paper's code; for comparison with old numbers only.",
+        description="held-out: sigma picked on validation images, pixels in [0, 1]. authors: their code's, pixels in "
+        "[-1, 1], sigma picked on the images scored; for comparison with old numbers only.",
     )
-    seed: int = Field(default=0, ge=0, description="Of the draws.")
+    seed: int = Field(default=0, ge=0, description="Of the draws, and of the images where not all are used.")
 
     _lists = several("prior")
 

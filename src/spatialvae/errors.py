@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["UserError", "nearest"]
+__all__ = ["UserError", "last_line", "nearest"]
 
 
 class UserError(ValueError):
@@ -13,6 +13,16 @@ class UserError(ValueError):
 
     The message names the value that came, the rule it breaks and the nearest valid choice.
     """
+
+
+def last_line(error: BaseException) -> str:
+    """What an exception of other people's code says, in a line: TorchScript puts the reason under its own traceback.
+
+    >>> print(last_line(RuntimeError(f"Traceback: line 3 {chr(10)} AssertionError: 64 pixels, please")))
+    AssertionError: 64 pixels, please
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1][:200]
 
 
 MOST = 30

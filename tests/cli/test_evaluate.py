@@ -17,6 +17,7 @@ from spatialvae.store import load
 from tests.cli.program import spatialvae
 from tests.conftest import contents, smooth_images
 from tests.metrics.networks import feature_file
+from tests.metrics.script_files import NotFinite, saved
 
 FAST = ("--importance-samples", 2, "--nll-images", 3, "--generated", 20)
 
@@ -25,7 +26,7 @@ def test_the_numbers_are_the_librarys(run: Path, images: Path) -> None:
     found = spatialvae("evaluate", run, *FAST, "--seed", 4, "--json").json
     config = EvaluationConfig(importance_samples=2, nll_images=3, seed=4)
     expected = evaluate(load(run), prepare(str(images)), config)
-    assert set(found) == {"target", "metrics", "health", "provenance", "warnings"}
+    assert set(found) == {"target", "metrics", "health", "provenance", "warnings", "failed"}
     assert found["metrics"] == {name: estimate.as_dict() for name, estimate in expected.estimates.items()}
     assert found["metrics"]["nll"]["n"] == 3
     assert found["health"] == json.loads(json.dumps(expected.health))
@@ -38,7 +39,8 @@ def test_words(run: Path) -> None:
     assert found.code == 0
     lines = found.out.splitlines()
     assert "validation" in lines[0]
-    assert [line.split()[0] for line in lines[1:]] == ["elbo", "kl", "reconstruction", "bits_per_dim", "ssim", "nll"]
+    names = ["elbo", "kl", "reconstruction", "bits_per_dim", "ssim", "nll", "nll_bound"]
+    assert [line.split()[0] for line in lines[1:]] == names
     assert all("n = " in line and "±" in line for line in lines[1:])
 
 
@@ -49,7 +51,31 @@ def test_split_and_limit(run: Path, images: Path) -> None:
         assert found["mse"]["n"] == len(data.split(split))
         assert "nll" not in found
     few = spatialvae("evaluate", run, "--split", "train", *FAST, "--limit", 4, "--json").json["metrics"]
-    assert {entry["n"] for name, entry in few.items() if name != "nll"} == {4}
+    assert {entry["n"] for name, entry in few.items() if not name.startswith("nll")} == {4}
+
+
+def test_the_words_say_which_images(run: Path, images: Path) -> None:
+    count = len(prepare(str(images)).split("train"))
+    flags = ("--split", "train", *FAST, "--seed", 3, "--metrics", "bound,nll")
+    lines = spatialvae("evaluate", run, *flags, "--limit", 5).out.splitlines()
+    assert lines[0].endswith(f"train, 5 of {count} images, drawn with seed 3")
+    assert lines[1].endswith("n = 5)")
+    assert all(line.endswith("n = 3 of 5, drawn with seed 3)") for line in lines[-2:])
+    lines = spatialvae("evaluate", run, *flags).out.splitlines()
+    assert lines[0].endswith(f"train, all {count} images")
+    assert lines[-1].endswith(f"n = 3 of {count}, drawn with seed 3)")
+
+
+def test_a_metric_that_fails_is_told_beside_the_others(run: Path, tmp_path: Path) -> None:
+    path = saved(NotFinite(), tmp_path / "odd.pt")
+    found = spatialvae("evaluate", run, "--metrics", "mse,lpips", "--lpips", path)
+    assert found.code == 1  # it was asked for by name
+    lines = found.out.splitlines()
+    assert lines[1].split()[0] == "mse"
+    assert lines[-1].startswith("  ! lpips failed: odd puts out distances that are not finite")
+    told = spatialvae("evaluate", run, *FAST, "--lpips", path, "--json").json
+    assert set(told["failed"]) == {"lpips"}
+    assert "mse" in told["metrics"] and "lpips" not in told["metrics"]
 
 
 def test_samples_of_every_prior_are_measured(run: Path, tmp_path: Path) -> None:
@@ -160,8 +186,8 @@ def test_pairs_go_by_name_and_by_number(tmp_path: Path) -> None:
 
 def test_parzen_and_its_protocols(run: Path) -> None:
     for protocol in ("held-out", "authors"):
-        flags = ("--metrics", "parzen", "--generated", 30, "--parzen-protocol", protocol, "--json")
-        found = spatialvae("evaluate", run, *flags).json
+        flags = ("--metrics", "parzen", "--generated", 30, "--split", "train", "--parzen-protocol", protocol)
+        found = spatialvae("evaluate", run, *flags, "--json").json
         assert set(found["metrics"]) == {"parzen/standard", "parzen/gaussian"}
         assert found["provenance"]["parzen/standard"]["protocol"] == protocol
 

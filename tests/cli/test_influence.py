@@ -7,14 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spatialvae.editing.influence import inside_share
+from spatialvae.data import prepare
+from spatialvae.data.batches import some_images
+from spatialvae.editing.influence import influence, inside_share
+from spatialvae.store import load
 from tests.cli.looks import size
 from tests.cli.program import spatialvae
 
 
-def test_a_picture_and_its_numbers(run: Path, tmp_path: Path) -> None:
+def test_a_picture_and_its_numbers(run: Path, images: Path, tmp_path: Path) -> None:
     found = spatialvae("influence", run, "--images", 3, "--out", tmp_path / "a.png", "--json").json
     assert (found["images"], found["prior"], found["split"], found["probes"]) == (3, "gaussian", "test", None)
+    count = len(prepare(str(images)).split("test"))
+    assert (found["correlated"], found["of"], found["seed"]) == (count, count, 0)
     assert found["block"] == pytest.approx(1 / 9)
     for what in ("writes", "reads"):
         assert 0 < found[what]["inside"] < 1
@@ -22,6 +27,17 @@ def test_a_picture_and_its_numbers(run: Path, tmp_path: Path) -> None:
     assert set(found["correlation"]) == {"posterior", "prior", "aggregate"}
     wide, high = size(tmp_path / "a.png")
     assert 400 < wide < 1000 and 400 < high < 1000
+
+
+def test_the_images_are_those_of_the_seed(run: Path, images: Path, tmp_path: Path) -> None:
+    split = prepare(str(images)).split("train")
+    for seed in (0, 1):
+        flags = ("--split", "train", "--images", 2, "--seed", seed, "--out", tmp_path / f"{seed}.npz")
+        assert spatialvae("influence", run, *flags).code == 0
+        expected = influence(load(run), some_images(split, 2, seed=seed), seed=seed)
+        with np.load(tmp_path / f"{seed}.npz", allow_pickle=False) as file:
+            np.testing.assert_allclose(file["writes"], expected.writes.numpy(), rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(file["reads"], expected.reads.numpy(), rtol=1e-4, atol=1e-6)
 
 
 def test_arrays(run: Path, tmp_path: Path) -> None:

@@ -17,16 +17,29 @@ from safetensors.torch import load_file
 
 from spatialvae.comparison import compare, paired_by_image
 from spatialvae.config import CompareConfig, EvaluationConfig
+from spatialvae.data import ImageSplit
 from spatialvae.errors import UserError
 from spatialvae.store import load
 from spatialvae.training import Interrupted, loop
+from tests.metrics.script_files import OneSize, saved
 from tests.training.tiny import same, settings, tiny_data
 
 cost: Any = importlib.import_module("spatialvae.comparison.cost")
 
 LATENTS = ["vector", "low-rank:rank=2"]
 FOLDERS = [f"{name}/beta-1/seed-{seed}" for name in ("vector", "low-rank-rank2") for seed in (0, 1)]
-ON_IMAGES = {"elbo", "kl", "reconstruction", "bits_per_dim", "nll", "prior_gain/gaussian", "mse", "psnr", "ssim"}
+ON_IMAGES = {
+    "elbo",
+    "kl",
+    "reconstruction",
+    "bits_per_dim",
+    "nll",
+    "nll_bound",
+    "prior_gain/gaussian",
+    "mse",
+    "psnr",
+    "ssim",
+}
 METRICS = {*ON_IMAGES, "active_units", "rank_one_share"}
 FAST: dict[str, Any] = {"importance_samples": 3, "nll_images": 10}
 
@@ -75,13 +88,13 @@ def test_every_file_is_there(finished: Path) -> None:
     for folder in FOLDERS:
         assert load(finished / folder).prior("gaussian").event_shape
         told = strict(finished / folder / "evaluation.json")
-        assert {"basis", "command", "metrics", "health", "provenance", "warnings"} == set(told)
+        assert {"basis", "command", "metrics", "health", "provenance", "warnings", "failed"} == set(told)
         assert told["provenance"]["split"] == "test"
         values = load_file(finished / folder / "evaluation.safetensors")
         assert set(values) == ON_IMAGES
         for name, value in values.items():
             assert value.mean().item() == pytest.approx(told["metrics"][name]["value"])
-            assert len(value) == told["metrics"][name]["n"] == (10 if name == "nll" else 15)
+            assert len(value) == told["metrics"][name]["n"] == (10 if name.startswith("nll") else 15)
     figures = strict(finished / "comparison.json")["figures"]
     assert {"samples-standard", "samples-gaussian", "reconstructions", "curves"} <= set(figures)
     assert all((finished / path).is_file() for path in figures.values())
@@ -282,6 +295,26 @@ def test_mistakes_are_told_before_any_training(
         run(tmp_path / "out", latents, **measured)
     assert words in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path) -> None:
+    data = tiny_data()
+    sides = {name: ImageSplit(split.images, np.zeros(len(split), np.int64)) for name, split in data.splits.items()}
+    wanted, one_class = CompareConfig(latent=["vector", "naive"], seeds=1), replace(data, splits=sides)
+    evaluation = EvaluationConfig(metrics="mse,probe")
+    found = compare(wanted, settings(), evaluation, one_class, tmp_path, progress=False)
+    for model in found["models"]:
+        assert set(model["metrics"]) == {"mse"}
+        assert set(model["runs"][0]["failed"]) == {"probe"}
+        assert any(f"{model['latent']}, seed 0: probe failed: " in line for line in found["warnings"])
+    for name in ("report.md", "report.html"):
+        assert "probe failed" in (tmp_path / name).read_text()
+
+
+def test_a_network_that_takes_no_images_is_told_before_any_training(tmp_path: Path, no_work: None) -> None:
+    path = str(saved(OneSize(33), tmp_path / "odd.pt"))
+    with pytest.raises(UserError, match="odd takes no uint8 images"):
+        run(tmp_path / "out", features=path)
 
 
 def test_other_settings_are_refused(finished: Path, no_work: None) -> None:

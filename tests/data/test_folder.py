@@ -101,7 +101,7 @@ def test_a_named_test_set_is_never_pooled(tmp_path: Path, cache: Path, names: tu
         write_folder(tmp_path / "own" / name, noise(20, seed=place))
     with pytest.raises(UserError, match=r"(?s)names (test|validation) images.*of no known split.*own path, or rename"):
         prepared(tmp_path / "own", cache)
-    assert len(read_image_set(str(tmp_path / "own"))) == 40  # whole, it can be measured
+    assert len(read_image_set(str(tmp_path / "own")).images) == 40  # whole, it can be measured
 
 
 def test_validation_is_carved_from_train(tmp_path: Path, cache: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from spatialvae.data.subset import subset
 from spatialvae.distributions import TensorNormal, TriangularFactor
+from spatialvae.editing import correlation as module
 from spatialvae.editing.correlation import neighbours, off_diagonal, site_correlation, site_correlations
 from spatialvae.latents import LATENTS
 from spatialvae.metrics.divergence import marginal_maps
@@ -54,6 +56,16 @@ def test_the_three_laws_of_a_model(latent: str) -> None:
     if sites > 1:  # independent numbers, but for what the images have in common
         assert off_diagonal(found.prior) < 0.05
         assert off_diagonal(found.posterior) < 0.05
+
+
+def test_the_posterior_is_of_the_images_of_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POSTERIOR_IMAGES", 2)
+    taken: list[list[int]] = []
+    monkeypatch.setattr(
+        module, "subset", lambda count, limit, *, seed: taken.append([count, limit, seed]) or subset(count, 1)
+    )
+    site_correlations(small(), pictures(20), seed=4)
+    assert taken == [[20, 2, 4]]
 
 
 def test_the_aggregate_sees_what_images_share() -> None:

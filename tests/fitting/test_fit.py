@@ -8,9 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spatialvae.codes import PosteriorCodes
 from spatialvae.config import PriorConfig
-from spatialvae.fitting import fit_missing
-from spatialvae.priors import signal
+from spatialvae.data.subset import subset
+from spatialvae.errors import UserError
+from spatialvae.fitting import fit_missing, fit_prior
+from spatialvae.priors import GaussianFamily, GaussianPrior, signal
 from spatialvae.store import load, prior_file
 from spatialvae.training import loop, read_journal, train
 from tests.training.tiny import same, settings, tiny_data
@@ -57,3 +60,33 @@ def test_networks_work_on_what_tells_images_apart(tmp_path: Path, monkeypatch: p
     again = load(tmp_path / "run")
     assert again.priors[name].tensors()["network.basis"].shape == (18, 2)
     assert torch.equal(again.sample(3, seed=0, prior=name), model.sample(3, seed=0, prior=name))
+
+
+def test_a_slow_prior_is_measured_on_drawn_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(GaussianPrior, "scored", 6)
+    log_prob = GaussianPrior.log_prob
+    monkeypatch.setattr(GaussianPrior, "log_prob", lambda self, codes: seen.append(codes) or log_prob(self, codes))
+    model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
+    with PosteriorCodes(model, tiny_data(), limit=40, seed=2) as codes:
+        found = fit_prior(model, tmp_path / "run", GaussianFamily(), codes, seed=2)
+        assert torch.equal(seen[-1], codes.held_out[torch.from_numpy(subset(25, 6, seed=2))])
+    assert found.held_out.n == 6
+    assert found.fitted_to == {"images": 40, "of": 60, "seed": 2}
+
+
+def test_a_fit_is_kept_though_it_cannot_be_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise UserError("There is no density here.")
+
+    run = tmp_path / "run"
+    model = train(settings(), tiny_data(), run, progress=False)
+    prior_file(run, "gaussian").unlink()
+    model.priors.clear()
+    monkeypatch.setattr(GaussianPrior, "log_prob", refuse)
+    failed: dict[str, str] = {}
+    assert fit_missing(model, tiny_data(), run, ["gaussian"], failed=failed) == {}
+    assert failed == {"gaussian": "There is no density here."}
+    assert prior_file(run, "gaussian").is_file() and "gaussian" in model.priors
+    with pytest.raises(UserError, match="no density here"):
+        fit_missing(model, tiny_data(), run, ["gaussian"], again=True)

@@ -36,6 +36,27 @@ class OneSize(nn.Module):
         return x.float().reshape(len(x), 3 * self.side * self.side)
 
 
+class Asserts(nn.Module):
+    """Says by an assertion which size it wants, and no more than that many images."""
+
+    def __init__(self, side: int, most: int = 1000) -> None:
+        super().__init__()
+        self.side, self.most = side, most
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert x.shape[2] == self.side and x.shape[3] == self.side, "wrong size"
+        assert x.shape[0] <= self.most, "too many"
+        return x.float().mean((2, 3))
+
+
+class AssertsPairs(nn.Module):
+    """Two images of 64x64 alone, by an assertion."""
+
+    def forward(self, one: Tensor, other: Tensor) -> Tensor:
+        assert one.shape[2] == 64, "wrong size"
+        return (one - other).square().mean((1, 2, 3))
+
+
 class Published(nn.Module):
     """The published Inception's arguments: features on request, else class scores."""
 

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.metrics.feature_cache import reference_features
 from spatialvae.metrics.features import FeatureNetwork
@@ -42,8 +43,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "features"
 
 
-def mean_colours(split: str, count: int) -> Tensor:
-    return torch.from_numpy(SPLITS[split].images[:count]).float().mean((2, 3))
+def mean_colours(split: str, count: int, seed: int = 0) -> Tensor:
+    images = SPLITS[split].images
+    return torch.from_numpy(images[subset(len(images), count, seed=seed)]).float().mean((2, 3))
 
 
 def test_the_second_call_runs_no_network(cache: Path) -> None:
@@ -69,6 +71,17 @@ def test_what_they_depend_on(cache: Path) -> None:
         torch.testing.assert_close(found, mean_colours(split, count))
         assert noted.looked_at == count + 2
     assert len(list(cache.iterdir())) == 5
+
+
+def test_another_seed_draws_others_unless_all_are_taken() -> None:
+    noted = Noted()
+    for seed in (0, 1, 0, 1):
+        found = reference_features(network(noted), DATA, "test", 5, seed=seed)
+        torch.testing.assert_close(found, mean_colours("test", 5, seed))
+    assert not torch.equal(mean_colours("test", 5), mean_colours("test", 5, 1))
+    whole = [reference_features(network(noted), DATA, "test", 7, seed=seed) for seed in (0, 1)]
+    assert torch.equal(*whole)
+    assert noted.looked_at == 2 * (5 + 2) + 7 + 2
 
 
 def test_more_than_there_are_is_all_there_are() -> None:

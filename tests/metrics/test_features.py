@@ -6,6 +6,7 @@ import hashlib
 import sys
 import types
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from spatialvae.metrics import features as module
 from spatialvae.metrics.features import FeatureNetwork, check_features, images_at_once
 from tests.conftest import smooth_images
 from tests.metrics.script_files import (
+    Asserts,
     Counts,
     Divided,
     Dropping,
@@ -97,6 +99,27 @@ def test_images_of_a_size_that_the_network_refuses_are_resized(tmp_path: Path, s
         expected = torch.stack([torch.frombuffer(bytearray(p.tobytes()), dtype=torch.uint8) for p in planes])
         assert (resized.flatten(1) - expected).abs().max() <= 1
     assert torch.equal(found, found.round())
+
+
+@pytest.mark.parametrize("side", [64, 299])
+def test_a_network_that_asserts_its_size_gets_it(tmp_path: Path, side: int) -> None:
+    network = FeatureNetwork.open(saved(Asserts(side), tmp_path / "a.pt"))
+    assert network.resize(16, 16) == f"bilinear antialiased to {side}x{side}"
+    assert network.resize(side, side) == "none"
+    found = network.extract([pictures(3)])
+    torch.testing.assert_close(found, pictures(3).float().mean((2, 3)), rtol=0, atol=3.0)
+
+
+def test_an_error_of_the_network_is_a_line(tmp_path: Path) -> None:
+    few = FeatureNetwork.open(saved(Asserts(16, most=3), tmp_path / "few.pt"))
+    with pytest.raises(UserError, match=r"^few refuses images \[4, 3, 16, 16\]: .*too many$"):
+        few.extract([pictures(4)])
+    with pytest.raises(UserError, match=r"^odd takes no uint8 images \[B 3 16 16\]: .*wrong size$"):
+        FeatureNetwork.open(saved(Asserts(33), tmp_path / "odd.pt")).extract([pictures(4)])
+    for error in (ValueError("why"), KeyError("why"), MemoryError("why"), torch.OutOfMemoryError("why")):
+        own = FeatureNetwork("own", "0a", False, Mock(side_effect=[torch.zeros(2, 3), error]))
+        with pytest.raises(UserError, match=r"^own refuses images \[4, 3, 16, 16\]: .*why"):
+            own.extract([pictures(4)])
 
 
 def test_a_network_is_tried_once_a_size() -> None:

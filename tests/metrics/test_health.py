@@ -13,6 +13,7 @@ from torch.distributions import Distribution, Normal, kl_divergence
 
 from spatialvae.config import ModelConfig
 from spatialvae.data import ImageSplit
+from spatialvae.data.subset import subset
 from spatialvae.distributions import MatrixNormal
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
@@ -230,10 +231,10 @@ def test_batches_do_not_matter(latent: str, monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_allclose(numbers(parts), numbers(whole), rtol=1e-3, atol=1e-4)
 
 
-def test_limit_takes_the_first_images() -> None:
+def test_limit_takes_the_subset_of_the_seed() -> None:
     model, images = small(), split(30)
-    few = latent_health(model, images, limit=9)
-    assert few == latent_health(model, ImageSplit(images.images[:9], None))
+    few = latent_health(model, images, limit=9, seed=2)
+    assert few == latent_health(model, ImageSplit(images.images[subset(30, 9, seed=2)], None), seed=2)
     assert few["n"] == 9
     assert latent_health(model, images, limit=500)["n"] == 30
 

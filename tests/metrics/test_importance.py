@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spatialvae.latents import LATENTS, parse_latent
 from spatialvae.metrics import importance_weighted_bound
+from spatialvae.metrics.importance import two_bounds
 from tests.metrics.linear_gaussian import SHAPE, LinearGaussian
 
 SPECS = [*LATENTS, "low-rank:rank=2"]
@@ -86,6 +87,21 @@ def test_uint8_images_are_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = importance_weighted_bound(model, image, 5)
     torch.manual_seed(1)
     assert torch.equal(whole, importance_weighted_bound(model, image.double() / 127.5 - 1, 5))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_looser_bound_is_the_elbo_and_never_above_the_tighter(spec: str) -> None:
+    model = toy(spec)
+    images = torch.rand(6, *SHAPE, dtype=torch.float64) * 1.6 - 0.8
+    tight, loose = two_bounds(model, images, 4000)
+    elbo = model.bound(images)
+    assert (tight >= loose).all()
+    values = torch.stack([two_bounds(model, images, 50)[1] for _ in range(200)])
+    assert ((values.mean(0) - elbo).abs() < 4.5 * values.std(0) / 200**0.5).all()
+    assert ((loose - elbo).abs() < 4.5 * values.std(0) * (50 / 4000) ** 0.5).all()
+    for samples in (1, 2, 7):  # few draws are far off, and never in the wrong order
+        tight, loose = two_bounds(model, images, samples)
+        assert (tight >= loose - 1e-12).all()
 
 
 def test_no_graph_is_kept() -> None:

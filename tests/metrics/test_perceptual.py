@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from spatialvae.errors import UserError
 from spatialvae.metrics import features
 from spatialvae.metrics.perceptual import PerceptualDistance
-from tests.metrics.script_files import FloatsOnly, MeanColour, NotFinite, TwoImages, Vectors, saved
+from tests.metrics.script_files import AssertsPairs, FloatsOnly, MeanColour, NotFinite, TwoImages, Vectors, saved
 
 
 def pictures(count: int = 5, channels: int = 3, side: int = 8) -> tuple[Tensor, Tensor]:
@@ -73,6 +73,11 @@ def test_a_network_that_refuses_the_images() -> None:
     distance = PerceptualDistance("small", "0a", lambda one, other: layer(one.float()[..., :2, :2]).mean((1, 2, 3)))
     with pytest.raises(UserError, match=r"^small refuses images \[5, 3, 8, 8\]: .+$"):
         distance(*pictures())
+
+
+def test_a_scripted_assertion_is_a_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^small refuses images \[5, 3, 8, 8\]: .*wrong size$"):
+        PerceptualDistance.open(saved(AssertsPairs(), tmp_path / "small.pt"))(*pictures())
 
 
 @pytest.mark.parametrize("shape", [(3,), (5, 2), ()])

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 from spatialvae.config import ModelConfig
 from spatialvae.data import ImageSplit
 from spatialvae.data.pixels import to_float
+from spatialvae.data.subset import subset
 from spatialvae.metrics.prior_gain import prior_gains
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import GaussianFamily, GaussianPrior
@@ -74,6 +75,28 @@ def test_it_takes_as_many_images_as_a_prior_is_scored_by() -> None:
     split = ImageSplit(smooth_images(300, 1, 8, 8), None)
     found = prior_gains(model, split, 300, ["standard", "gaussian", "slow"])
     assert {name: len(values) for name, values in found.items()} == {"gaussian": 300, "slow": 7}
-    assert_close(found["slow"], found["gaussian"][:7])
+    assert_close(found["slow"], found["gaussian"][torch.from_numpy(subset(300, 7))])
     assert len(prior_gains(model, split, 5, ["slow"])["slow"]) == 5
     assert prior_gains(model, split, 5, ["standard"]) == {}
+
+
+def test_it_is_of_the_same_images_for_every_prior_in_their_order() -> None:
+    model = small()
+    model.priors["gaussian"] = gaussian(model, 1.0)
+    model.encode = Sure  # type: ignore[assignment, method-assign]: one code an image, no noise
+    split = ImageSplit(smooth_images(600, 1, 8, 8), None)
+    whole = prior_gains(model, split, 600, ["gaussian"])["gaussian"]
+    assert whole.unique().numel() > 500
+    for count, seed in ((300, 0), (40, 3)):
+        some = prior_gains(model, split, count, ["gaussian"], seed=seed)["gaussian"]
+        assert_close(some, whole[torch.from_numpy(subset(600, count, seed=seed))])
+
+
+class Sure:
+    """q(z|x) of no width: some of the pixels."""
+
+    def __init__(self, floats: Tensor) -> None:
+        self.code = floats.flatten(1)[:, :18].unflatten(1, (2, 3, 3))
+
+    def sample(self) -> Tensor:
+        return self.code

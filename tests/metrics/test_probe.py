@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spatialvae.config import ModelConfig
 from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.probe import linear_probe, probe
@@ -113,11 +114,11 @@ def test_a_models_codes_tell_black_from_white() -> None:
     assert said == {"classes": 2, "train_images": 40, "largest_class": 13 / 25}
 
 
-def test_limit_takes_the_first_images() -> None:
+def test_limit_takes_the_subset_of_the_seed() -> None:
     images = data(np.arange(40) % 4, np.arange(25) % 4)
     fixed = model()
-    whole, some = probe(fixed, images, "test")[0], probe(fixed, images, "test", 9)[0]
-    assert torch.equal(whole[:9], some)
+    whole, some = probe(fixed, images, "test")[0], probe(fixed, images, "test", 9, seed=2)[0]
+    assert torch.equal(whole[torch.from_numpy(subset(25, 9, seed=2))], some)
     assert len(probe(fixed, images, "train")[0]) == 40
 
 

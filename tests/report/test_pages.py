@@ -187,11 +187,12 @@ def test_every_column_leads_to_its_runs_and_the_commands_that_measure_them(tmp_p
 def test_what_was_measured_on_is_said(tmp_path):
     comparison = made_up.comparison()
     comparison["data"] |= {"crop": "148", "image_size": "8"}
-    comparison["evaluation"] |= {"limit": 60, "lpips": {"name": "vgg", "sha256": "5a5a"}}
+    comparison["evaluation"] |= {"limit": 60, "nll_images": 20, "seed": 3, "lpips": {"name": "vgg", "sha256": "5a5a"}}
     comparison["evaluation"]["features"]["resize"] = "bilinear antialiased to 32x32"
     markdown, html = written(tmp_path, comparison)
     facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", html))
-    assert facts["split"] == "test" and facts["images, N"] == "60" and facts["crop"] == "148"
+    assert facts["split"] == "test" and facts["images, N"] == "60 of 85, drawn with seed 3" and facts["crop"] == "148"
+    assert facts["images of nll"] == "20 of 60, drawn with seed 3"
     assert facts["image size"] == "8 × 8 pixels, resized to 8"
     assert facts["features"] == "tiny" and facts["features: sha256"] == made_up.SHA
     assert facts["features: resize"] == "bilinear antialiased to 32x32" and facts["features: dimension"] == "64"

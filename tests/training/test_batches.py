@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spatialvae.data import ImageSplit
-from spatialvae.data.batches import batch_indices, in_order, training_batch
+from spatialvae.data.batches import batch_indices, in_order, some_images, training_batch
+from spatialvae.data.subset import subset
 
 
 def order(count: int, batch: int, steps: int, **keywords: int) -> np.ndarray:
@@ -80,6 +81,8 @@ def test_ranks_and_steps_flip_by_coins_of_their_own() -> None:
 @pytest.mark.parametrize(("batch", "limit", "sizes"), [(15, None, [15, 15, 10]), (15, 20, [15, 5]), (100, 90, [40])])
 def test_evaluation_is_in_order_and_complete(batch: int, limit: int | None, sizes: list[int]) -> None:
     images = split()
-    found = list(in_order(images, batch, limit))
+    rows = None if limit is None else subset(40, limit)
+    found = list(in_order(images, batch, rows))
     assert [len(part) for part in found] == sizes
-    assert (torch.cat(found).numpy() == images.images[: sum(sizes)]).all()
+    assert (torch.cat(found).numpy() == images.images[subset(40, limit)]).all()
+    assert torch.equal(torch.cat(found), some_images(images, limit))

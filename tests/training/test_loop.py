@@ -13,13 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from spatialvae.data import ImageSplit
 from spatialvae.data.batches import in_order
+from spatialvae.data.subset import subset
 from spatialvae.elbo import ELBO
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.seeding import seeded
 from spatialvae.store import load
-from spatialvae.training import loop, read_journal, train
+from spatialvae.training import loop, read_journal, train, validation
 from spatialvae.training.model_stage import LIKELIHOOD_RATE
 from spatialvae.training.state import TrainingState
 from spatialvae.training.validation import validate
@@ -134,6 +136,16 @@ def test_validation_is_the_models_own_bound_in_evaluation_mode() -> None:
     assert model.training
     assert all(torch.equal(value, buffers[name]) for name, value in model.named_buffers())
     assert validate(model, split, settings(seed=7)) == found
+
+
+def test_validation_is_of_the_same_images_for_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validation, "LIMIT", 8)
+    model, split = SpatialVAE(settings().model((8, 8), 1)), tiny_data().split("validation")
+    rows = subset(len(split), 8)
+    alone = ImageSplit(split.images[rows], None)
+    for seed in (0, 7):
+        assert validate(model, split, settings(seed=seed)) == validate(model, alone, settings(seed=seed))
+    assert rows.tolist() != list(range(8))
 
 
 def test_clipping_comes_after_the_gradient(tmp_path: Path) -> None:

@@ -39,7 +39,10 @@ Paired = Annotated[
 def evaluate(
     *, target: Target, against: Against = None, paired: Paired = False, json: Json = False, **settings: Any
 ) -> None:
-    """Measure a model, or images against data: likelihood, reconstructions, samples, the latent's health."""
+    """Measure a model, or images against data: likelihood, reconstructions, samples, the latent's health.
+
+    A metric that fails is told with its reason beside the others; if --metrics names it, the exit code is 1.
+    """
     chosen = given(settings)
     options = {name: chosen.pop(name) for name in AbstractDataOptions.model_fields if name in chosen}
     config = EvaluationConfig.parse(chosen, "evaluate")
@@ -50,6 +53,9 @@ def evaluate(
     else:
         found = _images(target, against, paired, options, config)
     emit({"target": str(target), **found.as_dict()}, json, _lines(target, found))
+    named = {name.strip() for name in config.metrics.split(",")}
+    if any(key.partition("/")[0] in named for key in found.failed):
+        raise typer.Exit(1)  # what was asked for by name is not there
 
 
 def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
@@ -103,17 +109,23 @@ def _images(
 
 def _lines(target: Path, found: Evaluation) -> list[str]:
     """A metric a line, then what to beware of."""
+    from spatialvae.data.subset import spell_subset
     from spatialvae.metrics import describe
 
     told = found.provenance
     paired = f", paired {told['paired']}" if "paired" in told else ""
-    lines = [f"{target} on {told['data']}, {told['split']}, {told['images']} images{paired}"]
+    used = spell_subset(told["images"], told["of"], told["seed"])
+    lines = [f"{target} on {told['data']}, {told['split']}, {used}{paired}"]
     if "features" in told:
         features = told["features"]
         lines.append(f"features: {features['name']} (sha256 {features['sha256'][:12]}, resize {features['resize']})")
     width = max((len(key) for key in found.estimates), default=0)
     for key, estimate in found.estimates.items():
         error = "" if estimate.standard_error is None else f" ± {estimate.standard_error:.4g}"
-        lines.append(f"  {key:<{width}} {estimate.value:>12.4f}{error}  ({describe(key).unit}, n = {estimate.n})")
+        n = f"n = {estimate.n:,}"
+        if key in found.values and estimate.n < told["images"]:
+            n += f" of {told['images']:,}, drawn with seed {told['seed']}"
+        lines.append(f"  {key:<{width}} {estimate.value:>12.4f}{error}  ({describe(key).unit}, {n})")
     alarms = (found.health or {}).get("alarms", [])
-    return [*lines, *(f"  ! {text}" for text in (*alarms, *found.warnings))]
+    failed = [f"{key} failed: {reason}" for key, reason in found.failed.items()]
+    return [*lines, *(f"  ! {text}" for text in (*alarms, *found.warnings, *failed))]

@@ -95,7 +95,10 @@ def fit_prior(
         save_default_prior(run, chosen)
     payload = {
         "run": str(run),
-        "fitted": {name: {**one.held_out.as_dict(), "seconds": one.seconds} for name, one in found.items()},
+        "fitted": {
+            name: {**one.held_out.as_dict(), "seconds": one.seconds, "fitted_to": one.fitted_to}
+            for name, one in found.items()
+        },
         "kept": kept,
         "frechet": {name: value.as_dict() for name, value in frechet.items()},
         "default": chosen or model.default_prior,
@@ -106,12 +109,16 @@ def fit_prior(
 def _lines(
     found: dict[str, Fitted], kept: list[str], frechet: dict[str, Estimate], default: str, run: Path
 ) -> list[str]:
+    from spatialvae.data.subset import spell_subset
+
     lines = []
     for name, one in found.items():
+        to = one.fitted_to
         error = one.held_out.standard_error or 0.0
         lines.append(
             f"{name}: log-density of held-out codes {one.held_out.value:.1f} ± {error:.1f} nats, {one.seconds:.1f} s"
         )
+        lines.append(f"  fitted to the training split, {spell_subset(to['images'], to['of'], to['seed'])}")
         lines += [f"  ! {note}" for note in one.notes]
     lines += [f"{name}: fitted before, kept (--overwrite fits it again)" for name in kept]
     if frechet:

@@ -36,7 +36,7 @@ def influence(
     ] = None,
     prior: Prior = None,
     probes: Annotated[int, typer.Option(min=1, help="Random signs for models of more than 32 maps.")] = 32,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random signs and draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the images, random signs and draws.")] = 0,
     overwrite: Overwrite = False,
     json: Json = False,
     **settings: Any,
@@ -45,10 +45,8 @@ def influence(
     if out.suffix.lower() not in (*PICTURES, ".npz"):
         raise UserError(f"--out {out} is no kind of output here: use a name ending in .png or .npz.")
     check_free(out, overwrite)
-    import torch
-
     from spatialvae import editing
-    from spatialvae.data.batches import in_order
+    from spatialvae.data.batches import some_images
     from spatialvae.metrics.codes import check_images
     from spatialvae.precision import fastest_device
     from spatialvae.store import load
@@ -62,15 +60,19 @@ def influence(
     split = split or ("test" if shown.own else shown.data.handed_over)
     part = shown.data.split(split)
     check_images(model, part, images)
-    seen = torch.cat(list(in_order(part, CORRELATED, CORRELATED)))
-    found = editing.influence(model, seen[:images], probes=probes, seed=seed)
+    seen = some_images(part, CORRELATED, seed=seed)
+    found = editing.influence(model, some_images(part, images, seed=seed), probes=probes, seed=seed)
     correlations = editing.site_correlations(model, seen, prior=chosen, seed=seed)
     _write(out, found, correlations, chosen)
     summary = _summary(found, correlations, map_size)
-    payload = {"run": str(run), "out": str(out), "split": split, "images": found.images, "prior": chosen, "seed": seed}
-    payload |= {"data": shown.data.source, "probes": found.probes, **summary, "notes": shown.notes}
+    payload = {"run": str(run), "out": str(out), "data": shown.data.source, "split": split, "prior": chosen}
+    payload |= {"seed": seed, "probes": found.probes, "images": found.images, "correlated": len(seen), "of": len(part)}
     notes = [f"  ! {note}" for note in shown.notes]
-    emit(payload, json, [*_lines(summary), *notes, f"writes, reads, correlations: {out}"])
+    emit(
+        {**payload, **summary, "notes": shown.notes},
+        json,
+        [*_lines(summary), *notes, f"writes, reads, correlations: {out}"],
+    )
 
 
 def _summary(found: Influence, correlations: SiteCorrelations, map_size: tuple[int, int]) -> dict[str, Any]:

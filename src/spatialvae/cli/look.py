@@ -94,12 +94,12 @@ def data(
     """Prepare a source of images, tell what it holds, and show a grid of it."""
     chosen = TrainConfig.parse({"data": source, **given(settings)}, "data")
     prepared = prepare_images(chosen)
-    from spatialvae.data.batches import in_order
+    from spatialvae.data.batches import some_images
     from spatialvae.data.cache import default_cache
     from spatialvae.grid import grid, save_picture
 
     picture = default_cache() / prepared.fingerprint / "grid.png"
-    save_picture(grid(next(in_order(next(iter(prepared.splits.values())), 64))), picture)
+    save_picture(grid(some_images(next(iter(prepared.splits.values())), 64)), picture)
     splits = {name: len(split) for name, split in prepared.splits.items()}
     fields = (
         "source",

@@ -19,7 +19,7 @@ from spatialvae.config import CompareConfig, EvaluationConfig, PriorConfig, Trai
 from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.data.record import DataRecord
-from spatialvae.fitting import check_priors, fit_missing
+from spatialvae.fitting import check_priors, fit_missing, present
 from spatialvae.metrics.probe import no_probe
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
@@ -69,16 +69,19 @@ def compare(
     networks = _check(evaluation, data)
     runs: Runs = {}
     models: dict[str, SpatialVAE] = {}
+    unfitted: list[str] = []
     for latent in plan.latents:
         for beta in plan.betas:
             own = config.model_copy(update={"latent": latent, "beta": beta})
             # The other betas are points of the rate-distortion curve: its two terms are all it takes.
-            asked = evaluation if beta == plan.beta else evaluation.model_copy(update=RATE_ONLY)
+            rate_only = evaluation.model_copy(update=RATE_ONLY)
             for seed in plan.seeds:
                 say(f"{latent}, beta {beta:g}, seed {seed}")
                 folder = run_folder(out, latent, beta, seed)
                 model = train(own.model_copy(update={"seed": seed}), data, folder, progress=progress)
+                asked = rate_only
                 if beta == plan.beta:
+                    failed: dict[str, str] = {}
                     fit_missing(
                         model,
                         data,
@@ -87,14 +90,18 @@ def compare(
                         seed=seed,
                         say=say,
                         training=PriorConfig(images=wanted.prior_images, seed=seed),
+                        failed=failed,
                         progress=progress,
                     )
+                    unfitted += [f"{latent}, seed {seed}: no {name} prior: {why}" for name, why in failed.items()]
+                    asked = evaluation.model_copy(update={"prior": present(model, evaluation.prior)})
                 found = evaluated(folder, model, data, asked, networks, progress)
                 runs.setdefault((latent, beta), []).append(Trained(seed, folder, found))
                 if beta == plan.beta:
                     models.setdefault(latent, model)
 
     comparison = _comparison(plan, config, evaluation, data, runs, models, out, command)
+    comparison["warnings"] += unfitted
     say("timing, in turn")
     batch = training_batch(data.split("train"), config.batch_size, 0, seed=0, flip=False)
     costs = measure_costs(models, batch, plan.baseline)
@@ -110,7 +117,7 @@ def _check(evaluation: EvaluationConfig, data: ImageData) -> dict[str, str | Non
     """Refuse what would only fail once hours of training have passed; the networks' sha256."""
     check_priors(evaluation.prior or [])
     select(evaluation, no_probe=no_probe(data, evaluation.split))
-    return network_hashes(evaluation)
+    return network_hashes(evaluation, (data.height, data.width))
 
 
 def _comparison(
@@ -154,7 +161,13 @@ def _comparison(
         "models": entries,
         "best": {key: best(found, key) for key in dict.fromkeys(key for entry in entries for key in entry["metrics"])},
         "rate_distortion": [point for point in points if point is not None],
-        "warnings": list(dict.fromkeys(warning for measured in everything for warning in measured.warnings)),
+        "warnings": list(dict.fromkeys(warning for measured in everything for warning in measured.warnings))
+        + [
+            f"{latent}, seed {run.seed}: {key} failed: {why}"
+            for latent, own in table.items()
+            for run in own
+            for key, why in run.found.failed.items()
+        ],
     }
 
 

@@ -117,6 +117,7 @@ def _run_entry(run: Trained, out: Path) -> dict[str, Any]:
         "command": run.found.command,
         "metrics": {key: estimate.as_dict() for key, estimate in run.found.metrics.items()},
         "health": run.found.health,
+        "failed": run.found.failed,
         "curve": _curve(run.folder),
     }
 

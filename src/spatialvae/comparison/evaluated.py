@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Measured:
     warnings: list[str]
     command: str
     """The line that measures the same again."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """By key, why a metric that was wanted could not be measured."""
 
 
 def evaluated(
@@ -79,20 +81,23 @@ def evaluated(
             save_file({key: value.contiguous() for key, value in values.items()}, path)
         write_json(folder / FILE, told)
     metrics = {key: Estimate(**estimate) for key, estimate in told["metrics"].items()}
-    return Measured(metrics, values, told["health"], told["provenance"], told["warnings"], command)
+    return Measured(metrics, values, told["health"], told["provenance"], told["warnings"], command, told["failed"])
 
 
-def network_hashes(config: EvaluationConfig) -> dict[str, str | None]:
-    """The sha256 of the networks that the settings name, None for none.
+def network_hashes(config: EvaluationConfig, image_size: tuple[int, int]) -> dict[str, str | None]:
+    """The sha256 of the networks that the settings name, None for none; that of features was tried on this size.
 
     Raises:
-        UserError: a file that is not there or is no such network.
+        UserError: a file that is not there or is no such network, or that takes no images.
 
-    >>> network_hashes(EvaluationConfig())
+    >>> network_hashes(EvaluationConfig(), (8, 8))
     {'features': None, 'lpips': None}
     """
+    features = None if config.features is None else FeatureNetwork.open(config.features)
+    if features is not None:
+        features.size(*image_size)
     return {
-        "features": None if config.features is None else FeatureNetwork.open(config.features).sha256,
+        "features": None if features is None else features.sha256,
         "lpips": None if config.lpips is None else PerceptualDistance.open(config.lpips).sha256,
     }
 
@@ -104,16 +109,16 @@ def _stored(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         values = load_file(folder / VALUES)
     except (OSError, ValueError, SafetensorError):
         return None
-    parts = {"basis", "command", "metrics", "health", "provenance", "warnings"}
+    parts = {"basis", "command", "metrics", "health", "provenance", "warnings", "failed"}
     return (told, values) if isinstance(told, dict) and parts <= told.keys() else None
 
 
 def _command(folder: Path, config: EvaluationConfig) -> str:
     """`spatialvae evaluate` with every setting that is not the default."""
     words = ["spatialvae", "evaluate", str(folder)]
-    for name, field in EvaluationConfig.model_fields.items():
+    for name, setting in EvaluationConfig.model_fields.items():
         value = getattr(config, name)
-        if value != field.default:
+        if value != setting.default:
             for one in value if isinstance(value, list) else [value]:
                 words += ["--" + name.replace("_", "-"), str(one)]
     return shlex.join(words)

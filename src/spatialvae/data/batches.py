@@ -9,9 +9,19 @@ import torch
 from torch import Tensor
 
 from spatialvae.data.dataset import ImageSplit
+from spatialvae.data.subset import subset
 from spatialvae.seeding import stream_seed
 
-__all__ = ["batch_indices", "flipped", "in_order", "mirrored", "step_indices", "to_device", "training_batch"]
+__all__ = [
+    "batch_indices",
+    "flipped",
+    "in_order",
+    "mirrored",
+    "some_images",
+    "step_indices",
+    "to_device",
+    "training_batch",
+]
 
 
 def batch_indices(count: int, batch_size: int, step: int, *, seed: int, rank: int = 0, world: int = 1) -> np.ndarray:
@@ -73,11 +83,16 @@ def mirrored(images: Tensor, which: Tensor) -> Tensor:
     return torch.where(which[:, None, None, None], images.flip(-1), images)
 
 
-def in_order(split: ImageSplit, batch_size: int, limit: int | None = None) -> Iterator[Tensor]:
-    """The uint8 images [B C H W] of a split from its first to its last, or of its first `limit`."""
-    count = len(split) if limit is None else min(limit, len(split))
-    for start in range(0, count, batch_size):
-        yield torch.from_numpy(split.take(np.arange(start, min(start + batch_size, count))))
+def in_order(split: ImageSplit, batch_size: int, indices: np.ndarray | None = None) -> Iterator[Tensor]:
+    """The uint8 images [B C H W] of a split from its first to its last, or those at `indices` [n] in their order."""
+    chosen = np.arange(len(split)) if indices is None else indices
+    for start in range(0, len(chosen), batch_size):
+        yield torch.from_numpy(split.take(chosen[start : start + batch_size]))
+
+
+def some_images(split: ImageSplit, limit: int | None, *, seed: int = 0) -> Tensor:
+    """The images of a split's `subset`, uint8 [n C H W], n at most `limit`."""
+    return torch.from_numpy(split.take(subset(len(split), limit, seed=seed)))
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

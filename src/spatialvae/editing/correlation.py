@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spatialvae.data.subset import subset
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.seeding import seeded
 
@@ -55,8 +56,8 @@ def site_correlations(
 ) -> SiteCorrelations:
     """The three correlations between cells, from draws.
 
-    The prior's from 4,000 draws; the posterior's from 500 draws for each of the first 50 images; the aggregate's from
-    one draw for every image, or more where the images are fewer than 4,000.
+    The prior's from 4,000 draws; the posterior's from 500 draws for each of 50 images, drawn with the seed; the
+    aggregate's from one draw for every image, or more where the images are fewer than 4,000.
 
     Args:
         images: [B C H W]; with few the aggregate is that of these few.
@@ -69,7 +70,7 @@ def site_correlations(
         for batch in images.split(BATCH):
             q = model.encode(batch.to(model.device))
             codes.append(q.sample(torch.Size([-(-DRAWS // len(images))])).cpu().flatten(0, 1))
-        for image in images[:POSTERIOR_IMAGES].split(1):
+        for image in images[subset(len(images), POSTERIOR_IMAGES, seed=seed)].split(1):
             q = model.encode(image.to(model.device))
             within.append(site_correlation(q.sample(torch.Size([POSTERIOR_DRAWS])).cpu()))
     return SiteCorrelations(torch.stack(within).mean(0), drawn, site_correlation(torch.cat(codes)))

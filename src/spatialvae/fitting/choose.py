@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
+from spatialvae.errors import UserError
 from spatialvae.metrics import Estimate
 from spatialvae.metrics.evaluate import evaluate
 from spatialvae.model import SpatialVAE
@@ -19,9 +20,14 @@ def held_out_frechet(
     """The Fréchet distance of samples from each prior, and of reconstructions, to the validation images.
 
     The test images stay unseen: a prior that was chosen by them would look better than it is.
+
+    Raises:
+        UserError: one of the distances cannot be had, so that there is no choice between all.
     """
     config = EvaluationConfig(
         metrics="frechet", split="validation", features=features, generated=generated, prior=list(priors)
     )
-    found = evaluate(model, data, config, progress=progress).estimates
-    return {key.partition("/")[2]: value for key, value in found.items() if key.startswith("frechet/")}
+    found = evaluate(model, data, config, progress=progress)
+    for key, why in found.failed.items():
+        raise UserError(f"{key} failed: {why}")
+    return {key.partition("/")[2]: value for key, value in found.estimates.items() if key.startswith("frechet/")}

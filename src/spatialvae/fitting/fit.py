@@ -13,9 +13,12 @@ import torch
 from spatialvae.codes import LIMIT, PosteriorCodes
 from spatialvae.config import PriorConfig
 from spatialvae.data import ImageData
+from spatialvae.data.subset import subset
+from spatialvae.errors import UserError
 from spatialvae.fitting.stage import train_prior
 from spatialvae.metrics import Estimate
 from spatialvae.metrics.codes import check_images
+from spatialvae.metrics.result import FAILURES, reason
 from spatialvae.model import SpatialVAE
 from spatialvae.precision import resolve_precision
 from spatialvae.priors import (
@@ -32,7 +35,7 @@ from spatialvae.priors import (
 from spatialvae.seeding import seeded
 from spatialvae.store import prior_file, save_prior, weights_hash
 
-__all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior"]
+__all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior", "present"]
 
 NOT_FITTED = ("standard", "learned")
 
@@ -46,6 +49,8 @@ class Fitted:
     """log p(z) in nats of one draw for each of up to 2,000 validation images, 256 where an equation must be solved."""
     notes: list[str]
     seconds: float
+    fitted_to: dict[str, int]
+    """`images`, `of` how many training images, and the `seed` that they were drawn with."""
 
 
 def fit_prior(
@@ -72,14 +77,13 @@ def fit_prior(
     began = time.perf_counter()
     prior, notes = _law(model, folder, family, codes, training or PriorConfig(seed=seed), seed, progress)
     prior = prior.to(model.device).labelled(codes.labels)
-    with torch.no_grad():
-        values = torch.cat(
-            [prior.log_prob(part.to(model.device)) for part in codes.held_out[: prior.scored].split(500)]
-        )
-    save_prior(folder, prior)
+    save_prior(folder, prior)  # before it is measured: a measure that fails loses no fit
     model.priors[family.spelled] = prior
     model.unusable_priors.pop(family.spelled, None)
-    return Fitted(prior, Estimate.of(values.double().cpu()), notes, time.perf_counter() - began)
+    scored = codes.held_out[torch.from_numpy(subset(len(codes.held_out), prior.scored, seed=seed))]
+    with torch.no_grad():
+        values = torch.cat([prior.log_prob(part.to(model.device)) for part in scored.split(500)])
+    return Fitted(prior, Estimate.of(values.double().cpu()), notes, time.perf_counter() - began, dict(codes.provenance))
 
 
 def _law(
@@ -127,9 +131,14 @@ def fit_missing(
     say: Callable[[str], None] = lambda _: None,
     training: PriorConfig | None = None,
     again: bool = False,
+    failed: dict[str, str] | None = None,
     progress: bool = False,
 ) -> dict[str, Fitted]:
-    """Fit those of `names` that the model in `folder` does not have yet; with `again` all of them, from the start."""
+    """Fit those of `names` that the model in `folder` does not have yet; with `again` all of them, from the start.
+
+    Args:
+        failed: gets the reason of every prior that could not be fitted or measured, and the others go on; None: raised.
+    """
     families = [parse_family(name) for name in names if name not in NOT_FITTED]
     missing = [family for family in families if again or family.spelled not in model.priors]
     if not missing:
@@ -145,10 +154,28 @@ def fit_missing(
             say(f"fitting {family.spelled}")
             if again:
                 shutil.rmtree(training_folder(folder, family), ignore_errors=True)
-            found[family.spelled] = fit_prior(
-                model, folder, family, codes, seed=seed, training=training, progress=progress
-            )
+            try:
+                found[family.spelled] = fit_prior(
+                    model, folder, family, codes, seed=seed, training=training, progress=progress
+                )
+            except FAILURES as failure:
+                if failed is None:
+                    raise
+                failed[family.spelled] = reason(failure)
     return found
+
+
+def present(model: SpatialVAE, names: Sequence[str] | None) -> list[str] | None:
+    """Those of `names` that are priors of the model; None for None, and where none of them is."""
+
+    def there(name: str) -> bool:
+        try:
+            model.prior(name)
+        except UserError:
+            return False
+        return True
+
+    return [name for name in names or [] if there(name)] or None
 
 
 def check_priors(names: Sequence[str]) -> None:

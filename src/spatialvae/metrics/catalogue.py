@@ -35,7 +35,15 @@ CATALOGUE: dict[str, Metric] = {
             "neg. log-likelihood",
             "nats",
             "lower",
-            "minus the importance-weighted bound, tighter than the bound above, per image",
+            "minus the importance-weighted bound, per image; compare it with the bound of the same images below, which "
+            "it is tighter than, and not with the bound above, which is of all images",
+        ),
+        (
+            "nll_bound",
+            "bound, same images",
+            "nats",
+            "higher",
+            "the evidence lower bound of the images and draws that the neg. log-likelihood is of, per image",
         ),
         (
             "bits_per_dim",

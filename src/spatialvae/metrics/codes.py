@@ -23,7 +23,7 @@ BATCH = 250
 
 
 def check_images(model: SpatialVAE, split: ImageSplit, limit: int | None) -> int:
-    """How many images are used: the first `limit` of the split, or all.
+    """How many images are used: `limit` of the split, or all.
 
     Raises:
         UserError: images of another shape than the model's, none at all, or a limit below 1.

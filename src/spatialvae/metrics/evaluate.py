@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
@@ -14,12 +15,13 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float, to_uint8
+from spatialvae.data.subset import subset
 from spatialvae.elbo import ELBO
 from spatialvae.heap import freed_memory_kept
 from spatialvae.metrics.codes import check_images
 from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.health import latent_health
-from spatialvae.metrics.importance import importance_weighted_bound
+from spatialvae.metrics.importance import two_bounds
 from spatialvae.metrics.pairs import PairMetrics
 from spatialvae.metrics.prior_gain import prior_gains
 from spatialvae.metrics.probe import no_probe, probe
@@ -41,11 +43,14 @@ def evaluate(
     """Measure a model on a split of `data`: each metric with its standard error and n.
 
     `elbo`, `kl`, `reconstruction`: nats per image, one seeded draw each. `bits_per_dim`: of the 8-bit image, an upper
-    bound on its code length, -(log-mass - KL) / (D log 2). `nll`: minus the importance-weighted bound, nats, on the
-    first `nll_images` images. `prior_gain`: what the bound gains with each prior as p(z), nats. `mse` (pixels in
-    [0, 1]), `psnr` (decibels), `ssim`, `lpips`: of the mean code's reconstruction. `frechet` to `coverage`, on
-    features: of the reconstructions and of samples from each prior. `health`: see `latent_health`. `probe`: accuracy of
-    a linear classifier on the mean codes.
+    bound on its code length, -(log-mass - KL) / (D log 2). `nll`: minus the importance-weighted bound of `nll_images`
+    images, nats, and `nll_bound`: the bound of the same. `prior_gain`: what the bound gains with each prior as p(z),
+    nats. `mse` (pixels in [0, 1]), `psnr` (decibels), `ssim`, `lpips`: of the mean code's reconstruction. `frechet` to
+    `coverage`, on features: of the reconstructions and of samples from each prior. `health`: see `latent_health`.
+    `probe`: accuracy of a linear classifier on the mean codes.
+
+    Of more images than are wanted it is a `subset` of `seed`, where a smaller one lies in a larger one. A metric that
+    fails on these images is noted in `failed`; the others are measured.
 
     Args:
         config: what is measured, and with what; None for the defaults.
@@ -61,25 +66,28 @@ def evaluate(
     priors = config.prior or [model.own_prior, *model.priors]
     for prior in priors:  # a name that is not there is told before hours of work
         model.prior(prior)
+    found = Evaluation()
+    pairs = PairMetrics(wanted, config, found)
     reference = Reference(data, config, count, wanted, progress)
-    found = Evaluation(provenance=reference.provenance())
+    found.provenance = {**reference.provenance(), **found.provenance}
     if reason and data.label_names and config.metrics.strip() in ALL:
         found.warnings.append(f"no linear probe: {reason}")
     task = _Task(model, split, count, wanted, config, found, progress)
 
     with torch.inference_mode(), evaluating(model), freed_memory_kept():
         with seeded(config.seed):
-            reconstructions = _one_pass(task, keep=reference.on_features)
+            reconstructions = _one_pass(task, pairs, keep=reference.on_features)
             _likelihood(task)
             if "prior_gain" in wanted:
-                for prior, values in prior_gains(model, split, count, priors, progress=progress).items():
-                    found.add(f"prior_gain/{prior}", values)
+                _gains(task, priors)
         if "health" in wanted:
-            found.health = latent_health(model, split, limit=count, seed=config.seed, progress=progress)
-            _summaries(found, count)
+            with found.attempt("health"):
+                found.health = latent_health(model, split, limit=count, seed=config.seed, progress=progress)
+                _summaries(found, count)
         if "probe" in wanted:
-            correct, found.provenance["probe"] = probe(model, data, config.split, count)
-            found.add("probe", correct)
+            with found.attempt("probe"):
+                correct, found.provenance["probe"] = probe(model, data, config.split, count, seed=config.seed)
+                found.add("probe", correct)
         if reference.on_features:
             reference.measure(reconstructions, "reconstructions", found)
         if reference.on_features or "parzen" in wanted:
@@ -103,16 +111,19 @@ class _Task:
     found: Evaluation
     progress: bool
 
+    def rows(self, count: int) -> np.ndarray:
+        """Where the images of a subset of `count` lie in the split."""
+        return subset(len(self.split), count, seed=self.config.seed)
 
-def _one_pass(task: _Task, *, keep: bool) -> Tensor:
+
+def _one_pass(task: _Task, pairs: PairMetrics, *, keep: bool) -> Tensor:
     """The bound's terms and the reconstructions' metrics; returns the reconstructions, uint8 [N C H W], if `keep`."""
     kept: list[Tensor] = []
     parts: dict[str, list[Tensor]] = defaultdict(list)
-    pairs = PairMetrics(task.wanted, task.config, task.found)
     if not keep and not set(task.wanted) & {"bound", *ON_PAIRS}:
         return torch.empty(0)
     with bar("metrics", task.count, task.progress) as advance:
-        for images in in_order(task.split, BATCH, task.count):
+        for images in in_order(task.split, BATCH, task.rows(task.count)):
             floats = to_float(to_device(images, task.model.device))
             posterior = task.model.encode(floats)
             values = _bound(task.model, floats, posterior) if "bound" in task.wanted else {}
@@ -123,7 +134,8 @@ def _one_pass(task: _Task, *, keep: bool) -> Tensor:
                 kept.append(decoded)
             advance(len(images))
     for name, values in parts.items():
-        task.found.add(name, torch.cat(values))
+        if name not in task.found.failed:  # it may have on a later batch
+            task.found.add(name, torch.cat(values))
     return torch.cat(kept) if keep else torch.empty(0)
 
 
@@ -136,16 +148,27 @@ def _bound(model: SpatialVAE, floats: Tensor, posterior: torch.distributions.Dis
 
 
 def _likelihood(task: _Task) -> None:
-    """nll, minus the importance-weighted bound of the first images."""
+    """nll, minus the importance-weighted bound, and the bound of the same images."""
     if "nll" not in task.wanted:
         return
     samples, count = task.config.importance_samples, min(task.count, task.config.nll_images)
-    parts = []
+    parts: list[tuple[Tensor, Tensor]] = []
     with bar(f"nll, {samples} samples", count, task.progress) as advance:
-        for images in in_order(task.split, BATCH // 10, count):
-            parts.append(-importance_weighted_bound(task.model, images, samples).cpu())
+        for images in in_order(task.split, BATCH // 10, task.rows(count)):
+            parts.append(two_bounds(task.model, images, samples))
             advance(len(images))
-    task.found.add("nll", torch.cat(parts))
+    tight, loose = (torch.cat(values) for values in zip(*parts, strict=True))
+    task.found.add("nll", -tight)
+    task.found.add("nll_bound", loose)
+
+
+def _gains(task: _Task, priors: list[str]) -> None:
+    """What the bound gains with each prior."""
+    with task.found.attempt(*(f"prior_gain/{prior}" for prior in priors if prior != task.model.own_prior)):
+        seed = task.config.seed
+        gains = prior_gains(task.model, task.split, task.count, priors, seed=seed, progress=task.progress)
+        for prior, values in gains.items():
+            task.found.add(f"prior_gain/{prior}", values)
 
 
 def _summaries(found: Evaluation, count: int) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,7 @@ from torch import Tensor
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.batches import in_order
 from spatialvae.data.cache import default_cache
+from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.metrics.features import RESIZING, FeatureNetwork
 from spatialvae.progress import bar
@@ -27,12 +29,12 @@ BATCH = 500
 
 
 def reference_features(
-    network: FeatureNetwork, data: ImageData, split: str, count: int, *, progress: bool = False
+    network: FeatureNetwork, data: ImageData, split: str, count: int, *, seed: int = 0, progress: bool = False
 ) -> Tensor:
-    """The features of the first `count` images of a split, float32 [n F]; n is less where the split is.
+    """The features of a split's `subset` of `count` images and `seed`, float32 [n F]; n is less where the split is.
 
-    Kept in the folder `features` of the cache, by the sha256 of data fingerprint, split, n, network and the rule of
-    resizing, so that the network runs once. A damaged file is made again.
+    Kept in the folder `features` of the cache, by the sha256 of data fingerprint, split, subset, network and the rule
+    of resizing, so that the network runs once. A damaged file is made again.
 
     >>> import numpy as np
     >>> black = ImageSplit(np.zeros((4, 1, 8, 8), np.uint8), None)
@@ -53,6 +55,7 @@ def reference_features(
         "data": data.fingerprint,
         "split": split,
         "count": str(n),
+        "drawn": f"with seed {seed}" if n < len(images) else "all",
         "network": network.sha256,
         "resizing": RESIZING,  # the rule: which size it leads to follows from the network and the data's own size
     }
@@ -60,7 +63,7 @@ def reference_features(
     features = _read(path, n)
     if features is None:
         _make_folder(path.parent)
-        features = network.extract(_shown(images, n, network.name, progress))
+        features = network.extract(_shown(images, subset(len(images), n, seed=seed), network.name, progress))
         _write(path, features, told)
     return features
 
@@ -103,9 +106,9 @@ def _unwritable(folder: Path, error: Exception) -> UserError:
     )
 
 
-def _shown(images: ImageSplit, n: int, name: str, progress: bool) -> Iterator[Tensor]:
+def _shown(images: ImageSplit, rows: np.ndarray, name: str, progress: bool) -> Iterator[Tensor]:
     """The batches, and a bar on stderr that follows them."""
-    with bar(f"features, {name}", n, progress) as advance:
-        for batch in in_order(images, BATCH, n):
+    with bar(f"features, {name}", len(rows), progress) as advance:
+        for batch in in_order(images, BATCH, rows):
             yield batch
             advance(len(batch))

@@ -6,7 +6,8 @@ import hashlib
 import importlib
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,20 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from spatialvae.data.batches import to_device
-from spatialvae.errors import UserError
+from spatialvae.errors import UserError, last_line
 from spatialvae.precision import fastest_device
 from spatialvae.sizes import spell_shape
 
-__all__ = ["RESIZING", "FeatureNetwork", "arguments", "as_colour", "check_features", "images_at_once", "open_script"]
+__all__ = [
+    "RESIZING",
+    "FeatureNetwork",
+    "arguments",
+    "as_colour",
+    "check_features",
+    "images_at_once",
+    "open_script",
+    "others_code",
+]
 
 INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 """Of inception-2015-12-05.pt, the TorchScript Inception that the FID of StyleGAN and its followers is computed with."""
@@ -102,7 +112,8 @@ class FeatureNetwork:
         Grey images are repeated to three channels; images of a size that the network refuses are resized.
 
         Raises:
-            UserError: no images, images of several sizes, or features that are not finite numbers [B F].
+            UserError: no images, images of several sizes, an error of the network's own, or features that are not
+                finite numbers [B F].
         """
         parts: list[Tensor] = []
         shape: torch.Size | None = None
@@ -122,21 +133,21 @@ class FeatureNetwork:
         return images_at_once(*((299, 299) if self.is_inception else self.size(height, width) or (height, width)))
 
     def _first_taken(self, height: int, width: int) -> tuple[int, int] | None:
-        refusals = []
+        refusals: list[UserError] = []
         for size in ((height, width), *((side, side) for side in SIDES)):
             try:
-                with torch.inference_mode():
+                with others_code(f"{self.name} takes no uint8 images [B 3 {height} {width}]"):
                     self.forward(torch.zeros(2, 3, *size, dtype=torch.uint8, device=self.device))
-            except (RuntimeError, TypeError, AssertionError) as error:
-                refusals.append(last_line(error))
+            except UserError as refusal:
+                refusals.append(refusal)
                 continue
             return None if size == (height, width) else size
-        raise UserError(f"{self.name} takes no uint8 images [B 3 {height} {width}]: {refusals[0]}")
+        raise refusals[0]
 
     def _features(self, images: Tensor) -> Tensor:
         size = self.size(*images.shape[2:])
         images = to_device(images, self.device)
-        with torch.inference_mode():
+        with others_code(f"{self.name} refuses images {list(images.shape)}"):
             features = self.forward(_resized(images, size) if size else images)
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(images):
             came = list(features.shape) if isinstance(features, Tensor) else f"a {type(features).__name__}"
@@ -146,6 +157,19 @@ class FeatureNetwork:
         if not features.is_floating_point() or not features.isfinite().all():
             raise UserError(f"{self.name} puts out features that are not finite floating numbers: use another network.")
         return features.float().cpu().clone()  # a clone made out here is an ordinary tensor, not one of inference mode
+
+
+@contextmanager
+def others_code(complaint: str) -> Iterator[None]:
+    """Whatever a user's network raises inside becomes a UserError of one line, "`complaint`: the reason"; no gradients.
+
+    A file can raise anything: torch.jit.Error, which is no RuntimeError, where a scripted assertion fails.
+    """
+    try:
+        with torch.inference_mode():
+            yield
+    except Exception as error:
+        raise UserError(f"{complaint}: {last_line(error)}") from None
 
 
 def open_script(path: str | os.PathLike[str], device: torch.device) -> tuple[torch.jit.ScriptModule, str]:
@@ -203,12 +227,6 @@ def check_features(features: Tensor, others: Tensor) -> None:
         raise UserError(
             f"Features of {features.shape[1]} and of {others.shape[1]} numbers: both sets must come from one network."
         )
-
-
-def last_line(error: Exception) -> str:
-    """What an exception says, in a line: TorchScript puts the reason under its own traceback."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return lines[-1][:200]
 
 
 def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -7,12 +7,12 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.data import ImageSplit
+from spatialvae.data.subset import subset
 from spatialvae.metrics.aggregate import Aggregate, Moments
 from spatialvae.metrics.alarms import alarms
 from spatialvae.metrics.codes import check_images, posteriors
@@ -60,12 +60,13 @@ def latent_health(
     Streams over the images in float64; memory does not grow with their number.
 
     Args:
-        limit: use the first `limit` images only.
-        seed: of the draws; the global generators stay as they were.
+        limit: use a `subset` of so many images only.
+        seed: of the subset and the draws; the global generators stay as they were.
 
     Raises:
         UserError: images of another shape than the model's, none, or codes that are no numbers.
 
+    >>> import numpy as np
     >>> from spatialvae.config import ModelConfig
     >>> split = ImageSplit(np.zeros((4, 1, 8, 8), np.uint8), None)
     >>> model = SpatialVAE(ModelConfig(latent="vector", image_size=(8, 8), channels=1))
@@ -73,12 +74,13 @@ def latent_health(
     10
     """
     count = check_images(model, split, limit)
+    rows = subset(len(split), count, seed=seed)
     with torch.no_grad(), evaluating(model), seeded(seed), bar("latent health", count, progress) as advance:
         prior = model.prior()
         halves: list[_Sums] = []
         codes: list[Tensor] = []
         for start in range(min(2, count)):
-            indices = np.arange(start, count, 2)
+            indices = rows[start::2]
             sums: _Sums | None = None
             for law in posteriors(model, split, indices):
                 if halves:

@@ -12,6 +12,7 @@ from spatialvae.data import ImageData
 from spatialvae.data.batches import in_order
 from spatialvae.data.image_set import picture_names
 from spatialvae.data.pairing import pair
+from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.metrics.pairs import PairMetrics
 from spatialvae.metrics.reference import Reference
@@ -35,6 +36,9 @@ def evaluate_images(
 ) -> Evaluation:
     """Measure a set of images against a split: `frechet` to `coverage`, `parzen`, and of pairs `mse` to `lpips`.
 
+    With `limit` it is against a `subset` of the split, and of pairs those whose original is in it. A metric that fails
+    on these images is noted in `failed`; the others are measured.
+
     Args:
         images: uint8 [N C H W], of the split's shape.
         config: None measures against the whole set where its source names no test split (`ImageData.handed_over`).
@@ -52,16 +56,19 @@ def evaluate_images(
         raise UserError("There is nothing to measure: give --features FILE.pt, --metrics parzen, or --paired.")
     _check(images, split.shape)
     pairing = pair(names, picture_names(data, config.split), len(images), len(split)) if paired else None
+    found = Evaluation()
+    pairs = PairMetrics(wanted, config, found)
     reference = Reference(data, config, count, wanted, progress)
-    found = Evaluation(provenance={**reference.provenance(), "set": len(images)})
+    found.provenance = {**reference.provenance(), **found.provenance, "set": len(images)}
     if pairing is not None:
         images, found.provenance["paired"] = images[torch.from_numpy(pairing.order)], pairing.how
-        pairs, parts = PairMetrics(wanted, config, found), defaultdict(list)
-        for originals, others in zip(in_order(split, BATCH, count), images[:count].split(BATCH), strict=True):
+        parts, rows = defaultdict(list), subset(len(split), count, seed=config.seed)
+        for originals, others in zip(in_order(split, BATCH, rows), images[rows].split(BATCH), strict=True):
             for name, value in pairs(originals, others).items():
                 parts[name].append(value)
         for name, values in parts.items():
-            found.add(name, torch.cat(values))
+            if name not in found.failed:  # it may have on a later batch
+                found.add(name, torch.cat(values))
     reference.measure(images, "", found)
     reference.parzen(images, "", found)
     return found

@@ -12,7 +12,7 @@ from spatialvae.data.batches import to_device
 from spatialvae.data.pixels import to_float
 from spatialvae.model import SpatialVAE
 
-__all__ = ["importance_weighted_bound"]
+__all__ = ["importance_weighted_bound", "two_bounds"]
 
 DECODED_AT_ONCE = 500
 
@@ -25,17 +25,30 @@ def importance_weighted_bound(model: SpatialVAE, images: Tensor, samples: int) -
 
     K = 1 is a draw of the ELBO. Decodes at most 500 codes at a time, so memory does not grow with B or K.
     """
+    return two_bounds(model, images, samples)[0]
+
+
+@torch.no_grad()
+def two_bounds(model: SpatialVAE, images: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """That bound, and from the same draws the ELBO, which is never above it: nats per image, [B] each.
+
+        (1/K) sum_k log p(x|z_k) p(z_k) / q(z_k|x) <= log (1/K) sum_k p(x|z_k) p(z_k) / q(z_k|x)
+
+    by Jensen's inequality, image by image and whatever the draws.
+    """
     floats = to_float(to_device(images, model.device))
     rows = max(1, DECODED_AT_ONCE // samples)
-    return torch.cat([_bound(model, part, samples) for part in floats.split(rows)])
+    tight, loose = zip(*(_bounds(model, part, samples) for part in floats.split(rows)), strict=True)
+    return torch.cat(tight), torch.cat(loose)
 
 
-def _bound(model: SpatialVAE, images: Tensor, samples: int) -> Tensor:
+def _bounds(model: SpatialVAE, images: Tensor, samples: int) -> tuple[Tensor, Tensor]:
     posterior, prior = model.encode(images), model.prior()
     parts = []
     for start in range(0, samples, DECODED_AT_ONCE):
         parts.append(_log_weights(model, images, posterior, prior, min(DECODED_AT_ONCE, samples - start)))
-    return torch.cat(parts).logsumexp(0) - math.log(samples)
+    log_weights = torch.cat(parts)
+    return log_weights.logsumexp(0) - math.log(samples), log_weights.mean(0)
 
 
 def _log_weights(model: SpatialVAE, images: Tensor, posterior: Distribution, prior: Distribution, count: int) -> Tensor:

@@ -24,6 +24,7 @@ class PairMetrics:
     """
 
     def __init__(self, wanted: tuple[str, ...], config: EvaluationConfig, found: Evaluation) -> None:
+        self._found = found
         self._metrics = {name: metric for name, metric in ON_PIXELS.items() if name in wanted}
         if "lpips" in wanted and config.lpips is not None:
             network = PerceptualDistance.open(config.lpips)
@@ -31,5 +32,10 @@ class PairMetrics:
             found.provenance["lpips"] = {"name": network.name, "sha256": network.sha256}
 
     def __call__(self, images: Tensor, others: Tensor) -> dict[str, Tensor]:
-        """Each metric of uint8 images [B C H W] and their reconstructions: [B]."""
-        return {name: metric(images, others) for name, metric in self._metrics.items()}
+        """Each metric of uint8 images [B C H W] and their reconstructions: [B]; none any more of one that failed."""
+        values = {}
+        for name, metric in self._metrics.items():
+            if name not in self._found.failed:
+                with self._found.attempt(name):
+                    values[name] = metric(images, others)
+        return values

@@ -15,15 +15,15 @@ from spatialvae.metrics.estimate import Estimate
 __all__ = ["HELD_OUT_SIGMAS", "PARZEN_SIGMAS", "PROTOCOLS", "choose_sigma", "parzen", "parzen_log_likelihood"]
 
 PARZEN_SIGMAS = tuple(10 ** (step / 18) for step in range(-18, 1, 2))
-"""The ten widths that the paper's authors tried: logspace(-1, 0, 10), for pixels in [0, 1]."""
+"""The ten widths of the authors' released code: logspace(-1, 0, 10), for pixels in [-1, 1]."""
 
 HELD_OUT_SIGMAS = tuple(10 ** (step / 18) for step in range(-36, 10, 2))
-"""0.01 to 2.8, as dense as the authors' ten, which are among them."""
+"""0.01 to 2.8 for pixels in [0, 1], as dense as the authors' ten."""
 
 PROTOCOLS = ("held-out", "authors")
 
 AUTHORS_CHOOSE_ON = 1000
-"""How many of the scored images the authors picked sigma on."""
+"""How many images the authors tried each sigma on."""
 
 
 def parzen_log_likelihood(images: Tensor, samples: Tensor, sigma: float) -> Tensor:
@@ -78,21 +78,26 @@ def parzen(
     """The mean Parzen log-density of images, nats per image, and how its sigma was found.
 
     `held-out`: sigma is the best of `HELD_OUT_SIGMAS` on the validation images, which must not be among the images.
-    `authors`: sigma is the best of `PARZEN_SIGMAS` on the first 1,000 of the images, and all of them are scored, those
-    1,000 once more. That leaks: sigma fits images that are scored, so the value is too high. For old numbers alone.
+    `authors`: what the paper's authors released. Pixels lie in [-1, 1], so that a density there is
+    D log 2 nats lower and their sigmas are half as wide in [0, 1]. Each of the ten `PARZEN_SIGMAS` is tried on other
+    images, since the released code goes on in the test set from sigma to sigma: here the k-th on every tenth image from
+    the k-th on, at most 1,000. The best is taken, and all images are scored. That leaks, and compares sigmas by
+    different images: for old numbers alone, theirs being of 10,000 images and 10,000 samples.
 
     The standard error is over images; the samples and sigma are held fixed.
 
     Args:
-        images, samples, validation: [n ...], [m ...], [v ...]; as in `parzen_log_likelihood`.
+        images, samples, validation: [n ...], [m ...], [v ...]; as in `parzen_log_likelihood`, pixels in [0, 1].
 
     Returns:
-        the estimate, and a dictionary: `protocol`, `sigma`, `at_edge` (of the sigmas tried: the best may lie outside),
-        `samples` (m), `chosen_on` (images that sigma was picked on), `scored_again` (how many of those are scored) and
-        `note` (what a reader must know, in words; may be empty).
+        the estimate, and a dictionary: `protocol`, `pixels` (the range that the density and `sigma` are of), `sigma`,
+        `at_edge` (of the sigmas tried: the best may lie outside), `samples` (m), `chosen_on` (images that sigmas were
+        tried on), `scored_again` (how many of those are scored) and `note` (what a reader must know, in words; may be
+        empty).
 
     Raises:
-        UserError: an unknown protocol, `held-out` without validation images, and as `parzen_log_likelihood`.
+        UserError: an unknown protocol, `held-out` without validation images, `authors` with fewer than ten images, and
+            as `parzen_log_likelihood`.
 
     >>> estimate, how = parzen(torch.rand(20, 3), torch.rand(30, 3), torch.rand(10, 3))
     >>> how["protocol"], how["scored_again"], estimate.n
@@ -100,23 +105,43 @@ def parzen(
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"Parzen protocol {protocol!r} is not known. {nearest(protocol, PROTOCOLS)}")
-    leaks = protocol == "authors"
-    chosen_on = images[:AUTHORS_CHOOSE_ON] if leaks else validation
-    if chosen_on is None:
-        raise UserError("The held-out protocol picks sigma on validation images, and there are none: give some.")
-    sigma, at_edge = choose_sigma(chosen_on, samples, PARZEN_SIGMAS if leaks else HELD_OUT_SIGMAS)
-    estimate = Estimate.of(parzen_log_likelihood(images, samples, sigma))
-    again = len(chosen_on) if leaks else 0
-    how = {"protocol": protocol, "sigma": sigma, "at_edge": at_edge, "samples": len(samples)}
-    how |= {"chosen_on": len(chosen_on), "scored_again": again, "note": _note(again, len(images), at_edge)}
-    return estimate, how
+    if protocol == "authors":
+        sigma, at_edge, again = _authors_sigma(images, samples)
+        values = _in_signed_pixels(images, samples, sigma)
+        how = {"protocol": protocol, "pixels": "[-1, 1]", "chosen_on": again}
+    else:
+        if validation is None or not len(validation):
+            raise UserError("The held-out protocol picks sigma on validation images, and there are none: give some.")
+        sigma, at_edge = choose_sigma(validation, samples, HELD_OUT_SIGMAS)
+        values, again = parzen_log_likelihood(images, samples, sigma), 0
+        how = {"protocol": protocol, "pixels": "[0, 1]", "chosen_on": len(validation)}
+    how |= {"scored_again": again, "sigma": sigma, "at_edge": at_edge, "samples": len(samples)}
+    return Estimate.of(values), {**how, "note": _note(again, len(images), at_edge)}
+
+
+def _authors_sigma(images: Tensor, samples: Tensor) -> tuple[float, bool, int]:
+    """The sigma that the released code takes, for pixels in [-1, 1], if it is an edge, and images it was tried on."""
+    count = len(PARZEN_SIGMAS)
+    if len(images) < count:
+        raise UserError(f"{len(images)} images: the authors' protocol tries {count} sigmas on others each, use more.")
+    tried = [images[index::count][:AUTHORS_CHOOSE_ON] for index in range(count)]
+    means = [
+        _in_signed_pixels(some, samples, sigma).mean().item() for some, sigma in zip(tried, PARZEN_SIGMAS, strict=True)
+    ]
+    best = max(range(count), key=means.__getitem__)
+    return PARZEN_SIGMAS[best], best in (0, count - 1), sum(map(len, tried))
+
+
+def _in_signed_pixels(images: Tensor, samples: Tensor, sigma: float) -> Tensor:
+    """The log-density of 2 x - 1 for pixels x in [0, 1], [n]: half the width there, and the volume's D log 2 less."""
+    return parzen_log_likelihood(images, samples, sigma / 2) - images[0].numel() * math.log(2)
 
 
 def _note(again: int, images: int, at_edge: bool) -> str:
     """What a reader of the number must know, in words."""
     notes = []
     if again:
-        notes.append(f"Sigma was picked on {again} of the {images} images that are scored: the value is too high.")
+        notes.append(f"Sigma was picked on {again:,} of the {images:,} images that are scored: the value is too high.")
     if at_edge:
         notes.append("The best sigma is at an edge of those tried: a better one may lie outside.")
     return " ".join(notes)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spatialvae.data.batches import to_device
 from spatialvae.errors import UserError
-from spatialvae.metrics.features import CPU, arguments, as_colour, images_at_once, last_line, open_script
+from spatialvae.metrics.features import CPU, arguments, as_colour, images_at_once, open_script, others_code
 from spatialvae.precision import fastest_device
 
 __all__ = ["PerceptualDistance"]
@@ -74,11 +74,9 @@ class PerceptualDistance:
         return torch.cat([self._distances(*pair) for pair in pairs])
 
     def _distances(self, images: Tensor, others: Tensor) -> Tensor:
-        try:
-            with torch.inference_mode():
-                values = self.compare(to_device(images, self.device), to_device(others, self.device))
-        except (RuntimeError, TypeError) as error:
-            raise UserError(f"{self.name} refuses images {list(images.shape)}: {last_line(error)}") from None
+        images, others = to_device(images, self.device), to_device(others, self.device)
+        with others_code(f"{self.name} refuses images {list(images.shape)}"):
+            values = self.compare(images, others)
         if not isinstance(values, Tensor) or values.shape[:1] != images.shape[:1] or values.numel() != len(images):
             came = list(values.shape) if isinstance(values, Tensor) else f"a {type(values).__name__}"
             raise UserError(f"{self.name} puts out {came} for {len(images)} pairs: one distance each is wanted.")

@@ -11,6 +11,7 @@ from torch import Tensor
 from spatialvae.data import ImageSplit
 from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float
+from spatialvae.data.subset import drawn
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import AbstractPrior
 from spatialvae.progress import bar
@@ -22,9 +23,9 @@ BATCH = 250
 
 @torch.no_grad()
 def prior_gains(
-    model: SpatialVAE, split: ImageSplit, count: int, priors: Sequence[str], *, progress: bool = False
+    model: SpatialVAE, split: ImageSplit, count: int, priors: Sequence[str], *, seed: int = 0, progress: bool = False
 ) -> dict[str, Tensor]:
-    """What the bound of the first images gains with each prior p in place of the model's own p_0, nats per image.
+    """What the bound of some images gains with each prior p in place of the model's own p_0, nats per image.
 
         log p(z) - log p_0(z),   z ~ q(z|x)
 
@@ -32,7 +33,8 @@ def prior_gains(
     ELBO. So gains compare priors, and ELBO plus gain compares latents. All priors see the same code of an image.
 
     Returns:
-        {prior: [n]}, n at most `count` and the prior's `scored`; nothing for the model's own prior.
+        {prior: [n]}, n at most `count` and the prior's `scored`, of the images of the split's `subset` of n and `seed`;
+        nothing for the model's own prior.
     """
     laws = {name: model.prior(name) for name in priors if name != model.own_prior}
     wanted = {
@@ -41,8 +43,10 @@ def prior_gains(
     }
     found: dict[str, list[Tensor]] = defaultdict(list)
     most, seen, own = max(wanted.values(), default=0), 0, model.prior()
+    # In the order of their draw, so that a slower prior's fewer images are the first ones here.
+    rows = drawn(len(split), most, seed=seed)
     with bar("codes under each prior", most, progress) as advance:
-        for images in in_order(split, BATCH, most):
+        for images in in_order(split, BATCH, rows):
             codes = model.encode(to_float(to_device(images, model.device))).sample()
             before = own.log_prob(codes)
             for name, law in laws.items():
@@ -51,4 +55,4 @@ def prior_gains(
                     found[name].append((law.log_prob(codes[:left]) - before[:left]).cpu())
             seen += len(images)
             advance(len(images))
-    return {name: torch.cat(parts) for name, parts in found.items()}
+    return {name: torch.cat(parts)[torch.from_numpy(rows[: wanted[name]].argsort())] for name, parts in found.items()}

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from spatialvae.data import ImageData, ImageSplit
+from spatialvae.data.dataset import WHOLE
+from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.metrics.codes import check_images, mean_codes
 from spatialvae.model import SpatialVAE
@@ -51,7 +53,7 @@ def linear_probe(train_codes: Tensor, train_labels: Tensor, codes: Tensor, label
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    chosen = torch.from_numpy(_some(len(train_codes), seed))
+    chosen = torch.from_numpy(subset(len(train_codes), MOST_CODES, seed=seed))
     fitted_to, answers = _rows(train_codes[chosen]), train_labels[chosen].numpy()
     if len(np.unique(answers)) < 2:
         raise UserError("A linear probe needs training images of two classes or more; here is one: leave probe out.")
@@ -73,9 +75,8 @@ def probe(
 
     Args:
         split: whose images it is asked for; of `train` it is asked for images that it was trained on.
-        limit: the first `limit` of them only.
-        seed: which 10,000 training images it is trained on, where there are more. They are drawn, since the
-            first ones of a sorted source may all be of one class.
+        limit: a `subset` of so many of them only.
+        seed: of that subset, and of the 10,000 training images that it is trained on, where there are more.
 
     Returns:
         0 or 1 an image [n]; and `classes`, `train_images`, and `largest_class`, the share of the most frequent label
@@ -89,15 +90,17 @@ def probe(
     train, asked = data.split("train"), data.split(split)
     check_images(model, train, None)
     train_labels, labels = _labels(train), _labels(asked)
-    chosen, first = np.flatnonzero(train_labels >= 0), np.arange(check_images(model, asked, limit))
-    chosen, first = chosen[_some(len(chosen), seed)], first[labels[first] >= 0]
-    answers, labels = train_labels[chosen], labels[first]
+    chosen = np.flatnonzero(train_labels >= 0)
+    chosen = chosen[subset(len(chosen), MOST_CODES, seed=seed)]
+    some = subset(len(asked), check_images(model, asked, limit), seed=seed)
+    some = some[labels[some] >= 0]
+    answers, labels = train_labels[chosen], labels[some]
     if not np.isin(labels, answers).any():
         raise UserError(f"None of the {len(answers)} training images of the probe is of a class that it is asked for.")
     correct = linear_probe(
         mean_codes(model, train, chosen),
         torch.from_numpy(answers),
-        mean_codes(model, asked, first),
+        mean_codes(model, asked, some),
         torch.from_numpy(labels),
     )
     largest = np.unique(labels, return_counts=True)[1].max() / len(labels)
@@ -114,6 +117,10 @@ def no_probe(data: ImageData, split: str) -> str | None:
     >>> no_probe(ImageData("own", "own", "0a", 8, 8, 1, {"train": some}, [0.0], 0, ["cat", "dog"]), "train")
     "all training images with a label have one label, 'dog'"
     """
+    if "train" not in data.splits:
+        return "the data has no training images for a classifier"
+    if split == WHOLE:
+        return "its classifier learns from the training images, which --split all holds too"
     counts = {name: np.array(data.class_counts(name)) for name in ("train", split)}
     for name, own in counts.items():
         if not own.any():
@@ -124,13 +131,6 @@ def no_probe(data: ImageData, split: str) -> str | None:
     if not counts[split][known].any():
         return f"no training image is of a class of the split '{split}'"
     return None
-
-
-def _some(count: int, seed: int) -> npt.NDArray[np.int64]:
-    """The places of all codes, or of 10,000 drawn among them, in order."""
-    if count <= MOST_CODES:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, MOST_CODES, replace=False))
 
 
 def _labels(split: ImageSplit) -> npt.NDArray[np.int64]:

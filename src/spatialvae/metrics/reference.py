@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
+from spatialvae.data.batches import some_images
+from spatialvae.errors import UserError
+from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.feature_cache import reference_features
 from spatialvae.metrics.features import FeatureNetwork
 from spatialvae.metrics.frechet import frechet, too_few
 from spatialvae.metrics.kernel import kernel_distance
 from spatialvae.metrics.neighbours import neighbour_metrics
 from spatialvae.metrics.parzen import parzen
-from spatialvae.metrics.result import Evaluation
+from spatialvae.metrics.result import FAILURES, Evaluation, reason
 from spatialvae.metrics.selection import ON_FEATURES
 from spatialvae.progress import bar
 
@@ -29,7 +30,10 @@ BATCH = 500
 
 @dataclass
 class Reference:
-    """The first `count` images of a split, which other sets are measured against.
+    """The `subset` of `count` images of a split, which other sets are measured against.
+
+    A network that cannot be opened or takes no images of this size is told at once; one that fails on the images is
+    noted in the results of whatever is measured.
 
     Args:
         wanted: the metrics that were asked for; those that are not metrics of sets are passed over.
@@ -41,14 +45,20 @@ class Reference:
     wanted: tuple[str, ...]
     progress: bool = False
     _network: FeatureNetwork | None = field(default=None, init=False)
-    _features: Tensor = field(default_factory=lambda: torch.empty(0), init=False)
+    _features: Tensor | None = field(default=None, init=False)
+    _failure: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         if self.on_features and self.config.features is not None:
             self._network = FeatureNetwork.open(self.config.features)
-            self._features = reference_features(
-                self._network, self.data, self.config.split, self.count, progress=self.progress
-            )
+            self._network.size(self.data.height, self.data.width)
+            where = (self.data, self.config.split, self.count)
+            try:
+                self._features = reference_features(
+                    self._network, *where, seed=self.config.seed, progress=self.progress
+                )
+            except FAILURES as failure:
+                self._failure = reason(failure)
 
     @property
     def on_features(self) -> bool:
@@ -56,7 +66,7 @@ class Reference:
         return bool(set(self.wanted) & set(ON_FEATURES))
 
     def provenance(self) -> dict[str, Any]:
-        """What the numbers depend on: data, crop, resize, split, N, and the features with their sha256."""
+        """What the numbers depend on: data, crop, resize, split, N of how many, and the features with their sha256."""
         data, options = self.data, self.data.options
         told: dict[str, Any] = {
             "data": data.source or data.name,
@@ -66,6 +76,7 @@ class Reference:
             "resize": "none" if options.image_size is None else f"lanczos to {data.height}x{data.width}",
             "split": self.config.split,
             "images": self.count,
+            "of": len(data.split(self.config.split)),
             "seed": self.config.seed,
         }
         if self._network is not None:
@@ -73,7 +84,7 @@ class Reference:
                 "name": self._network.name,
                 "title": self._network.title,
                 "sha256": self._network.sha256,
-                "dimension": self._features.shape[1],
+                "dimension": None if self._features is None else self._features.shape[1],
                 "resize": self._network.resize(data.height, data.width),
             }
         return told
@@ -82,17 +93,27 @@ class Reference:
         """Add the wanted metrics on features of `images` uint8 [N C H W] to `found`, their keys ending in /`of`."""
         if self._network is None:
             return
-        with bar(f"features, {of or 'images'}", len(images), self.progress) as advance:
-            features = self._network.extract(_batches(images, advance))
-        values = {}
-        if "frechet" in self.wanted:
-            values["frechet"] = frechet(features, self._features, seed=self.config.seed)
-        if "kernel" in self.wanted:
-            values["kernel"] = kernel_distance(features, self._features, seed=self.config.seed)
-        if set(self.wanted) & {"precision", "recall", "density", "coverage"}:
-            values |= neighbour_metrics(self._features, features)
-        found.estimates |= {_key(name, of): value for name, value in values.items() if name in self.wanted}
-        warning = too_few(min(len(images), self.count), self._features.shape[1])
+        keys = [_key(name, of) for name in ON_FEATURES if name in self.wanted]
+        with found.attempt(*keys):
+            if self._features is None:
+                raise UserError(self._failure)
+            with bar(f"features, {of or 'images'}", len(images), self.progress) as advance:
+                features = self._network.extract(_batches(images, advance))
+            self._compare(features, self._features, of, found)
+
+    def _compare(self, features: Tensor, real: Tensor, of: str, found: Evaluation) -> None:
+        groups: list[tuple[tuple[str, ...], Callable[[], dict[str, Estimate]]]] = [
+            (("frechet",), lambda: {"frechet": frechet(features, real, seed=self.config.seed)}),
+            (("kernel",), lambda: {"kernel": kernel_distance(features, real, seed=self.config.seed)}),
+            (("precision", "recall", "density", "coverage"), lambda: neighbour_metrics(real, features)),
+        ]
+        for names, measured in groups:
+            wanted = [name for name in names if name in self.wanted]
+            if wanted:
+                with found.attempt(*(_key(name, of) for name in wanted)):
+                    values = measured()
+                    found.estimates |= {_key(name, of): values[name] for name in wanted}
+        warning = too_few(min(len(features), self.count), real.shape[1])
         if warning is not None and warning not in found.warnings:
             found.warnings.append(warning)
 
@@ -100,17 +121,17 @@ class Reference:
         """Add the Parzen log-density of the split's images under kernels on `samples`, nats, if it is wanted."""
         if "parzen" not in self.wanted:
             return
-        images = _first(self.data, self.config.split, self.count)
         other = "train" if self.config.split == "validation" else "validation"
-        validation = _first(self.data, other, self.count)
+        images, validation = (
+            some_images(self.data.split(split), self.count, seed=self.config.seed)
+            for split in (self.config.split, other)
+        )
         key = _key("parzen", of)
-        found.estimates[key], how = parzen(images, samples, validation, protocol=self.config.parzen_protocol)
-        found.provenance[key] = {**how, "samples": len(samples)}
-
-
-def _first(data: ImageData, split: str, count: int) -> Tensor:
-    part = data.split(split)
-    return torch.from_numpy(part.take(np.arange(min(count, len(part)))))
+        with found.attempt(key):
+            found.estimates[key], how = parzen(images, samples, validation, protocol=self.config.parzen_protocol)
+            found.provenance[key] = how
+            if how["note"]:
+                found.warnings.append(f"{key}: {how['note']}")
 
 
 def _key(name: str, of: str) -> str:

@@ -32,7 +32,7 @@ class Codes(Protocol):
         ...
 
     def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """A fresh draw for every image (of the first `limit`), in batches: codes [B, *event_shape] and labels [B].
+        """A fresh draw for every image (or for `limit` drawn ones), in batches: codes [B, *event_shape], labels [B].
 
         A label is a place in `labels`, or -1 for none.
         """

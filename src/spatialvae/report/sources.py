@@ -55,11 +55,15 @@ def evaluation_facts(comparison: dict[str, Any]) -> list[tuple[str, str]]:
     split, limit = evaluation.pop("split", None), evaluation.pop("limit", None)
     count = spelling.finite((data.get("splits") or {}).get(split))
     used = spelling.finite(limit) if count is None else min(count, spelling.finite(limit) or count)
+    of_nll = spelling.finite(evaluation.pop("nll_images", None))
+    scored = used if of_nll is None else min(of_nll, used or of_nll)
+    seed = spelling.setting(evaluation.get("seed"))
     size = f"{spelling.setting(data.get('height'))} × {spelling.setting(data.get('width'))}"
     resized = "as they are" if data.get("image_size") is None else f"resized to {data['image_size']}"
     facts = [
         ("split", spelling.setting(split)),
-        ("images, N", spelling.integer(used)),
+        ("images, N", _drawn(used, count, seed)),
+        ("images of nll", _drawn(scored, used, seed)),
         ("crop", spelling.setting(data.get("crop"))),
         ("image size", f"{size} pixels, {resized}"),
     ]
@@ -72,3 +76,9 @@ def evaluation_facts(comparison: dict[str, Any]) -> list[tuple[str, str]]:
         )
         facts += [(f"{name}: {what}", spelling.setting(value)) for what, value in said if value is not None]
     return facts + [(name.replace("_", " "), spelling.setting(value)) for name, value in evaluation.items()]
+
+
+def _drawn(taken: float | None, count: float | None, seed: str) -> str:
+    """How many images, and where they are not all, of how many and by which seed."""
+    some = taken is not None and count is not None and taken < count
+    return spelling.integer(taken) + (f" of {spelling.integer(count)}, drawn with seed {seed}" if some else "")
