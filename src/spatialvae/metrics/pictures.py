@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from spatialvae.globals import globals_kept
+
 __all__ = ["mean_squared_error", "peak_signal_to_noise", "structural_similarity"]
 
 SMALLEST_ERROR = 1e-10
@@ -29,7 +31,8 @@ def structural_similarity(images: Tensor, others: Tensor) -> Tensor:
 
     The Gaussian window has sigma 1.5 (11 pixels wide), as in the paper; 0.5 (5 wide) for sides under 16.
     """
-    from torchmetrics.functional.image import structural_similarity_index_measure
+    with globals_kept():
+        from torchmetrics.functional.image import structural_similarity_index_measure
 
     sigma = 1.5 if min(images.shape[-2:]) >= 16 else 0.5
     pair = (others.float() / 255, images.float() / 255)

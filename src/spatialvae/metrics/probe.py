@@ -12,6 +12,7 @@ from torch import Tensor
 
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.errors import UserError
+from spatialvae.globals import globals_kept
 from spatialvae.metrics.codes import check_images, mean_codes
 from spatialvae.model import SpatialVAE
 
@@ -46,10 +47,11 @@ def linear_probe(train_codes: Tensor, train_labels: Tensor, codes: Tensor, label
     >>> linear_probe(codes, labels, torch.tensor([[-3.0], [3.0]]), torch.tensor([3, 3]))
     tensor([1., 0.], dtype=torch.float64)
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    with globals_kept():
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
 
     chosen = torch.from_numpy(_some(len(train_codes), seed))
     fitted_to, answers = _rows(train_codes[chosen]), train_labels[chosen].numpy()

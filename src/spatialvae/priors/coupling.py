@@ -7,8 +7,12 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from zuko.flows.coupling import GeneralCouplingTransform
-from zuko.transforms import MonotonicAffineTransform
+
+from spatialvae.globals import globals_kept
+
+with globals_kept():  # zuko stops torch.distributions from checking arguments, for the whole process
+    from zuko.flows.coupling import GeneralCouplingTransform
+    from zuko.transforms import MonotonicAffineTransform
 
 __all__ = ["CouplingStep", "FlatFlow", "MapFlow", "seen_flat"]
 
