@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from spatialvae.likelihoods.base import HALF_BIN, AbstractLikelihood, AbstractPixels
+from spatialvae.precision import unrounded
 
 __all__ = ["DiscretizedLogistic", "DiscretizedLogisticPixels"]
 
@@ -61,4 +62,4 @@ class DiscretizedLogistic(AbstractLikelihood):
         self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE - FLOOR)))
 
     def forward(self, output: Tensor) -> DiscretizedLogisticPixels:
-        return DiscretizedLogisticPixels(output.tanh(), FLOOR + self.log_scale.exp())
+        return DiscretizedLogisticPixels(output.tanh(), FLOOR + unrounded(self.log_scale).exp())

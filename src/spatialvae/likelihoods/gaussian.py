@@ -11,6 +11,7 @@ from torch.nn.functional import mse_loss
 from torch.special import erfcx, log_ndtr
 
 from spatialvae.likelihoods.base import HALF_BIN, AbstractLikelihood, AbstractPixels
+from spatialvae.precision import unrounded
 
 __all__ = ["Gaussian", "GaussianPixels"]
 
@@ -66,7 +67,7 @@ class Gaussian(AbstractLikelihood):
             self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE - FLOOR)))
 
     def forward(self, output: Tensor) -> GaussianPixels:
-        scale = FLOOR + self.log_scale.exp() if self.fixed is None else output.new_tensor(self.fixed)
+        scale = FLOOR + unrounded(self.log_scale).exp() if self.fixed is None else output.new_tensor(self.fixed)
         return GaussianPixels(output.tanh(), scale)
 
 
