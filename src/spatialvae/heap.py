@@ -22,7 +22,7 @@ _kept = [False]
 
 @contextmanager
 def freed_memory_kept(kept: bool = True) -> Iterator[None]:
-    """Inside, what the process frees stays with it, so that the next step finds it; afterwards all is as before.
+    """Inside, what the process frees stays with it for the next step; afterwards glibc's own numbers hold.
 
     By default glibc hands the heap's end back to the system after every step, and the system clears each page that it
     gives out anew: some 10,000 page faults in a training step on 100 images of 64x64, 900,000 on 1,000. The price is a

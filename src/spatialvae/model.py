@@ -20,6 +20,7 @@ from spatialvae.likelihoods import AbstractPixels, parse_likelihood
 from spatialvae.networks import PaperDecoder, PaperEncoder
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.posterior import Amortized
+from spatialvae.precision import unrounded
 from spatialvae.priors import FAMILIES, AbstractPrior, LearnedPrior, parse_family, parse_prior, standard_normal
 from spatialvae.seeding import seeded
 from spatialvae.sizes import default_grid, parse_size
@@ -73,20 +74,32 @@ class SpatialVAE(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The weights' number format, which images and codes are cast to; densities are in float32 at least."""
+        return next(self.parameters()).dtype
+
     def encode(self, images: Tensor) -> Distribution:
-        """q(z|x): batch [B], event [maps, height, width]."""
+        """q(z|x): batch [B], event [maps, height, width].
+
+        Args:
+            images: uint8 [B C H W], or floats in [-1, 1], not in [0, 1].
+        """
         return self._posterior(to_float(images))
 
     def _posterior(self, floats: Tensor) -> Distribution:
         """q(z|x) of images that `to_float` has seen: its look at their range would stop a GPU's queue each step."""
         wanted = [self.config.channels, *self.config.image_size]
         if list(floats.shape[1:]) != wanted:
-            raise ValueError(f"images came with shape {list(floats.shape)}; this model wants [B, {wanted}].")
-        return self.posterior(self.encoder(floats))
+            raise ValueError(
+                f"images came with shape {list(floats.shape)}; this model wants [B, {wanted}], "
+                "uint8 or floats in [-1, 1]."
+            )
+        return self.posterior(self.encoder(floats.to(self.dtype)))
 
     def decode(self, codes: Tensor) -> AbstractPixels:
         """p(x|z): codes [B, maps, height, width] -> a distribution with batch [B], event [C, H, W]."""
-        return self.likelihood(self.decoder(codes).float() if codes.dtype != torch.float64 else self.decoder(codes))
+        return self.likelihood(unrounded(self.decoder(codes.to(self.dtype))))
 
     @property
     def own_prior(self) -> str:
@@ -102,7 +115,7 @@ class SpatialVAE(nn.Module):
         if name == "learned" and self.learned_prior is not None:
             return self.learned_prior()
         if name == "standard":
-            dtype = next(self.parameters()).dtype
+            dtype = torch.promote_types(self.dtype, torch.float32)
             return standard_normal(self.latent.event_shape, dtype=dtype, device=self.device)
         if name.partition(":")[0] in FAMILIES:
             name = parse_family(name).spelled
@@ -130,6 +143,7 @@ class SpatialVAE(nn.Module):
     def forward(self, images: Tensor) -> ELBO:
         """The terms of the bound, nats per image, [B] each: E_q[log p(x|z)] by one draw, and the closed-form KL."""
         floats = to_float(images)
+        floats = floats.to(torch.promote_types(self.dtype, torch.float32))
         posterior = self._posterior(floats)
         with torch.autocast(floats.device.type, enabled=False):  # products of factors would be rounded to 8 bits
             codes, kl = posterior.rsample(), kl_divergence(posterior, self.prior())
@@ -173,7 +187,7 @@ class SpatialVAE(nn.Module):
         )
         at_once = decoded_at_once(device)
         with evaluating(self), seeded(seed), torch.inference_mode(), freed_memory_kept():
-            example = torch.zeros(at_once, *self.latent.event_shape, dtype=next(self.parameters()).dtype, device=device)
+            example = torch.zeros(at_once, *self.latent.event_shape, dtype=self.dtype, device=device)
             decoder = fast_decoder(self.decoder, example, compile=compiling_pays(math.prod(shape), device))
             for start in range(0, count, GROUP):
                 stop = min(start + GROUP, count)

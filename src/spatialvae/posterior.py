@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from spatialvae.latents import AbstractLatent
+from spatialvae.precision import unrounded
 
 __all__ = ["Amortized"]
 
@@ -43,12 +44,11 @@ class Amortized(nn.Module):
 
     def law(self, outputs: Tensor) -> Distribution:
         """q(z|x) of the projection's numbers [B, encoder_outputs]: all that it needs to be kept of an image."""
-        if outputs.dtype in (torch.bfloat16, torch.float16):
-            # exp and log of scales lose the KL's digits in 8 or 11 bits; these few numbers stay in float32.
-            outputs = outputs.float()
+        outputs = unrounded(outputs)  # exp and log of scales would lose the KL's digits
         shapes = self.latent.shapes
         parts = outputs.split([math.prod(shape) for shape in shapes.values()], dim=-1)
         named = zip(shapes.items(), parts, strict=True)  # views of one tensor: nothing is copied
         with torch.autocast(outputs.device.type, enabled=False):  # a product of factors would be rounded to 8 bits
             parameters = {name: part.unflatten(-1, shape) for (name, shape), part in named}
-            return self.latent.distribution({**parameters, **self.shared})
+            shared = {name: unrounded(parameter) for name, parameter in self.shared.items()}
+            return self.latent.distribution({**parameters, **shared})

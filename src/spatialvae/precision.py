@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 from spatialvae.errors import UserError
 
-__all__ = ["fast_autocast", "fast_dtype", "fastest_device", "resolve_precision"]
+__all__ = ["fast_autocast", "fast_dtype", "fastest_device", "resolve_precision", "unrounded"]
 
 
 def resolve_precision(wanted: str) -> str:
@@ -45,6 +46,15 @@ def fast_autocast(device: torch.device) -> AbstractContextManager:
     """Networks compute in the fast format inside; for results that a rounding of 2^-9 does not change."""
     dtype = fast_dtype(device)
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def unrounded(values: Tensor) -> Tensor:
+    """float32 in place of a shorter format, others as they are: networks may compute in 8 or 11 bits, densities may not.
+
+    >>> unrounded(torch.ones(1, dtype=torch.bfloat16)).dtype, unrounded(torch.ones(1).double()).dtype
+    (torch.float32, torch.float64)
+    """
+    return values.float() if values.dtype.itemsize < torch.float32.itemsize else values
 
 
 def _cpu_has_amx() -> bool:

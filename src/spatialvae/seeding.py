@@ -25,10 +25,15 @@ def seeded(seed: int | None) -> Iterator[None]:
         yield
         return
     # Said explicitly, since fork_rng warns on machines with several GPUs and would wake those that are not in use.
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
+    awake = torch.cuda.is_initialized()
+    devices = list(range(torch.cuda.device_count())) if awake else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        if not awake and torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(torch.initial_seed())  # what they would have begun with outside
 
 
 def stream_seed(seed: int, position: int, rank: int = 0) -> int:

@@ -19,6 +19,7 @@ from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import AbstractPrior, Labels, parse_family
+from spatialvae.seeding import seeded
 
 __all__ = [
     "load",
@@ -46,7 +47,8 @@ def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cp
     folder = Path(run_or_folder)
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} holds no model: a folder with {CONFIG} and {WEIGHTS} is wanted.")
-    model = SpatialVAE(_read_config(folder / CONFIG))
+    with seeded(0):  # weights that the file's replace
+        model = SpatialVAE(_read_config(folder / CONFIG))
     _fill(model, _read_tensors(folder / WEIGHTS), folder / WEIGHTS)
     model = model.to(device)
     load_priors(folder, model)

@@ -176,6 +176,50 @@ def test_float32_is_close_to_float64(form: Form) -> None:
     assert_close(result.double(), kl_divergence(q, p), rtol=1e-4, atol=1e-4)
 
 
+GAUGES = [1e-20, 1e20]
+
+
+def regauged(law: Any, amount: float, dtype: torch.dtype) -> Any:
+    """The same law with rows scaled by `amount` and columns by its inverse, in another number format."""
+    if isinstance(law, Independent):
+        return Independent(Normal(law.mean.to(dtype), law.stddev.to(dtype)), 2)
+    row, column = (side.map(lambda tensor: tensor.to(dtype)) for side in law.sides)
+    share = torch.tensor(amount, dtype=dtype)
+    return MatrixNormal.of_sides(law.loc.to(dtype), row.scaled(share), column.scaled(1 / share))
+
+
+@each_pair
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_a_divergence_does_not_depend_on_the_gauge(
+    pair: tuple[Form | None, Form | None], dtype: torch.dtype, gauge: float
+) -> None:
+    q, p = build(pair[0], 3, 4), build(pair[1], 3, 4)
+    slack = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 1e-10, "atol": 1e-10}
+    wanted = kl_divergence(q, p)
+    for amounts in ((gauge, 1.0), (1.0, gauge), (gauge, gauge), (gauge, 1 / gauge)):
+        laws = [regauged(law, amount, dtype) for law, amount in zip((q, p), amounts, strict=True)]
+        assert_close(kl_divergence(*laws).double(), wanted, **slack)
+
+
+@each_form
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_the_divergence_to_a_standard_normal_keeps_its_gradients_in_any_gauge(form: Form, gauge: float) -> None:
+    q = law(form, 3, 4)
+    zero, one = (torch.full((), value).expand(3, 4) for value in (0.0, 1.0))  # as the models' prior is made
+    found = []
+    for amount, dtype in ((1.0, torch.float64), (gauge, torch.float32)):
+        other = regauged(q, amount, dtype)
+        sides = [side.map(lambda tensor: tensor.detach().requires_grad_()) for side in other.sides]
+        with_leaves = MatrixNormal.of_sides(other.loc, *sides)
+        kl_divergence(with_leaves, Independent(Normal(zero, one), 2)).backward()
+        scales = [next(iter(side.parameters.values())) for side in sides]
+        assert all(scale.grad is not None for scale in scales)
+        found.append([(scale.grad * scale).detach().double() for scale in scales])  # the gauge drops out
+    for wanted, got in zip(*found, strict=True):
+        assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+
+
 @each_pair
 def test_nothing_of_the_size_of_the_dense_covariance_is_made(pair: tuple[Form | None, Form | None]) -> None:
     q, p = (build(form, 64, 64, ((2,), (), ())) for form in pair)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pytest
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Normal, kl_divergence
 from torch.testing import assert_close
 
 from spatialvae.config import ModelConfig
@@ -15,9 +17,10 @@ from spatialvae.data.pixels import to_float
 from spatialvae.data.subset import subset
 from spatialvae.metrics.prior_gain import prior_gains
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import GaussianFamily, GaussianPrior
+from spatialvae.priors import DiffusionFamily, GaussianFamily, GaussianPrior
 from spatialvae.priors.normal import CodeNormal
 from tests.conftest import smooth_images
+from tests.priors.trained import stirred
 
 
 def small(**options: object) -> SpatialVAE:
@@ -100,3 +103,20 @@ class Sure:
 
     def sample(self) -> Tensor:
         return self.code
+def test_an_estimated_density_moves_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spatialvae.priors.diffusion.LARGEST_EXACT", 4)
+    model, split = small(), ImageSplit(smooth_images(300, 1, 8, 8), None)
+    model.priors["gaussian"] = gaussian(model, 0.8)
+    start = DiffusionFamily(width=16, blocks=1, steps=2).start(gaussian(model, 0.8), 0)
+    model.priors["diffusion"] = diffusion = stirred(start, 0.3)
+    found = []
+    for names in (["gaussian"], ["gaussian", "diffusion"], ["diffusion"]):
+        torch.manual_seed(4)
+        found.append(prior_gains(model, split, 300, names))
+    assert torch.equal(found[0]["gaussian"], found[1]["gaussian"])
+    assert torch.equal(found[1]["diffusion"][:250], found[2]["diffusion"][:250])  # of the first batch
+    # Two batches, so that signs would repeat if each began anew: of equal images and codes every gain differs.
+    equal = ImageSplit(np.repeat(smooth_images(1, 1, 8, 8), 256, 0), None)
+    monkeypatch.setattr(model, "encode", lambda images: Normal(torch.ones(len(images), 2, 3, 3), 1e-30))
+    assert diffusion.scored == 256
+    assert len(prior_gains(model, equal, 256, ["diffusion"])["diffusion"].unique()) > 250

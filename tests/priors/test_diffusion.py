@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy.stats import chi2
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -82,16 +83,42 @@ def test_its_density_is_that_of_its_map() -> None:
     assert (found - prior.gaussian.log_prob(code(noise).reshape(1, 2, 2))).abs() > 0.01
 
 
-def test_fixed_probes_estimate_the_exact_density(monkeypatch: pytest.MonkeyPatch) -> None:
-    prior = stirred(FAMILY.start(correlated((2, 2, 2)), 0), 0.05)
-    codes = prior.gaussian.sample([50])
-    exact = prior.log_prob(codes)
+@pytest.fixture
+def estimated(monkeypatch: pytest.MonkeyPatch) -> DiffusionPrior:
+    """A prior whose divergence is estimated, by few signs, though its codes are small."""
     monkeypatch.setattr("spatialvae.priors.diffusion.LARGEST_EXACT", 4)
-    monkeypatch.setattr("spatialvae.priors.diffusion.PROBES", 16)
-    estimate = prior.log_prob(codes)
-    assert torch.equal(estimate, prior.log_prob(codes))
-    assert not torch.equal(estimate, exact)
-    assert_close(estimate.mean(), exact.mean(), rtol=0, atol=0.1)
+    monkeypatch.setattr("spatialvae.priors.diffusion.PROBES", 2)
+    return stirred(FAMILY.start(correlated((2, 2, 2)), 0), 0.2).with_steps(4)
+
+
+def exactly(prior: DiffusionPrior, codes: Tensor) -> Tensor:
+    """The density by the exact trace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spatialvae.priors.diffusion.LARGEST_EXACT", 64)
+        return prior.log_prob(codes)
+
+
+def test_the_estimated_density_is_a_function_of_torchs_seed(estimated: DiffusionPrior) -> None:
+    codes = estimated.gaussian.sample([5])
+    found = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        found.append(estimated.log_prob(codes))
+    assert torch.equal(found[0], found[1])
+    assert (found[0] != found[2]).all()
+
+
+def test_each_code_has_an_error_of_its_own(estimated: DiffusionPrior) -> None:
+    # The same code 100 times over: with common signs all estimates would be one number, and its error unseen.
+    code = estimated.gaussian.sample([1])
+    exact, trials = exactly(estimated, code), 40
+    errors = torch.stack([estimated.log_prob(code.expand(100, 2, 2, 2)) - exact for _ in range(trials)])
+    means, said = errors.mean(1), errors.std(1) / 100**0.5
+    assert errors.std() > 0.05
+    assert means.mean().abs() < 4 * errors.std() / (100 * trials) ** 0.5  # unbiased
+    spread = (means / said).square().sum().item()  # chi-squared if the standard errors are right
+    low, high = chi2.ppf([1e-4, 1 - 1e-4], trials)
+    assert low < spread < high
 
 
 def test_the_loss_at_the_start_is_known() -> None:

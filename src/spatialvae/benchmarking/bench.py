@@ -31,9 +31,11 @@ from spatialvae.config import BenchConfig, ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.resident import training_batches
 from spatialvae.errors import UserError
+from spatialvae.globals import globals_kept
 from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.precision import resolve_precision
+from spatialvae.seeding import seeded
 from spatialvae.training.acceleration import compiling_pays, suit_layout
 from spatialvae.training.model_stage import check_settings, make_optimizer
 from spatialvae.training.state import make_accelerator
@@ -67,7 +69,8 @@ def bench(
     check_settings(config, data)
     accelerator = make_accelerator(config)
     steps = options.steps or STEPS.get(accelerator.device.type, ACCELERATOR_STEPS)
-    with tempfile.TemporaryDirectory(prefix="spatialvae-bench-") as folder:
+    scratch = tempfile.TemporaryDirectory(prefix="spatialvae-bench-")
+    with globals_kept(), seeded(config.seed), scratch as folder:
         real = RealLoop(config, data, Path(folder) / "run", steps=steps, slices=options.rounds + 2)
         try:
             compiled = compiling_pays(real.length // config.batch_size, accelerator)

@@ -15,6 +15,7 @@ from spatialvae.config import ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.pixels import to_uint8
 from spatialvae.elbo import ELBO, elbo_loss
+from spatialvae.globals import globals_kept
 from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.training.acceleration import compiled_training, suit_layout
@@ -142,12 +143,7 @@ def sample_eagerly(model: SpatialVAE, count: int) -> Tensor:
 @contextmanager
 def as_torch_comes() -> Iterator[None]:
     """PyTorch's own settings of products, kernels and memory inside; those of before afterwards."""
-    before, measured = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.benchmark = False
-    try:
-        with freed_memory_kept(False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-        torch.backends.cudnn.benchmark = measured
+    with globals_kept(), freed_memory_kept(False):
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.benchmark = False
+        yield

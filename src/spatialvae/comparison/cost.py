@@ -13,6 +13,7 @@ from torch import Tensor
 from spatialvae.benchmarking.timing import Work, interleaved, ratios
 from spatialvae.elbo import elbo_loss
 from spatialvae.model import SpatialVAE
+from spatialvae.seeding import seeded
 
 __all__ = ["Cost", "measure_costs"]
 
@@ -48,7 +49,8 @@ def measure_costs(models: dict[str, SpatialVAE], images: Tensor, baseline: str, 
         optimizer = torch.optim.Adam(trained.parameters(), fused=True)
         works[f"{name} steps"] = partial(_train, trained, optimizer, images.to(model.device))
         works[f"{name} pictures"] = partial(model.sample, GENERATED)
-    taken = interleaved(works, rounds, models[baseline].device)
+    with seeded(0):
+        taken = interleaved(works, rounds, models[baseline].device)
     steps = {name: [value / STEPS for value in taken[f"{name} steps"]] for name in models}
     pictures = {name: [value / GENERATED for value in taken[f"{name} pictures"]] for name in models}
     return {

@@ -12,6 +12,7 @@ from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.latents import parse_latent, spell_latent
 from spatialvae.model import SpatialVAE, resolve_latent
+from spatialvae.seeding import seeded
 
 __all__ = ["Plan", "default_latents", "make_plan", "run_folder"]
 
@@ -49,7 +50,8 @@ def make_plan(wanted: CompareConfig, config: TrainConfig, data: ImageData) -> Pl
     latents = default_latents(config, data) if wanted.latent is None else list(wanted.latent)
     spelled: dict[str, str] = {}
     for latent in latents:
-        built = SpatialVAE(model.model_copy(update={"latent": latent}))
+        with seeded(0):
+            built = SpatialVAE(model.model_copy(update={"latent": latent}))
         full = spell_latent(built.latent)
         if full in spelled:
             same = "" if spelled[full] == latent else f" ({latent} and {spelled[full]} are the same)"

@@ -28,6 +28,7 @@ from spatialvae.data.sources.source import AbstractSource, Record
 from spatialvae.data.splits import SplitRule, content_key, count_duplicates, fractions_of
 from spatialvae.data.writer import SplitWriter
 from spatialvae.errors import UserError
+from spatialvae.globals import globals_kept
 
 __all__ = ["OtherImages", "prepare"]
 
@@ -259,8 +260,9 @@ def _bar(source: AbstractSource, progress: bool) -> Iterator[Callable[[], object
     if not progress:
         yield lambda: None
         return
-    from rich.console import Console
-    from rich.progress import Progress
+    with globals_kept():
+        from rich.console import Console
+        from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"decoding {source.name}", total=source.total)

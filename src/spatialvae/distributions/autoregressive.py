@@ -68,6 +68,9 @@ class AutoregressiveFactor(AbstractFactor):
     def scaled(self, amount: Tensor) -> AutoregressiveFactor:
         return AutoregressiveFactor(amount.unsqueeze(-1) * self.scale, self.correlation)
 
+    def largest(self) -> Tensor:
+        return self.scale.amax(-1)
+
     def squared_norm(self) -> Tensor:
         return self.scale.square().sum(-1)
 

@@ -80,6 +80,10 @@ class AbstractFactor(ABC):
     def scaled(self, amount: Tensor) -> Self:
         """amount L for numbers `amount` [*B]."""
 
+    @abstractmethod
+    def largest(self) -> Tensor:
+        """The size of the largest number that L is made of, [*B]."""
+
     def whiten(self, other: AbstractFactor) -> AbstractFactor:
         """The factor L^-1 L_other; its squared norm is tr((L L^T)^-1 L_other L_other^T)."""
         return TriangularFactor(self.solve(other.tril()))
@@ -140,6 +144,9 @@ class DiagonalFactor(AbstractFactor):
     def scaled(self, amount: Tensor) -> DiagonalFactor:
         return DiagonalFactor(amount.unsqueeze(-1) * self.scale)
 
+    def largest(self) -> Tensor:
+        return self.scale.amax(-1)
+
     def whiten(self, other: AbstractFactor) -> AbstractFactor:
         if isinstance(other, DiagonalFactor):
             return DiagonalFactor(other.scale / self.scale)
@@ -194,6 +201,9 @@ class TriangularFactor(AbstractFactor):
 
     def scaled(self, amount: Tensor) -> TriangularFactor:
         return TriangularFactor(amount[..., None, None] * self.scale_tril)
+
+    def largest(self) -> Tensor:
+        return self.scale_tril.abs().amax((-2, -1))
 
     def squared_norm(self) -> Tensor:
         return self.scale_tril.square().sum((-2, -1))

@@ -48,7 +48,7 @@ def kl_tensor_normal_tensor_normal(q: TensorNormal, p: TensorNormal) -> Tensor:
     """
     _check_events(q, p)
     size = q.event_shape.numel()
-    whitened = [of_p.whiten(of_q) for of_p, of_q in zip(p.sides, q.sides, strict=True)]
+    whitened = [of_p.whiten(of_q) for of_p, of_q in zip(p.balanced, q.balanced, strict=True)]
     distance = p._standardise(q.loc - p.loc).square().sum(p._event_axes)
     trace = _product([side.squared_norm() for side in whitened])
     volume = reduce(torch.add, (size // side.size * side.log_determinant() for side in whitened))
@@ -88,7 +88,7 @@ def kl_tensor_normal_independent(q: TensorNormal, p: Independent) -> Tensor:
     if _one_scale_an_event(base.scale, len(axes)):
         # The paper's case: tr(Omega) tr(Psi), no variance of each entry, and one division for a whole map.
         scale = base.scale[(..., *(0 for _ in axes))]
-        trace = _product([side.squared_norm() for side in q.sides])
+        trace = _product([side.squared_norm() for side in q.balanced])
         spread = (trace + difference.square().sum(axes)) / scale.square()
         log_scale = size * scale.log()
     else:
@@ -125,12 +125,13 @@ def kl_independent_tensor_normal(q: Independent, p: TensorNormal) -> Tensor:
     _check_events(q, p)
     distance = p._standardise(base.loc - p.loc).square().sum(p._event_axes)
     if isinstance(base, TensorNormal):
-        first, rest = p.sides[0], [side.repeated() for side in p.sides[1:]]
-        whitened = [of_p.whiten(of_q) for of_p, of_q in zip(rest, base.sides, strict=True)]
+        first, *others = p.balanced
+        rest = [side.repeated() for side in others]
+        whitened = [of_p.whiten(of_q) for of_p, of_q in zip(rest, base.balanced, strict=True)]
         trace = (first.inverse_stddev().square() * _product([side.squared_norm() for side in whitened])).sum(-1)
         volume = base._log_volume().expand(base.batch_shape).sum(-1)
     else:
-        weight = outer_product([side.inverse_stddev() for side in p.sides])
+        weight = outer_product([side.inverse_stddev() for side in p.balanced])
         trace = (base.scale * weight).square().sum(p._event_axes)
         volume = base.scale.log().sum(p._event_axes)
     return 0.5 * (trace + distance - p.event_shape.numel()) - volume + p._log_volume()

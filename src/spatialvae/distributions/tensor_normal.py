@@ -92,6 +92,21 @@ class TensorNormal(Distribution):
         return self._sides
 
     @property
+    def balanced(self) -> tuple[AbstractFactor, ...]:
+        """The factors scaled against each other so that the largest number of each but the last is 1: the same law.
+
+        Squares of the factors as given may lie outside of float32, though those of their product do not.
+        """
+        *others, last = self._sides
+        found: list[AbstractFactor] = []
+        for side in others:
+            amount = side.map(Tensor.detach).largest()  # any number will do, so it takes no gradient
+            amount = amount.clamp(min=torch.finfo(amount.dtype).tiny)
+            found.append(side.scaled(amount.reciprocal()))
+            last = last.scaled(amount)
+        return (*found, last)
+
+    @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:
         """That of the mean; the factors check their own."""
         return {"loc": constraints.independent(constraints.real, len(self._sides))}
@@ -114,7 +129,7 @@ class TensorNormal(Distribution):
     @property
     def stddev(self) -> Tensor:
         """The square root of the product of the sides' variances, of each entry, [*B, d_1, ..., d_k]."""
-        outer = outer_product([side.stddev() for side in self._sides])
+        outer = outer_product([side.stddev() for side in self.balanced])
         return outer if outer.shape == self.loc.shape else outer.expand(self.loc.shape)
 
     @property
@@ -164,7 +179,7 @@ class TensorNormal(Distribution):
         >>> TensorNormal(torch.zeros(2, 4), sides).slices().stddev[:, 0]
         tensor([1., 3.])
         """
-        first, second, *rest = self._sides
+        first, second, *rest = self.balanced
         scaled = second.repeated().scaled(first.stddev())
         return TensorNormal(self.loc, [scaled, *(side.repeated() for side in rest)], validate_args=False)
 

@@ -78,7 +78,9 @@ def unit_lower(packed: Tensor, size: int) -> Tensor:
             [2., 1., 0.],
             [3., 4., 1.]])
     """
-    index, identity = _places(size, packed.device)
+    # What is made while torch traces is no tensor with values, and must not be kept for calls to come.
+    places = _places.__wrapped__ if torch.compiler.is_compiling() else _places
+    index, identity = places(size, packed.device)
     spread = packed.index_select(-1, index).unflatten(-1, (size, size))
     return spread.tril(-1) + identity
 

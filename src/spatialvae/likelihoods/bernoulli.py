@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -9,6 +11,8 @@ from torch.nn.functional import logsigmoid
 from spatialvae.likelihoods.base import AbstractLikelihood, AbstractPixels
 
 __all__ = ["Bernoulli", "BernoulliPixels"]
+
+GREY = 0.2  # a logit below it: the two ends' masses are nearly equal
 
 
 class BernoulliPixels(AbstractPixels):
@@ -35,11 +39,14 @@ class BernoulliPixels(AbstractPixels):
 
     def log_mass(self, value: Tensor) -> Tensor:
         # mass(u) = r^u (r - 1) / (r^256 - 1) with r = exp(logit / 256); mirrored so that r >= 1 never overflows.
-        level = (value + 1) * 127.5
-        slope = self.logits.abs().clamp(min=1e-4) / 256
+        level, size = (value + 1) * 127.5, self.logits.abs()
+        grey = size < GREY
+        slope = torch.where(grey, 1.0, size) / 256
         distance = torch.where(self.logits >= 0, 255 - level, level)  # from the likelier end
-        log_mass = -slope * distance + torch.log(-torch.expm1(-slope)) - torch.log(-torch.expm1(-256 * slope))
-        return log_mass.sum((-3, -2, -1))
+        steep = -slope * distance + torch.log(-torch.expm1(-slope)) - torch.log(-torch.expm1(-256 * slope))
+        # The same as r^(u - 127.5) sinh(logit / 512) / sinh(logit / 2), whose logarithms are even and smooth at 0.
+        flat = self.logits / 256 * (level - 127.5) + _log_sinhc(self.logits / 512) - _log_sinhc(self.logits / 2)
+        return torch.where(grey, flat - math.log(256), steep).sum((-3, -2, -1))
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         with torch.no_grad():
@@ -56,3 +63,9 @@ class Bernoulli(AbstractLikelihood):
 
     def forward(self, output: Tensor) -> BernoulliPixels:
         return BernoulliPixels(output)
+
+
+def _log_sinhc(x: Tensor) -> Tensor:
+    """log(sinh(x) / x) for |x| up to GREY / 2, by its series; the next term is below 1e-12."""
+    square = x.clamp(-GREY / 2, GREY / 2).square()
+    return square / 6 - square.square() / 180 + square**3 / 2835

@@ -31,7 +31,7 @@ def fixed_gauge(law: TensorNormal) -> tuple[Tensor, ...]:
     >>> fixed_gauge(law)
     (tensor([0.5000, 2.0000]), tensor([1., 1.]), tensor(6.))
     """
-    logs = [side.expand(law.batch_shape).stddev().log() for side in law.sides]
+    logs = [side.expand(law.batch_shape).stddev().log() for side in law.balanced]
     means = [log.mean(-1) for log in logs]
     normalised = [(log - mean.unsqueeze(-1)).exp() for log, mean in zip(logs, means, strict=True)]
     return (*normalised, reduce(add, means).exp())
@@ -63,7 +63,7 @@ class ScaleSums:
             return None
         *_, row, column, total = (part.cpu().double().log() for part in fixed_gauge(one))
         rows, columns = row.reshape(-1, row.shape[-1]), column.reshape(-1, column.shape[-1])
-        correlations = torch.stack([_neighbours(side.expand(one.batch_shape)) for side in one.sides[-2:]])
+        correlations = torch.stack([_neighbours(side.expand(one.batch_shape)) for side in one.balanced[-2:]])
         return cls(rows.sum(0), columns.sum(0), total.sum(), total.numel() * correlations, total.numel())
 
     def __add__(self, other: ScaleSums) -> ScaleSums:

@@ -15,6 +15,7 @@ from spatialvae.data.subset import drawn
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import AbstractPrior
 from spatialvae.progress import bar
+from spatialvae.seeding import seeded, stream_seed
 
 __all__ = ["prior_gains"]
 
@@ -30,7 +31,8 @@ def prior_gains(
         log p(z) - log p_0(z),   z ~ q(z|x)
 
     Its mean is the difference of E_q[log p(x|z) + log p(z) - log q(z|x)], a lower bound on log p(x) for any p, to the
-    ELBO. So gains compare priors, and ELBO plus gain compares latents. All priors see the same code of an image.
+    ELBO. So gains compare priors, and ELBO plus gain compares latents. All priors see the same code of an image;
+    where a density is an estimate, its errors are independent between images.
 
     Returns:
         {prior: [n]}, n at most `count` and the prior's `scored`, of the images of the split's `subset` of n and `seed`;
@@ -52,7 +54,9 @@ def prior_gains(
             for name, law in laws.items():
                 left = max(0, wanted[name] - seen)
                 if left:
-                    found[name].append((law.log_prob(codes[:left]) - before[:left]).cpu())
+                    with seeded(stream_seed(torch.initial_seed(), seen)):  # the codes to come stay what they are
+                        density = law.log_prob(codes[:left])
+                    found[name].append((density - before[:left]).cpu())
             seen += len(images)
             advance(len(images))
     return {name: torch.cat(parts)[torch.from_numpy(rows[: wanted[name]].argsort())] for name, parts in found.items()}

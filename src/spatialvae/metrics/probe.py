@@ -14,6 +14,7 @@ from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.dataset import WHOLE
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
+from spatialvae.globals import globals_kept
 from spatialvae.metrics.codes import check_images, mean_codes
 from spatialvae.model import SpatialVAE
 
@@ -48,10 +49,11 @@ def linear_probe(train_codes: Tensor, train_labels: Tensor, codes: Tensor, label
     >>> linear_probe(codes, labels, torch.tensor([[-3.0], [3.0]]), torch.tensor([3, 3]))
     tensor([1., 0.], dtype=torch.float64)
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    with globals_kept():
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
 
     chosen = torch.from_numpy(subset(len(train_codes), MOST_CODES, seed=seed))
     fitted_to, answers = _rows(train_codes[chosen]), train_labels[chosen].numpy()

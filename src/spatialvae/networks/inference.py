@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from spatialvae.compiling import compiled_or_eager
 from spatialvae.networks.subpixel import SubpixelConvolution
-from spatialvae.precision import fast_dtype
+from spatialvae.precision import fast_dtype, unrounded
 
 __all__ = ["compiling_pays", "decoded_at_once", "fast_decoder", "folded", "with_subpixels"]
 
@@ -57,8 +57,7 @@ def fast_decoder(decoder: nn.Module, example: Tensor, *, compile: bool) -> Calla
     network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def run(codes: Tensor) -> Tensor:
-        outputs = network(codes.to(dtype=dtype, memory_format=torch.channels_last))
-        return outputs if outputs.dtype == torch.float64 else outputs.float()
+        return unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
 
     if not compile:
         return run

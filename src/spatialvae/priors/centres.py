@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from spatialvae.globals import globals_kept
 from spatialvae.priors.base import Codes
 from spatialvae.priors.label_weights import labelled_draws
 
@@ -41,7 +42,8 @@ def centres_of(codes: Codes, components: int) -> tuple[Tensor, Tensor | None]:
 
 def _means(flat: Tensor, count: int) -> Tensor:
     """`count` centres of codes [n, numbers]; fewer codes than centres are their own centres, some of them twice."""
-    from sklearn.cluster import KMeans
+    with globals_kept():
+        from sklearn.cluster import KMeans
 
     if len(flat) <= count:
         return flat[torch.arange(count, device=flat.device) % len(flat)]

@@ -7,8 +7,13 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from zuko.flows.coupling import GeneralCouplingTransform
-from zuko.transforms import MonotonicAffineTransform
+
+from spatialvae.globals import globals_kept
+from spatialvae.precision import unrounded
+
+with globals_kept():  # zuko stops torch.distributions from checking arguments, for the whole process
+    from zuko.flows.coupling import GeneralCouplingTransform
+    from zuko.transforms import MonotonicAffineTransform
 
 __all__ = ["CouplingStep", "FlatFlow", "MapFlow", "seen_flat"]
 
@@ -163,7 +168,7 @@ class _Unrounded(nn.Module):
     """float32 in place of a shorter format: a network may multiply in bf16, functions and densities of it may not."""
 
     def forward(self, values: Tensor) -> Tensor:
-        return values.float() if values.dtype.itemsize < torch.float32.itemsize else values
+        return unrounded(values)
 
 
 def _convolutions(read: int, changed: int, width: int) -> nn.Sequential:

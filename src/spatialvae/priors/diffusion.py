@@ -18,7 +18,6 @@ from spatialvae.priors.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_
 from spatialvae.priors.signal import SignalVelocity
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
 from spatialvae.priors.velocity import GROUPS, VelocityNetwork
-from spatialvae.seeding import seeded
 
 __all__ = ["DiffusionFamily", "DiffusionPrior"]
 
@@ -124,8 +123,9 @@ class DiffusionPrior(AbstractTrainedPrior):
         """log N(u(0)) - int_0^1 div du - log|det colour| in nats, [*S], along the path that ends in the code.
 
         Exact up to the steps' error for codes of at most 64 numbers. Beyond, the divergence is Hutchinson's
-        estimate with 4 fixed random signs a number: unbiased over the signs for the equation in steps. It has no
-        gradient.
+        estimate with 4 random signs a number, unbiased for the equation in steps. Every code has signs of its own, from
+        torch's global generator, and other ones at every call: the estimates' errors are independent, so that the
+        standard error of a mean over codes holds them. It has no gradient.
         """
         return in_chunks(self._density, value.reshape(-1, *self.event_shape)).reshape(value.shape[:-3])
 
@@ -161,7 +161,6 @@ class DiffusionPrior(AbstractTrainedPrior):
         white = self.gaussian.whiten(codes)
         probes = None
         if self.event_shape.numel() > LARGEST_EXACT:
-            with seeded(0):
-                probes = torch.randint(0, 2, (PROBES, *self.event_shape)).to(white) * 2 - 1
+            probes = torch.randint(0, 2, (PROBES, *white.shape)).to(white) * 2 - 1
         noise, spread = heun_with_divergence(self._field, white, self._times[::-1], probes)
         return self._noise_log_prob(noise) + spread - self.gaussian.log_volume

@@ -8,6 +8,7 @@ import warnings
 import torch
 from torch import Tensor
 
+from spatialvae.globals import globals_kept
 from spatialvae.priors.base import Codes
 from spatialvae.priors.centres import centres_of
 from spatialvae.priors.kronecker import GAIN, Components, held_out
@@ -59,7 +60,8 @@ class _ClassMixture:
     """A scikit-learn mixture of some of the codes, fitted a few steps at a time."""
 
     def __init__(self, codes: Tensor, own: Tensor, centres: Tensor, jitter: float) -> None:
-        from sklearn.mixture import GaussianMixture
+        with globals_kept():  # the import alone draws from Python's random numbers
+            from sklearn.mixture import GaussianMixture
 
         seed = int(torch.randint(2**31 - 1, ()).item())
         self.codes, self.own, self.count = codes, own, len(codes)

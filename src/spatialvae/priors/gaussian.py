@@ -113,7 +113,7 @@ class GaussianPrior(AbstractPrior):
 
         [*S, maps, h, w] -> the same shape.
         """
-        return self._along_axes(codes - self.law.loc, [inverse for _, inverse in self._roots])
+        return self._along_axes(codes.to(self.law.loc.dtype) - self.law.loc, [inverse for _, inverse in self._roots])
 
     def colour(self, codes: Tensor) -> Tensor:
         """The inverse of `whiten`."""

@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from spatialvae.errors import UserError, nearest
 from spatialvae.latents import AbstractLatent, parse_latent, spell_latent
+from spatialvae.precision import unrounded
 
 __all__ = ["PRIORS", "LearnedPrior", "parse_prior"]
 
@@ -36,7 +37,7 @@ class LearnedPrior(nn.Module):
             nn.init.normal_(self.free["row_factor"], std=START)
 
     def forward(self) -> Distribution:
-        return self.latent.distribution(dict(self.free.items()))
+        return self.latent.distribution({name: unrounded(parameter) for name, parameter in self.free.items()})
 
 
 def parse_prior(spec: str, latent: AbstractLatent) -> AbstractLatent | None:

@@ -80,7 +80,7 @@ class CodeNormal:
 
     def log_prob(self, codes: Tensor) -> Tensor:
         """The log-density in nats of codes [*S, maps, h, w]: [*S], or [*S, K] under each of several."""
-        seen = self._along(codes)
+        seen = self._along(codes).to(self.loc.dtype)
         return self.law().log_prob(seen if self.loc.dim() == 3 else seen.unsqueeze(-len(self.axes) - 1))
 
     def variance(self) -> Tensor:
@@ -110,7 +110,7 @@ class CodeNormal:
             sides, inside = self.factors[:1], cells
         tril = reduce(kron, self.factors[len(sides) :])
         covariance = tril @ tril.mT
-        loc, value = (t.reshape(*t.shape[:-3], *(maps,) * len(sides), -1) for t in (self.loc, code))
+        loc, value = (t.reshape(*t.shape[:-3], *(maps,) * len(sides), -1) for t in (self.loc, code.to(self.loc.dtype)))
         if not len(sides):  # a row of one, so that both cases are matrices [rows, numbers]
             loc, value = loc.unsqueeze(-2), value.unsqueeze(-2)
         outer = covariance[..., ~inside, :][..., inside]

@@ -19,6 +19,7 @@ Time = TypeVar("Time", float, Tensor)
 LARGEST_EXACT = 64
 """Numbers up to which the divergence is the exact trace; beyond, an estimate."""
 PROBES = 4
+"""Random signs a number for such an estimate."""
 
 
 def scale(time: Time) -> Time:
@@ -62,17 +63,15 @@ def divergence(field: Field, u: Tensor, time: float, probes: Tensor | None) -> t
     """f(u, t), and its divergence [B]: sum_i df_i/du_i, or Hutchinson's mean over probes of p^T (df/du) p.
 
     Args:
-        probes: [K, *event] of +1 and -1, the same for every code; None for the exact trace.
+        probes: [K, B, *event] of +1 and -1, K for each code; None for the exact trace.
     """
     with torch.inference_mode(False), torch.enable_grad():
         u = u.detach().clone().requires_grad_()
         found = field(u, time)
         if not found.requires_grad:
             return found, found.new_zeros(len(found))
-        numbers = u[0].numel()
-        rows = (
-            torch.eye(numbers, dtype=u.dtype, device=u.device).reshape(-1, *u.shape[1:]) if probes is None else probes
-        )
+        units = torch.eye(u[0].numel(), dtype=u.dtype, device=u.device)
+        rows = units.reshape(-1, 1, *u.shape[1:]) if probes is None else probes
         total = u.new_zeros(len(u))
         for row in rows:
             (gradient,) = torch.autograd.grad(found, u, row.expand_as(found), retain_graph=True)

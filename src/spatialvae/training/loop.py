@@ -12,9 +12,10 @@ from torch import Tensor
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
+from spatialvae.globals import globals_kept
 from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
-from spatialvae.seeding import stream_seed
+from spatialvae.seeding import seeded, stream_seed
 from spatialvae.training.interrupt import Interrupted, stop_requests
 from spatialvae.training.journal import Journal, read_journal
 from spatialvae.training.meter import Meter
@@ -56,11 +57,12 @@ def train_stepwise(
 def train_stage(stage: AbstractStage[Network], out: Path, *, progress: bool = True) -> Network:
     """Train anything into the folder `out`, or go on with what is there; returns the network in eval mode."""
     steps = stage_stepwise(stage, out, progress=progress)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    with globals_kept(), seeded(stage.config.seed):  # every step seeds torch's generators anew
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return done.value
 
 
 def stage_stepwise(stage: AbstractStage[Network], out: Path, *, progress: bool = True) -> Generator[int, None, Network]:

@@ -12,6 +12,7 @@ from torch import nn
 
 from spatialvae.config import AbstractOptimisation
 from spatialvae.errors import UserError
+from spatialvae.globals import globals_kept
 from spatialvae.precision import resolve_precision
 from spatialvae.training.acceleration import compiling_pays, prepare_device
 from spatialvae.training.average import WeightAverage
@@ -59,8 +60,9 @@ class TrainingState(Generic[Network]):
 
 def make_accelerator(config: AbstractOptimisation) -> Accelerator:
     """Devices, processes and number format; a UserError if the processes cannot share the batch."""
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
+    with globals_kept():
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
 
     precision = resolve_precision(config.precision)
     AcceleratorState._reset_state()  # a process may train several models, each in its own precision

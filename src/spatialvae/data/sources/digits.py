@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spatialvae.data.sources.source import AbstractSource, Record
+from spatialvae.globals import globals_kept
 
 __all__ = ["DigitsSource"]
 
@@ -17,7 +18,8 @@ class DigitsSource(AbstractSource):
     """The handwritten digits of scikit-learn, grey values 0 to 16 scaled to 0 to 255."""
 
     def __init__(self) -> None:
-        from sklearn.datasets import load_digits
+        with globals_kept():
+            from sklearn.datasets import load_digits
 
         values, labels = load_digits(return_X_y=True)
         self.name = "digits"
