@@ -85,7 +85,7 @@ def _lines(target: Path, found: Evaluation) -> list[str]:
     from spatialvae.metrics import describe
 
     told = found.provenance
-    lines = [f"{target} on {told['data']}, {told['split']}, {told['images']} images"]
+    lines = [f"{target} on {told['data']}, {told['split']}, {told['images']} images; ± {told['intervals']}"]
     if "features" in told:
         features = told["features"]
         lines.append(f"features: {features['name']} (sha256 {features['sha256'][:12]}, resize {features['resize']})")

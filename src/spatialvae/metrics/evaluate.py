@@ -17,7 +17,7 @@ from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
 from spatialvae.heap import freed_memory_kept
 from spatialvae.metrics.codes import check_images
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.metrics.estimate import ONE_TRAINING, Estimate
 from spatialvae.metrics.health import latent_health
 from spatialvae.metrics.importance import importance_weighted_bound
 from spatialvae.metrics.pairs import PairMetrics
@@ -62,7 +62,7 @@ def evaluate(
     for prior in priors:  # a name that is not there is told before hours of work
         model.prior(prior)
     reference = Reference(data, config, count, wanted, progress)
-    found = Evaluation(provenance=reference.provenance())
+    found = Evaluation(provenance={**reference.provenance(), "intervals": ONE_TRAINING})
     task = _Task(model, split, count, wanted, config, found, progress)
 
     with torch.inference_mode(), evaluating(model), freed_memory_kept():

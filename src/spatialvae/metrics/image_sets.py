@@ -47,7 +47,7 @@ def evaluate_images(
         raise UserError("There is nothing to measure: give --features FILE.pt, --metrics parzen, or --paired.")
     _check(images, split.images.shape[1:], count if paired else None)
     reference = Reference(data, config, count, wanted, progress)
-    found = Evaluation(provenance={**reference.provenance(), "set": len(images)})
+    found = Evaluation(provenance={**reference.provenance(), "intervals": "over images", "set": len(images)})
     if paired:
         pairs, parts = PairMetrics(wanted, config, found), defaultdict(list)
         for originals, others in zip(in_order(split, BATCH, count), images.split(BATCH), strict=True):
