@@ -101,7 +101,8 @@ def _lines(
     for name, one in found.items():
         error = one.held_out.standard_error or 0.0
         lines.append(
-            f"{name}: log-density of held-out codes {one.held_out.value:.1f} ± {error:.1f} nats, {one.seconds:.1f} s"
+            f"{name}: log-density of held-out codes {one.held_out.value:.1f} ± {error:.1f} nats "
+            f"(over images, this fit only), {one.seconds:.1f} s"
         )
         lines += [f"  ! {note}" for note in one.notes]
     lines += [f"{name}: fitted before, kept (--overwrite fits it again)" for name in kept]
