@@ -281,7 +281,8 @@ class CompareConfig(AbstractSettings):
     seeds: int | None = Field(
         default=None,
         ge=1,
-        description="Train each model with seeds 0 to N-1. Default: 3 with fewer than 10,000 training images, else 1.",
+        description="Train each model with seeds 0 to N-1. Default: 3 with fewer than 10,000 training images, else 1. "
+        "One seed says nothing of how trainings differ: intervals are then over images, this training only.",
     )
     prior: list[str] | None = Field(
         default=None,

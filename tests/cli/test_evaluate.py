@@ -38,7 +38,7 @@ def test_words(run: Path) -> None:
     found = spatialvae("evaluate", run, *FAST, "--split", "validation", "--metrics", "bound,nll,ssim")
     assert found.code == 0
     lines = found.out.splitlines()
-    assert "validation" in lines[0]
+    assert "validation" in lines[0] and lines[0].endswith("; ± over images, this training only")
     names = ["elbo", "kl", "reconstruction", "bits_per_dim", "ssim", "nll", "nll_bound"]
     assert [line.split()[0] for line in lines[1:]] == names
     assert all("n = " in line and "±" in line for line in lines[1:])

@@ -70,7 +70,9 @@ def test_sets_are_told_with_their_networks(compared: tuple[Path, dict[str, Any],
     for model in found["models"]:
         assert keys < set(model["metrics"])
     differences = found["models"][1]["differences"]
-    assert {differences[key]["paired"] for key in keys & set(differences)} == {"none"}
+    told = [differences[key] for key in keys & set(differences)]
+    assert {(one["paired"], one["over"]) for one in told} == {("none", "images")}
+    assert set(found["best"].values()) == {None}  # one seed
     assert differences["frechet/gaussian"]["low"] < differences["frechet/gaussian"]["high"]
     assert [warning for warning in found["warnings"] if "12" in warning]  # 15 images for 12 features
     assert len(found["warnings"]) == len(set(found["warnings"]))
@@ -116,14 +118,20 @@ def test_timed_and_shown_is_the_tables_model(
         (["x", "x"], "x"),
         (["x", "y"], None),
         (
-            [{"value": 1.0, "standard_error": 0.1, "n": 9}, {"value": 3.0, "standard_error": 0.1, "n": 9}],
-            {"value": 2.0, "standard_error": 1.0, "n": 2},
+            [
+                {"value": 1.0, "standard_error": 0.1, "n": 9, "over": "images"},
+                {"value": 3.0, "standard_error": 0.1, "n": 9, "over": "images"},
+            ],
+            {"value": 2.0, "standard_error": 1.0, "n": 2, "over": "seeds"},
         ),
         (
-            [{"value": 1.0, "standard_error": 0.1, "n": 9}] * 2,
-            {"value": 1.0, "standard_error": 0.0, "n": 2},
+            [{"value": 1.0, "standard_error": 0.1, "n": 9, "over": "images"}] * 2,
+            {"value": 1.0, "standard_error": 0.0, "n": 2, "over": "seeds"},
         ),
-        ([{"value": 1.0, "standard_error": 0.1, "n": 9}], {"value": 1.0, "standard_error": 0.1, "n": 9}),
+        (
+            [{"value": 1.0, "standard_error": 0.1, "n": 9, "over": "images"}],
+            {"value": 1.0, "standard_error": 0.1, "n": 9, "over": "images"},
+        ),
     ],
 )
 def test_over_seeds(values: list[Any], mean: Any) -> None:

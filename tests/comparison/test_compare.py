@@ -117,7 +117,8 @@ def test_the_comparison_is_complete(finished: Path) -> None:
     assert found["format"] == 2
     assert found["command"] == "spatialvae compare"
     assert found["baseline"] == "vector"
-    assert found["seeds"] == [0, 1]
+    assert (found["seeds"], found["intervals"]) == ([0, 1], "over 2 seeds")
+    assert found["training_seconds"] > 0
     assert found["settings"]["images"] == 60
     assert not {"latent", "seed", "data", "beta"} & set(found["settings"])
     assert found["evaluation"] == EvaluationConfig(**FAST).model_dump(mode="json")
@@ -151,7 +152,7 @@ def test_standard_errors_are_over_seeds(finished: Path) -> None:
     for model in strict(finished / "comparison.json")["models"]:
         for name, estimate in model["metrics"].items():
             one, two = (entry["metrics"][name] for entry in model["runs"])
-            assert estimate["n"] == 2
+            assert (estimate["n"], estimate["over"], one["over"]) == (2, "seeds", "images")
             assert estimate["value"] == pytest.approx((one["value"] + two["value"]) / 2)
             assert estimate["standard_error"] == pytest.approx(abs(one["value"] - two["value"]) / 2)
         assert model["metrics"]["elbo"]["standard_error"] > 0  # the seeds are different runs
@@ -236,7 +237,9 @@ def test_a_latent_more_trains_only_that(finished: Path, monkeypatch: pytest.Monk
     assert found["baseline"] == "low-rank:rank=2"
     estimate = found["models"][0]["metrics"]["mse"]
     assert estimate == found["models"][0]["runs"][0]["metrics"]["mse"]
-    assert estimate["n"] == 15  # one seed: the error over images
+    assert (estimate["n"], estimate["over"]) == (15, "images")
+    assert found["intervals"] == "over images, this training only"
+    assert set(found["best"].values()) == {None}
     run(finished)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from spatialvae.comparison.entries import Trained, health_over_seeds
+import pytest
+
+from spatialvae.comparison.entries import Trained, health_over_seeds, training_seconds
 from spatialvae.comparison.evaluated import Measured
 
 
@@ -22,3 +25,15 @@ def test_an_alarm_is_told_once_with_the_seeds_that_raised_it() -> None:
     assert (found["kl"], found["row_scale"]) == (3.0, None)
     alone = health_over_seeds(runs[:1])
     assert alone is not None and alone["alarms"] == ["holes", "narrow"]
+
+
+def test_the_journals_say_how_long_training_took(tmp_path: Path) -> None:
+    lines = [
+        {"images": 1000, "validation_bound": -3.0},
+        {"images": 2000, "loss": 3.0, "images_per_second": 100.0},
+        {"images": 5000, "loss": 2.0, "images_per_second": 300.0},
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    one = Trained(0, tmp_path, Measured({}, {}, None, {}, [], ""))
+    assert training_seconds([one, one]) == pytest.approx(2 * (20 + 10))
+    assert training_seconds([Trained(0, tmp_path / "none", one.found)]) == 0

@@ -44,6 +44,7 @@ def test_the_definition_in_loops() -> None:
         "low": found.low,
         "high": found.high,
         "paired": "seed and image",
+        "over": "seeds and images",
         "confidence": 0.95,
     }
 
@@ -52,7 +53,7 @@ def test_one_seed_is_the_paired_t_test_over_images() -> None:
     values, baseline = two_way(1, 12, (0.0, 1.0, 1.0), 0.5)
     found = paired_by_image(values, baseline)
     expected = scipy.stats.ttest_rel(values[0], baseline[0]).confidence_interval(0.95)
-    assert found is not None
+    assert found is not None and found.over == "images"
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
@@ -64,7 +65,7 @@ def test_one_image_is_the_paired_t_test_over_seeds() -> None:
     assert found is not None and by_seed is not None
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert (by_seed.low, by_seed.high) == pytest.approx((expected.low, expected.high))
-    assert by_seed.paired == "seed"
+    assert (by_seed.paired, by_seed.over, found.over) == ("seed", "seeds", "seeds")
 
 
 def test_pairing_takes_away_what_both_share() -> None:
@@ -79,7 +80,7 @@ def test_unpaired_errors_add_as_squares() -> None:
     assert found is not None
     half = scipy.stats.norm.ppf(0.975) * 5
     assert (found.value, found.low, found.high) == pytest.approx((4.0, 4 - half, 4 + half))
-    assert (found.paired, found.excludes_tie) == ("none", False)
+    assert (found.paired, found.over, found.excludes_tie) == ("none", "images", False)
 
 
 def test_what_says_nothing_about_the_spread() -> None:
@@ -92,9 +93,9 @@ def test_what_says_nothing_about_the_spread() -> None:
 
 def test_equal_differences_have_no_spread() -> None:
     values = torch.arange(6.0).reshape(2, 3)
-    assert paired_by_image(values + 2, values) == Difference(2.0, 2.0, 2.0, "seed and image")
-    assert paired_by_image(values, values) == Difference(0.0, 0.0, 0.0, "seed and image")
-    assert not Difference(0.0, 0.0, 0.0, "seed").excludes_tie
+    assert paired_by_image(values + 2, values) == Difference(2.0, 2.0, 2.0, "seed and image", "seeds and images")
+    assert paired_by_image(values, values) == Difference(0.0, 0.0, 0.0, "seed and image", "seeds and images")
+    assert not Difference(0.0, 0.0, 0.0, "seed", "seeds").excludes_tie
 
 
 @pytest.mark.parametrize("shapes", [((2, 3), (3, 3)), ((2, 3), (2, 4)), ((3,), (3,)), ((1, 2, 3), (1, 2, 3))])

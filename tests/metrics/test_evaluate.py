@@ -67,7 +67,7 @@ def test_an_estimate_is_a_mean_and_its_standard_error() -> None:
     found = Estimate.of(numbers)
     assert found.value == 4.0
     assert found.standard_error == pytest.approx(numbers.numpy().std(ddof=1) / 2)
-    assert found.as_dict() == {"value": 4.0, "standard_error": found.standard_error, "n": 4}
+    assert found.as_dict() == {"value": 4.0, "standard_error": found.standard_error, "n": 4, "over": "images"}
     assert Estimate.of(torch.tensor([3.0])) == Estimate(3.0, None, 1)
 
 

@@ -103,6 +103,8 @@ class Sure:
 
     def sample(self) -> Tensor:
         return self.code
+
+
 def test_an_estimated_density_moves_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spatialvae.priors.diffusion.LARGEST_EXACT", 4)
     model, split = small(), ImageSplit(smooth_images(300, 1, 8, 8), None)

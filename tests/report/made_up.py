@@ -169,6 +169,7 @@ def comparison(
             **{"features": features, "lpips": None, "seed": 0},
         },
         "seeds": list(seeds),
+        "training_seconds": 140.0,
         "betas": list(betas),
         "beta": 1.0,
         "baseline": "vector",

@@ -115,7 +115,7 @@ def _lines(target: Path, found: Evaluation) -> list[str]:
     told = found.provenance
     paired = f", paired {told['paired']}" if "paired" in told else ""
     used = spell_subset(told["images"], told["of"], told["seed"])
-    lines = [f"{target} on {told['data']}, {told['split']}, {used}{paired}"]
+    lines = [f"{target} on {told['data']}, {told['split']}, {used}{paired}; ± {told['intervals']}"]
     if "features" in told:
         features = told["features"]
         lines.append(f"features: {features['name']} (sha256 {features['sha256'][:12]}, resize {features['resize']})")

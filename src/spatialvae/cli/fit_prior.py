@@ -116,7 +116,8 @@ def _lines(
         to = one.fitted_to
         error = one.held_out.standard_error or 0.0
         lines.append(
-            f"{name}: log-density of held-out codes {one.held_out.value:.1f} ± {error:.1f} nats, {one.seconds:.1f} s"
+            f"{name}: log-density of held-out codes {one.held_out.value:.1f} ± {error:.1f} nats "
+            f"(over images, this fit only), {one.seconds:.1f} s"
         )
         lines.append(f"  fitted to the training split, {spell_subset(to['images'], to['of'], to['seed'])}")
         lines += [f"  ! {note}" for note in one.notes]

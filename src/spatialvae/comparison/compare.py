@@ -10,7 +10,7 @@ from typing import Any
 from spatialvae._version import __version__
 from spatialvae.benchmarking import describe_machine
 from spatialvae.comparison.cost import Cost, measure_costs
-from spatialvae.comparison.entries import Trained, differences, model_entry, rate_distortion
+from spatialvae.comparison.entries import Trained, differences, model_entry, rate_distortion, training_seconds
 from spatialvae.comparison.evaluated import evaluated, network_hashes
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
 from spatialvae.comparison.shown import pictures
@@ -24,7 +24,7 @@ from spatialvae.metrics.probe import no_probe
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
 from spatialvae.precision import resolve_precision
-from spatialvae.report import draw_figures, write_report
+from spatialvae.report import draw_figures, intervals, write_report
 from spatialvae.store import write_json
 from spatialvae.training import train
 
@@ -140,7 +140,7 @@ def _comparison(
         entries.append(entry)
     found = [[run.found for run in own] for own in table.values()]
     points = [rate_distortion(latent, beta, own) for (latent, beta), own in runs.items()]
-    everything = [run.found for own in runs.values() for run in own]
+    everything = [run for own in runs.values() for run in own]
     provenance = found[0][0].provenance
     return {
         "format": 2,
@@ -155,13 +155,15 @@ def _comparison(
             "lpips": provenance.get("lpips"),
         },
         "seeds": plan.seeds,
+        "intervals": intervals(plan.seeds),
+        "training_seconds": training_seconds(everything),
         "betas": plan.betas,
         "beta": plan.beta,
         "baseline": plan.baseline,
         "models": entries,
         "best": {key: best(found, key) for key in dict.fromkeys(key for entry in entries for key in entry["metrics"])},
         "rate_distortion": [point for point in points if point is not None],
-        "warnings": list(dict.fromkeys(warning for measured in everything for warning in measured.warnings))
+        "warnings": list(dict.fromkeys(warning for run in everything for warning in run.found.warnings))
         + [
             f"{latent}, seed {run.seed}: {key} failed: {why}"
             for latent, own in table.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from spatialvae.metrics import Estimate
 from spatialvae.model import SpatialVAE
 from spatialvae.training import Run, read_journal
 
-__all__ = ["Trained", "differences", "model_entry", "over_seeds", "rate_distortion"]
+__all__ = ["Trained", "differences", "model_entry", "over_seeds", "rate_distortion", "training_seconds"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,18 @@ def rate_distortion(latent: str, beta: float, runs: Sequence[Trained]) -> dict[s
     return {"latent": latent, "beta": beta, **means, "seeds": seeds}
 
 
+def training_seconds(runs: Iterable[Trained]) -> float:
+    """How long the runs took to train, by the images a second that their journals hold."""
+    total = 0.0
+    for run in runs:
+        seen = 0
+        for line in read_journal(Run(run.folder).journal):
+            if line.get("images_per_second"):
+                total += (line["images"] - seen) / line["images_per_second"]
+                seen = line["images"]
+    return total
+
+
 def over_seeds(values: list[Any]) -> Any:
     """The mean over seeds of numbers, lists and objects of numbers; estimates become estimates over seeds.
 
@@ -97,7 +109,7 @@ def over_seeds(values: list[Any]) -> Any:
     """
     first = values[0]
     if all(isinstance(value, dict) for value in values):
-        if set(first) == {"value", "standard_error", "n"}:
+        if {"value", "standard_error", "n"} <= set(first):
             return _mean([Estimate(**value) for value in values]).as_dict()
         return {key: over_seeds([value.get(key) for value in values]) for key in first}
     if all(isinstance(value, list) and len(value) == len(first) for value in values):
@@ -130,7 +142,7 @@ def _mean(estimates: list[Estimate]) -> Estimate:
     """Mean and standard error over seeds; with one seed its own estimate over images."""
     if len(estimates) == 1:
         return estimates[0]
-    return Estimate.of(torch.tensor([estimate.value for estimate in estimates], dtype=torch.float64))
+    return Estimate.of(torch.tensor([estimate.value for estimate in estimates], dtype=torch.float64), over="seeds")
 
 
 def health_over_seeds(runs: Sequence[Trained]) -> dict[str, Any] | None:

@@ -14,12 +14,17 @@ __all__ = ["CONFIDENCE", "Difference", "paired_by_image", "paired_by_seed", "t_q
 
 CONFIDENCE = 0.95
 
+Over = Literal["images", "seeds", "seeds and images"]
+
 
 @dataclass(frozen=True)
 class Difference:
     """A value minus the baseline's, in the metric's unit, and the interval that holds the true one.
 
-    >>> Difference(2.0, 1.5, 2.5, "seed and image").excludes_tie
+    What the true one is of, `over` says. Over images it is the difference between these two trainings on all images of
+    the kind, not the one between the latents: how much another training differs is not in it.
+
+    >>> Difference(2.0, 1.5, 2.5, "seed and image", "seeds and images").excludes_tie
     True
     """
 
@@ -27,6 +32,7 @@ class Difference:
     low: float
     high: float
     paired: Literal["seed and image", "seed", "none"]
+    over: Over
     confidence: float = CONFIDENCE
 
     @property
@@ -48,7 +54,8 @@ def paired_by_image(values: Tensor, baseline: Tensor) -> Difference | None:
     quantile of Student's t with v degrees of freedom. Each part keeps its own, as Zou and Donner (2008) recover
     variances from intervals: with the pooled degrees of freedom of Welch and Satterthwaite as few as 88 (two seeds) or
     92 (three) of 100 intervals hold the truth, of these 95 and more. What seed and image do together counts in both
-    parts, so that the interval is rather too wide than too narrow. A part with one seed or one image is left out.
+    parts, so that the interval is rather too wide than too narrow. A part with one seed or one image is left out; what
+    the interval is over then says so.
 
     Args:
         values, baseline: [S, n], row k of both trained with the same seed, column i of both the same image.
@@ -71,8 +78,9 @@ def paired_by_image(values: Tensor, baseline: Tensor) -> Difference | None:
     halves = [_half(mean) for mean in means if len(mean) > 1]
     if not halves:
         return None
-    half = math.hypot(*halves)
-    return _around(difference.mean().item(), half, "seed and image")
+    half, (seeds, images) = math.hypot(*halves), difference.shape
+    over = "images" if seeds == 1 else "seeds" if images == 1 else "seeds and images"
+    return _around(difference.mean().item(), half, "seed and image", over)
 
 
 def paired_by_seed(values: Tensor, baseline: Tensor) -> Difference | None:
@@ -95,7 +103,7 @@ def paired_by_seed(values: Tensor, baseline: Tensor) -> Difference | None:
     if values.shape != baseline.shape or values.ndim != 1:
         raise ValueError(f"two rows [seeds] are wanted, not {list(values.shape)} and {list(baseline.shape)}")
     difference = values.double() - baseline.double()
-    return _around(difference.mean().item(), _half(difference), "seed") if len(difference) > 1 else None
+    return _around(difference.mean().item(), _half(difference), "seed", "seeds") if len(difference) > 1 else None
 
 
 def unpaired(value: Estimate, baseline: Estimate) -> Difference | None:
@@ -114,7 +122,7 @@ def unpaired(value: Estimate, baseline: Estimate) -> Difference | None:
     if value.standard_error is None or baseline.standard_error is None:
         return None
     half = t_quantile(_upper(), math.inf) * math.hypot(value.standard_error, baseline.standard_error)
-    return _around(value.value - baseline.value, half, "none")
+    return _around(value.value - baseline.value, half, "none", "images")
 
 
 def t_quantile(probability: float, freedom: float) -> float:
@@ -141,5 +149,5 @@ def _upper() -> float:
     return 0.5 + CONFIDENCE / 2
 
 
-def _around(value: float, half: float, paired: Literal["seed and image", "seed", "none"]) -> Difference:
-    return Difference(value, value - half, value + half, paired)
+def _around(value: float, half: float, paired: Literal["seed and image", "seed", "none"], over: Over) -> Difference:
+    return Difference(value, value - half, value + half, paired, over)

@@ -1,4 +1,4 @@
-"""Which model is the best by a metric, said only where the intervals leave no tie."""
+"""Which model is the best by a metric, said only where intervals over several seeds leave no tie."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def best(models: Sequence[Sequence[Measured]], key: str) -> int | None:
     """The index of the best model, if its interval against every other model that has the metric excludes a tie.
 
     Returns:
-        The index; None for a tie, for a metric of which neither more nor less is better, and where fewer than two
-        models have the metric.
+        The index; None for a tie, for one seed, whose intervals leave out how much trainings differ, for a metric of
+        which neither more nor less is better, and where fewer than two models have the metric.
     """
     better = describe(key).better
     held = [index for index, runs in enumerate(models) if key in keys(runs)]
-    if not better or len(held) < 2:
+    if not better or len(held) < 2 or min(map(len, models)) < 2:
         return None
     means = {index: sum(run.metrics[key].value for run in models[index]) / len(models[index]) for index in held}
     first = (max if better == "higher" else min)(held, key=means.__getitem__)

@@ -1,13 +1,17 @@
-"""A number with its standard error and how many images it rests on."""
+"""A number with its standard error, how many images or seeds it rests on, and which of the two."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from torch import Tensor
 
-__all__ = ["Estimate"]
+__all__ = ["ONE_TRAINING", "Estimate"]
+
+ONE_TRAINING = "over images, this training only"
+"""What ± and an interval of one trained model are over: how much another training differs is not in them."""
 
 
 @dataclass(frozen=True)
@@ -16,21 +20,23 @@ class Estimate:
 
     >>> import torch
     >>> Estimate.of(torch.tensor([1.0, 3.0]))
-    Estimate(value=2.0, standard_error=1.0, n=2)
+    Estimate(value=2.0, standard_error=1.0, n=2, over='images')
     """
 
     value: float
     standard_error: float | None
     """None where n is 1."""
     n: int
+    over: Literal["images", "seeds"] = "images"
+    """What n counts and the error is over; over images, a trained model is held fixed."""
 
     @classmethod
-    def of(cls, values: Tensor) -> Estimate:
-        """The estimate from one value an image, [n]."""
+    def of(cls, values: Tensor, over: Literal["images", "seeds"] = "images") -> Estimate:
+        """The estimate from one value an image or a seed, [n]."""
         values = values.double()
         n = len(values)
         error = values.std().item() / math.sqrt(n) if n > 1 else None
-        return cls(values.mean().item(), error, n)
+        return cls(values.mean().item(), error, n, over)
 
-    def as_dict(self) -> dict[str, float | int | None]:
+    def as_dict(self) -> dict[str, float | int | str | None]:
         return asdict(self)

@@ -19,7 +19,7 @@ from spatialvae.data.subset import subset
 from spatialvae.elbo import ELBO
 from spatialvae.heap import freed_memory_kept
 from spatialvae.metrics.codes import check_images
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.metrics.estimate import ONE_TRAINING, Estimate
 from spatialvae.metrics.health import latent_health
 from spatialvae.metrics.importance import two_bounds
 from spatialvae.metrics.pairs import PairMetrics
@@ -69,7 +69,7 @@ def evaluate(
     found = Evaluation()
     pairs = PairMetrics(wanted, config, found)
     reference = Reference(data, config, count, wanted, progress)
-    found.provenance = {**reference.provenance(), **found.provenance}
+    found.provenance = {**reference.provenance(), **found.provenance, "intervals": ONE_TRAINING}
     if reason and data.label_names and config.metrics.strip() in ALL:
         found.warnings.append(f"no linear probe: {reason}")
     task = _Task(model, split, count, wanted, config, found, progress)

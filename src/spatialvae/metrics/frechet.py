@@ -52,7 +52,7 @@ def frechet(features: Tensor, others: Tensor, *, resamples: int | None = None, s
     give no error. For sets of one law the bootstrap's comes out on the large side, as the distance then is all bias.
 
     >>> frechet(torch.tensor([[0.0], [2.0]]), torch.tensor([[3.0], [5.0]]), resamples=0)
-    Estimate(value=9.0, standard_error=None, n=2)
+    Estimate(value=9.0, standard_error=None, n=2, over='images')
     """
     value = frechet_distance(features, others)
     if resamples is None and features.shape[1] > MOST_RESAMPLED:

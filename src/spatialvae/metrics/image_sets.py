@@ -59,7 +59,7 @@ def evaluate_images(
     found = Evaluation()
     pairs = PairMetrics(wanted, config, found)
     reference = Reference(data, config, count, wanted, progress)
-    found.provenance = {**reference.provenance(), **found.provenance, "set": len(images)}
+    found.provenance = {**reference.provenance(), **found.provenance, "intervals": "over images", "set": len(images)}
     if pairing is not None:
         images, found.provenance["paired"] = images[torch.from_numpy(pairing.order)], pairing.how
         parts, rows = defaultdict(list), subset(len(split), count, seed=config.seed)

@@ -24,7 +24,7 @@ def kernel_distance(features: Tensor, others: Tensor, *, resamples: int = 100, s
     Memory does not grow with n m.
 
     >>> kernel_distance(torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [0.0]]), resamples=0)
-    Estimate(value=-3.5, standard_error=None, n=2)
+    Estimate(value=-3.5, standard_error=None, n=2, over='images')
 
     Raises:
         UserError: features that are not finite [n F] with n of at least 2, or of two networks.

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 
 from spatialvae.errors import UserError
+from spatialvae.globals import globals_kept
 
 __all__ = ["mean_squared_error", "peak_signal_to_noise", "structural_similarity"]
 
 SMALLEST_ERROR = 1e-10
 WINDOW, SMALL_WINDOW = (11, 1.5), (5, 0.5)
 """Pixels wide, and sigma."""
-LUMINANCE, CONTRAST = 0.01**2, 0.03**2
-"""The paper's constants for pixels in [0, 1]."""
 
 
 def mean_squared_error(images: Tensor, others: Tensor) -> Tensor:
@@ -32,7 +29,7 @@ def peak_signal_to_noise(images: Tensor, others: Tensor) -> Tensor:
 
 
 def structural_similarity(images: Tensor, others: Tensor) -> Tensor:
-    """SSIM (Wang et al., 2004), 1 for equal images; uint8 [B C H W] -> [B], float32.
+    """SSIM (Wang et al., 2004) by torchmetrics, 1 for equal images; uint8 [B C H W] -> [B], float32.
 
         (2 m_x m_y + 0.01^2) (2 c_xy + 0.03^2) / ((m_x^2 + m_y^2 + 0.01^2) (v_x + v_y + 0.03^2))
 
@@ -46,24 +43,11 @@ def structural_similarity(images: Tensor, others: Tensor) -> Tensor:
     side = min(images.shape[-2:])
     if side < SMALL_WINDOW[0]:
         raise UserError(f"SSIM wants sides of {SMALL_WINDOW[0]} pixels or more: these images have one of {side}.")
-    window = _gaussian(*(WINDOW if side >= WINDOW[0] else SMALL_WINDOW), images.device)
-    x, y = images.float() / 255, others.float() / 255
-    mean_x, mean_y = _smoothed(x, window), _smoothed(y, window)
-    variances = _smoothed(x * x, window) + _smoothed(y * y, window) - mean_x.square() - mean_y.square()
-    covariance = _smoothed(x * y, window) - mean_x * mean_y
-    above = (2 * mean_x * mean_y + LUMINANCE) * (2 * covariance + CONTRAST)
-    below = (mean_x.square() + mean_y.square() + LUMINANCE) * (variances + CONTRAST)
-    return (above / below).mean((1, 2, 3))
-
-
-def _gaussian(size: int, sigma: float, device: torch.device) -> Tensor:
-    """The window along one side, [size]; its sum is 1."""
-    offsets = torch.arange(size, device=device, dtype=torch.float64) - size // 2
-    weights = (-offsets.square() / (2 * sigma**2)).exp()
-    return (weights / weights.sum()).float()
-
-
-def _smoothed(planes: Tensor, window: Tensor) -> Tensor:
-    """Weighted means [B C H-w+1 W-w+1] of planes [B C H W], at the places that the window lies within them."""
-    down = conv2d(planes.flatten(0, 1).unsqueeze(1), window[None, None, :, None])
-    return conv2d(down, window[None, None, None, :]).squeeze(1).unflatten(0, planes.shape[:2])
+    with globals_kept():
+        from torchmetrics.functional.image import structural_similarity_index_measure
+    size, sigma = WINDOW if side >= WINDOW[0] else SMALL_WINDOW
+    options = {"sigma": sigma, "data_range": 1.0, "reduction": "none", "return_full_image": True}
+    _, places = structural_similarity_index_measure(others.float() / 255, images.float() / 255, **options)
+    # torchmetrics goes on past the border with the image's mirror image: at these places the window reaches out of it.
+    out = size // 2
+    return places[..., out:-out, out:-out].mean((1, 2, 3))

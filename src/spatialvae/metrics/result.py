@@ -43,7 +43,7 @@ class Evaluation:
     health: dict[str, Any] | None = None
     """What `latent_health` says; None for a set of images."""
     provenance: dict[str, Any] = field(default_factory=dict)
-    """Data, split, crop, resize, numbers of images, networks with their sha256, seed."""
+    """Data, split, crop, resize, numbers of images, networks with their sha256, seed, and what the errors are over."""
     warnings: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     """By key, why a metric that was wanted could not be measured."""

@@ -8,11 +8,21 @@ from typing import Any
 from spatialvae.report.figures import Pictures, draw_figures
 from spatialvae.report.html import html_report
 from spatialvae.report.markdown import markdown_report
+from spatialvae.report.seeds import intervals
 from spatialvae.report.table import ResultTable, Row, result_table
 from spatialvae.report.terminal import terminal_table
 from spatialvae.store import replacing
 
-__all__ = ["Pictures", "ResultTable", "Row", "draw_figures", "result_table", "terminal_table", "write_report"]
+__all__ = [
+    "Pictures",
+    "ResultTable",
+    "Row",
+    "draw_figures",
+    "intervals",
+    "result_table",
+    "terminal_table",
+    "write_report",
+]
 
 
 def write_report(folder: Path, comparison: dict[str, Any]) -> tuple[Path, Path]:

@@ -6,15 +6,25 @@ from typing import Any
 
 from spatialvae.report.frame import Axis, Frame, Points, line, mean_line, plain, plot, widened
 from spatialvae.report.models import colour_variable, labels
+from spatialvae.report.seeds import repeated
 from spatialvae.report.spelling import finite, short
 
-__all__ = ["CAPTION", "TITLE", "curves_svg"]
+__all__ = ["TITLE", "caption", "curves_svg"]
 
 TITLE = "Validation bound while training"
-CAPTION = (
-    "The bound on the validation images against how many training images the model has seen. With several seeds a thin "
-    "line is one seed and the thick line their mean. The first fifth of the training may lie below the frame."
-)
+
+
+def caption(comparison: dict[str, Any]) -> str:
+    """What the curves are, and of how many trainings."""
+    lines = (
+        "A thin line is one seed and the thick line their mean."
+        if repeated(comparison)
+        else "A line is one training: how far from it another would lie is not known."
+    )
+    return (
+        "The bound on the validation images against how many training images the model has seen. "
+        f"{lines} The first fifth of the training may lie below the frame."
+    )
 
 
 def curves_svg(comparison: dict[str, Any], *, narrow: bool = False, attributes: str = "") -> str | None:

@@ -24,7 +24,7 @@ def markdown_report(comparison: dict[str, Any]) -> str:
     parts = [
         f"# {_plain(wording.headline(comparison))}",
         _plain(wording.introduction(comparison)),
-        _plain(wording.verdict(table)),
+        _plain(wording.verdict(comparison, table)),
         f"> **Note.** {_plain(note)}" if note else "",
         *_pictures(comparison),
         *_results(comparison, table),
@@ -83,9 +83,9 @@ def _results(comparison: dict[str, Any], table: ResultTable) -> list[str]:
     captions = [f"{figure.title}: {figure.caption}" for figure in health.health_figures(comparison)]
     parts += _plot(comparison, HEALTH, "Latent health", captions)
     parts += ["## Rate and distortion"] if RATE_DISTORTION in (comparison.get("figures") or {}) else []
-    parts += _plot(comparison, RATE_DISTORTION, rate_distortion.TITLE, [rate_distortion.CAPTION])
+    parts += _plot(comparison, RATE_DISTORTION, rate_distortion.TITLE, [rate_distortion.caption(comparison)])
     parts += ["## Learning curves"] if CURVES in (comparison.get("figures") or {}) else []
-    parts += _plot(comparison, CURVES, curves.TITLE, [curves.CAPTION])
+    parts += _plot(comparison, CURVES, curves.TITLE, [curves.caption(comparison)])
     return parts + (_section(table, found["cost"]) if "cost" in found else []) + [_plain(cost_note(comparison))]
 
 
@@ -93,7 +93,8 @@ def _section(table: ResultTable, section: Section) -> list[str]:
     meanings = [*section.meanings, wording.SIGNS]
     listed = "\n".join(f"- **{_plain(title)}**: {_plain(text)}" for title, text in meanings)
     heading = f"## {_plain(section.title)}"
-    return [heading, markdown_table(table.header, section.rows), "What the rows mean:", listed]
+    header = (", ".join(part for part in (table.header[0], section.spread) if part), *table.header[1:])
+    return [heading, markdown_table(header, section.rows), "What the rows mean:", listed]
 
 
 def _plot(comparison: dict[str, Any], name: str, title: str, captions: list[str]) -> list[str]:

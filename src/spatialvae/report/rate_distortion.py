@@ -7,20 +7,29 @@ from typing import Any
 
 from spatialvae.report.frame import FONT, Axis, Frame, Points, line, plain, plot, widened
 from spatialvae.report.models import colour_variable, labels
+from spatialvae.report.seeds import repeated
 from spatialvae.report.spelling import finite
 
-__all__ = ["CAPTION", "TITLE", "rate_distortion_svg"]
+__all__ = ["TITLE", "caption", "rate_distortion_svg"]
 
 TITLE = "Rate and distortion"
-CAPTION = (
-    "Distortion (minus the reconstruction term) against rate (the KL), nats per held-out image; a point for each "
-    "weight β of the KL in training, joined per latent. Lower and further left is better: that latent tells the "
-    "decoder more with the same nats. With several seeds a small dot is one seed and the large one their mean. The "
-    "bound is minus the sum of both."
-)
 LETTER = 0.58 * FONT  # the width of a letter, about
 
 Box = tuple[float, float, float, float]
+
+
+def caption(comparison: dict[str, Any]) -> str:
+    """What the points are, and of how many trainings."""
+    dots = (
+        "A small dot is one seed and the large one their mean."
+        if repeated(comparison)
+        else "A point is one training: how far from it another would lie is not known."
+    )
+    return (
+        "Distortion (minus the reconstruction term) against rate (the KL), nats per held-out image; a point for each "
+        "weight β of the KL in training, joined per latent. Lower and further left is better: that latent tells the "
+        f"decoder more with the same nats. {dots} The bound is minus the sum of both."
+    )
 
 
 def rate_distortion_svg(comparison: dict[str, Any], *, narrow: bool = False, attributes: str = "") -> str | None:

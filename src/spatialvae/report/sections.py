@@ -32,6 +32,8 @@ class Section:
     id: str
     title: str
     parts: tuple[Part, ...]
+    spread: str = ""
+    """What its ± are over, as in "± over 3 seeds"; empty where there are none."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -59,7 +61,8 @@ def sections(table: ResultTable) -> dict[str, Section]:
                 parts.setdefault(_place(row), []).append(row)
         if parts:
             together = tuple(Part(heading, tuple(rows)) for (heading, _), rows in parts.items())
-            found[name] = Section(name, title, together)
+            uncertain = any("±" in cell for part in together for row in part.rows for cell in row.cells)
+            found[name] = Section(name, title, together, f"± {table.intervals}" if uncertain else "")
     return found
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "alike",
     "amount",
     "difference",
+    "duration",
     "estimate",
     "finite",
     "integer",
@@ -70,6 +71,17 @@ def difference(value: Any, low: Any, high: Any) -> str:
     if any(end and not _fixed(end, decimals).strip("0.") for end in (bottom, top)):
         decimals += 1  # an end that is not 0 should not read as if it were: it decides whether there is a tie
     return f"{_signed(_fixed(number, decimals))} ({_fixed(bottom, decimals)} to {_fixed(top, decimals)})"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it.
+
+    >>> duration(26.3), duration(140), duration(9000)
+    ('26 seconds', '2.3 minutes', '2.5 hours')
+    """
+    size, unit = next((pair for pair in ((3600, "hours"), (60, "minutes")) if seconds >= 1.5 * pair[0]), (1, "seconds"))
+    value = seconds / size
+    return f"{value:,.0f} {unit}" if size == 1 or value >= 10 else f"{value:.1f} {unit}"
 
 
 def amount(value: float) -> str:

@@ -8,13 +8,16 @@ from typing import Any
 from spatialvae.report import spelling
 from spatialvae.report.models import baseline_index, baseline_label, labels
 from spatialvae.report.quantities import Quantity, quantities
+from spatialvae.report.seeds import intervals, left_open, repeated
 
-__all__ = ["RULE", "ResultTable", "Row", "cost_note", "result_table"]
+__all__ = ["NO_DIFFERENCE", "ONE_SEED", "RULE", "ResultTable", "Row", "cost_note", "result_table"]
 
 RULE = (
     "A value is marked as the best of its row only where the 95 % intervals of the paired differences to all other "
     "models exclude a tie; times and sizes are not judged."
 )
+ONE_SEED = "No value is marked as the best of its row: every model was trained once."
+NO_DIFFERENCE = "no difference found"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class ResultTable:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     """How to read it."""
+    intervals: str = ""
+    """What ± is over."""
 
 
 def result_table(comparison: dict[str, Any]) -> ResultTable:
@@ -77,7 +82,8 @@ def result_table(comparison: dict[str, Any]) -> ResultTable:
         )
         for quantity in quantities(comparison)
     )
-    return ResultTable(("quantity", *labels(comparison)), rows, tuple(_notes(comparison, rows)))
+    header, over = ("quantity", *labels(comparison)), intervals(comparison.get("seeds") or [])
+    return ResultTable(header, rows, tuple(_notes(comparison, rows)), over)
 
 
 def cost_note(comparison: dict[str, Any]) -> str:
@@ -95,7 +101,7 @@ def cost_note(comparison: dict[str, Any]) -> str:
 
 
 def _best(comparison: dict[str, Any], quantity: Quantity) -> int | None:
-    index = (comparison.get("best") or {}).get(quantity.metric)
+    index = (comparison.get("best") or {}).get(quantity.metric) if repeated(comparison) else None
     return index if quantity.better and isinstance(index, int) and index < len(comparison["models"]) else None
 
 
@@ -108,17 +114,17 @@ def _difference(model: dict[str, Any], quantity: Quantity) -> dict[str, Any]:
 def _differences(comparison: dict[str, Any], quantity: Quantity) -> tuple[str, ...]:
     baseline = baseline_index(comparison)
     texts = tuple(
-        "" if index == baseline else _spelled(_difference(model, quantity), baseline_label(comparison))
+        "" if index == baseline else _spelled(_difference(model, quantity))
         for index, model in enumerate(comparison["models"])
     )
     return texts if any(texts) else ()
 
 
-def _spelled(difference: dict[str, Any], baseline: str) -> str:
-    """A difference with its interval; a tie is said in words.
+def _spelled(difference: dict[str, Any]) -> str:
+    """A difference with its interval; where that holds 0, only that none was found.
 
-    >>> _spelled({"value": 1.0, "low": -2.0, "high": 4.0}, "vector")
-    'level with vector (−2 to 4)'
+    >>> _spelled({"value": 1.0, "low": -2.0, "high": 4.0})
+    'no difference found (−2 to 4)'
     """
     value, low, high = (spelling.finite(difference.get(name)) for name in ("value", "low", "high"))
     if value is None:
@@ -127,25 +133,21 @@ def _spelled(difference: dict[str, Any], baseline: str) -> str:
     if low is None or high is None or low > 0 or high < 0:
         return text
     _, _, interval = text.partition(" ")
-    return f"level with {baseline} {interval}".rstrip()
+    return f"{NO_DIFFERENCE} {interval}".rstrip()
 
 
 def _notes(comparison: dict[str, Any], rows: tuple[Row, ...]) -> list[str]:
-    seeds = comparison.get("seeds") or []
-    notes = [RULE] if len(comparison["models"]) > 1 else []
-    if len(seeds) > 1:
-        notes.append(f"± is one standard error over {len(seeds)} seeds.")
-    else:
-        notes.append(
-            "± is one standard error over the images (of a bootstrap, where a metric is of whole sets); with one seed "
-            "it does not tell how much another training run differs."
-        )
+    several, over = repeated(comparison), intervals(comparison.get("seeds") or [])
+    notes = [RULE if several else ONE_SEED] if len(comparison["models"]) > 1 else []
+    bootstrap = "" if several else " (of a bootstrap, where a metric is of whole sets)"
+    notes.append(f"± is one standard error {over}{bootstrap}.")
     if any(row.differences for row in rows):
+        width = "95 % interval" if several else f"95 % interval, {over}"
         notes.append(
-            f"Under a value: its difference to {baseline_label(comparison)} with the 95 % interval, “level” where that "
-            f"holds 0. {_pairing(comparison)}".rstrip()
+            f"Under a value: its difference to {baseline_label(comparison)} with the {width}; where that holds 0, "
+            f"“{NO_DIFFERENCE}”: it may still be as large as the ends of the interval. {_pairing(comparison)}".rstrip()
         )
-    return notes
+    return [*notes, opened] if (opened := left_open(comparison)) else notes
 
 
 PAIRED = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spatialvae.report.health import alarms
-from spatialvae.report.models import baseline_label
-from spatialvae.report.table import cost_note, result_table
+from spatialvae.report.table import RULE, cost_note, result_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +16,7 @@ WIDEST = 22  # letters of a line in a cell
 
 
 def terminal_table(comparison: dict[str, Any]) -> Table:
-    """A rich table, a column a model, best values bold with a star, differences under the values.
+    """A rich table, a column a model, best values bold with a star (none with one seed), differences under the values.
 
     The notes, the alarms about the latents and the warnings are its caption.
     """
@@ -27,21 +26,20 @@ def terminal_table(comparison: dict[str, Any]) -> Table:
 
     content = result_table(comparison)
     notes = [*content.notes, cost_note(comparison)]
-    notes[0] = f"* {notes[0]}" if len(comparison["models"]) > 1 else notes[0]
+    notes[0] = f"* {notes[0]}" if notes[0] == RULE else notes[0]
     said = [f"{content.header[1 + model]}: {alarm}" for model, alarm in alarms(comparison)]
     said += [str(warning) for warning in comparison.get("warnings") or []]
     caption = Text("\n".join(note for note in notes if note), style="dim")
     caption.append("".join(f"\n! {line}" for line in said), style="not dim yellow")
     table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left", collapse_padding=True, pad_edge=False)
-    table.add_column(Text(content.header[0]))
+    table.add_column(Text(f"{content.header[0]}, ± {content.intervals}"))
     for label in content.header[1:]:
         table.add_column(Text(label, style="bold"), justify="right")
-    tie = f"level with {baseline_label(comparison)}"  # the notes say with whom: columns are narrow here
     for index, row in enumerate(content.rows):
         cells = [Text(text + " *", "bold green") if at == row.best else Text(text) for at, text in enumerate(row.cells)]
         for cell, difference in zip(cells, row.differences, strict=False):
             if difference:
-                cell.append(f"\n{_narrow(difference.replace(tie, 'level'))}", style="not bold dim default")
+                cell.append(f"\n{_narrow(difference)}", style="not bold dim default")
         last = index + 1 == len(content.rows) or content.rows[index + 1].group != row.group
         table.add_row(Text(row.heading), *cells, end_section=last)
     return table

@@ -6,6 +6,7 @@ from typing import Any
 
 from spatialvae.report import spelling
 from spatialvae.report.models import labels
+from spatialvae.report.seeds import intervals, repeated
 from spatialvae.report.table import ResultTable
 
 __all__ = ["SIGNS", "headline", "how_made", "introduction", "objective_note", "verdict"]
@@ -54,10 +55,12 @@ def introduction(comparison: dict[str, Any]) -> str:
     return " ".join(parts)
 
 
-def verdict(table: ResultTable) -> str:
-    """Who is ahead by the measures that rank models, or that nobody is; empty for a single model."""
+def verdict(comparison: dict[str, Any], table: ResultTable) -> str:
+    """Who is ahead by the measures that rank models, or that nobody is said to be; empty for a single model."""
     if len(table.header) < 3:
         return ""
+    if not repeated(comparison):
+        return f"No latent is called the best: every model was trained once, and its intervals are {intervals([])}."
     ahead: dict[str, list[str]] = {}
     for row in table.rows:
         if row.metric in JUDGED and sum(cell != spelling.MISSING for cell in row.cells) > 1:
