@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spatialvae.data.dataset import SPLITS
-from spatialvae.data.splits import SplitRule, content_key, fractions_of, split_called, splits_of
+from spatialvae.data.splits import SplitRule, content_key, fraction_of, split_called, splits_of
 from spatialvae.errors import UserError
 from tests.conftest import smooth_images
 from tests.data.pictures import encoded, everything, members, noise, prepared, write_folder
@@ -19,7 +19,7 @@ from tests.data.pictures import encoded, everything, members, noise, prepared, w
 def test_shares() -> None:
     rule = SplitRule.for_source("own", {})
     keys = [content_key(np.array([[[number % 256, number // 256]]], np.uint8)) for number in range(20_000)]
-    places = [rule(None, fraction) for fraction in fractions_of(keys)]
+    places = [rule(None, fraction_of(key)) for key in keys]
     assert 0.045 < places.count("test") / 20_000 < 0.055
     assert 0.045 < places.count("validation") / 20_000 < 0.055
 

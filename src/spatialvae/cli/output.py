@@ -30,8 +30,8 @@ def say(line: str) -> None:
 
 
 def say_notes(notes: Sequence[str]) -> None:
-    """What a user should know of images before a number is made of them, on stderr."""
-    for note in notes:
+    """What a user should know of images before a number is made of them, on stderr, once for all processes."""
+    for note in notes if os.environ.get("RANK", "0") == "0" else ():
         say(f"note: {note}")
 
 

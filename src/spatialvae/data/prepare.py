@@ -15,8 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spatialvae.data.cache import FORMAT, default_cache, fingerprint_of, new_entry, publish, read_entry
 from spatialvae.data.dataset import ImageData
 from spatialvae.data.labels import LabelTable
@@ -25,7 +23,7 @@ from spatialvae.data.options import MINIMUM_SIDE, ImageOptions
 from spatialvae.data.picture import BadImage, Picture, array_pixels, read_picture
 from spatialvae.data.sources import open_source, whole_name
 from spatialvae.data.sources.source import AbstractSource, Record
-from spatialvae.data.splits import SplitRule, content_key, count_duplicates, fractions_of
+from spatialvae.data.splits import SplitRule, content_key, count_duplicates, fraction_of
 from spatialvae.data.writer import SplitWriter
 from spatialvae.errors import UserError
 from spatialvae.globals import globals_kept
@@ -175,7 +173,7 @@ class _Pass:
         if self.skipped and not self.options.skip_bad_images:
             return  # already a failure: the rest is read only to name and count the bad ones
         self._check_shape(decoded)
-        split = self.rule(decoded.record.split, float(fractions_of(decoded.key)))
+        split = self.rule(decoded.record.split, fraction_of(decoded.key))
         self.keys[split].append(decoded.key)
         self.seen.add(decoded.picture)
         self.writers[split].add(decoded.picture.pixels, self.labels.code(decoded.record.label), self.row)
@@ -214,7 +212,7 @@ class _Pass:
             raise UserError(f"'{self.source.name}' has no images{why}.")
         carved = (*self.rule.carved, "train") if self.rule.carved else ()
         if any(self.writers[name].count == 0 for name in carved):
-            side = np.concatenate([fractions_of(self.keys[name]) for name in carved])
+            side = [fraction_of(key) for name in carved for key in self.keys[name]]
             raise _StartAgain(self.channels, self.rule.with_every_split(side))
         for name, writer in self.writers.items():
             if writer.count == 0:

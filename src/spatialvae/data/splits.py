@@ -19,7 +19,7 @@ __all__ = [
     "SplitRule",
     "content_key",
     "count_duplicates",
-    "fractions_of",
+    "fraction_of",
     "shared_parts",
     "split_called",
     "splits_of",
@@ -107,13 +107,13 @@ def content_key(image: npt.NDArray[np.uint8]) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-def fractions_of(keys: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Numbers in [0, 1), evenly spread over different images, from their keys; equal pixels get equal numbers.
+def fraction_of(key: int) -> float:
+    """A number in [0, 1), evenly spread over different images, from the key of one; equal pixels get equal numbers.
 
-    >>> fractions_of([0, 2**63]).tolist()
-    [0.0, 0.5]
+    >>> fraction_of(0), fraction_of(2**63)
+    (0.0, 0.5)
     """
-    return (np.asarray(keys, dtype=np.uint64) >> np.uint64(11)) / 2.0**53
+    return (key >> 11) / 2**53
 
 
 def count_duplicates(keys: Mapping[str, Sequence[int]]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from spatialvae.data.sources.files import first_bytes
+from spatialvae.data.sources.files import first_bytes, printable
 from spatialvae.errors import UserError
 
 __all__ = ["PICTURE_SUFFIXES", "Below", "look_below", "looks_like_picture"]
@@ -64,7 +64,7 @@ def look_below(folder: Path) -> Below:
         elif looks_like_picture(path):
             pictures[name] = path
         else:
-            others[path.suffix.lower() or "without a suffix"] += 1
+            others[printable(path.suffix.lower()) or "without a suffix"] += 1
     return Below(pictures, tables, others)
 
 
