@@ -12,6 +12,7 @@ from PIL import Image
 
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData, ImageOptions, prepare
+from spatialvae.metrics import peak_signal_to_noise
 from spatialvae.store import load
 from spatialvae.training import Run, train
 from tests.cli.conftest import SETTINGS
@@ -179,3 +180,23 @@ def test_pictures_for_a_model_alone_are_cropped_and_that_is_said(
     assert f"note: {shared} has no data.json: pictures are cropped to the centre and made 8x8" in found.err
     assert spatialvae("reconstruct", run, *pictures, "--out", tmp_path / "b.npz").err == ""
     assert np.array_equal(arrays(tmp_path / "a.npz"), arrays(tmp_path / "b.npz"))
+
+
+@pytest.mark.slow
+def test_a_cropped_run_reconstructs_its_pictures_as_well_as_it_can(tmp_path: Path) -> None:
+    folder, run = tmp_path / "set", tmp_path / "run"
+    folder.mkdir()
+    for index, image in enumerate(smooth_images(400, 1, 40, 32)):
+        Image.fromarray(image[0]).save(folder / f"{index:03}.png")
+    flags = ("--data", folder, "--image-size", 16, "--crop", 14, "--images", 5000, "--batch-size", 20)
+    assert spatialvae("train", *flags, "--precision", "fp32", "--out", run).code == 0
+    shown = spatialvae("reconstruct", run, folder, "--out", tmp_path / "own.png", "--json").json["pictures"]
+    model = load(run)
+    own = torch.from_numpy(prepare(str(folder), ImageOptions((16, 16), "14")).split("all").images)
+    expected = peak_signal_to_noise(own, model.reconstruct(own))
+    assert [one["psnr"] for one in shown] == expected.tolist()
+    (run / "data.json").unlink()  # cropped to the centre, as every run's pictures once were
+    other = spatialvae("reconstruct", run, folder, "--out", tmp_path / "other.png", "--json").json["pictures"]
+    difference = expected.mean().item() - np.mean([one["psnr"] for one in other])
+    print(f"{expected.mean():.1f} dB, {difference:.1f} less when cropped otherwise")
+    assert difference > 1

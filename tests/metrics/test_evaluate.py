@@ -48,6 +48,16 @@ def data_of(test: ImageSplit) -> ImageData:
     return ImageData("made-up", "made-up", "0a", height, width, channels, splits, [0.0] * channels, 0, None)
 
 
+def test_all_images_of_all_splits() -> None:
+    parts = {name: smooth_images(count, 1, 8, 8, seed=count) for name, count in (("train", 9), ("test", 4))}
+    model, data = small(), ImageData.from_arrays(parts)
+    config = EvaluationConfig(metrics="mse", split="all")
+    found, alone = evaluate(model, data, config), evaluate(model, data, config.model_copy(update={"split": "test"}))
+    assert found.estimates["mse"].n == 13
+    assert torch.equal(found.values["mse"][9:], alone.values["mse"])
+    assert (found.provenance["data"], found.provenance["split"]) == ("arrays", "all")
+
+
 def measure(model: SpatialVAE, test: ImageSplit, **config: Any) -> Evaluation:
     found = evaluate(model, data_of(test), EvaluationConfig(**{"metrics": "bound,mse,psnr,ssim", **config}))
     assert not found.failed

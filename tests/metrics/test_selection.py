@@ -54,6 +54,12 @@ def test_what_cannot_be_measured(metrics: str, words: str) -> None:
     assert words in str(caught.value)
 
 
+def test_all_images_hold_those_that_parzen_is_tuned_on() -> None:
+    assert "parzen" not in chosen("all", split="all")
+    with pytest.raises(UserError, match="--split all holds too: say --split test"):
+        chosen("parzen", split="all")
+
+
 @pytest.mark.parametrize(("metrics", "words"), [("nll", "give a run folder"), ("mse", "say --paired")])
 def test_what_cannot_be_measured_of_images(metrics: str, words: str) -> None:
     with pytest.raises(UserError) as caught:
