@@ -30,7 +30,7 @@ def components(loc: list[float], scale: list[float]) -> Components:
 
 def best(codes: Tensor, loc: list[float], scale: list[float]) -> np.ndarray:
     """The weights of largest likelihood, by scipy."""
-    density = scipy.stats.norm(np.array(loc), np.array(scale)).pdf(codes.double().flatten()[:, None].numpy())
+    density = scipy.stats.norm.pdf(codes.double().flatten()[:, None].numpy(), np.array(loc), np.array(scale))
     found = scipy.optimize.minimize(
         lambda w: -np.log(density @ w).mean(),
         np.full(len(loc), 1 / len(loc)),
