@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
+from spatialvae.finite import not_finite
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import AbstractPrior, parse_family
 
@@ -41,13 +42,19 @@ def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cp
     """The model of a run folder, or of any folder with config.json and model.safetensors, in eval mode on `device`.
 
     Raises:
-        UserError: no such folder, a file missing or damaged, or weights that are not of this model.
+        UserError: no such folder, a file missing or damaged, or weights that are not of this model or not finite.
     """
     folder = Path(run_or_folder)
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} holds no model: a folder with {CONFIG} and {WEIGHTS} is wanted.")
     model = SpatialVAE(_read_config(folder / CONFIG))
-    _fill(model, _read_tensors(folder / WEIGHTS), folder / WEIGHTS)
+    tensors = _read_tensors(folder / WEIGHTS)
+    _fill(model, tensors, folder / WEIGHTS)
+    if found := not_finite(tensors):
+        raise UserError(
+            f"{folder / WEIGHTS} holds numbers that are not finite ({found[0]}): its training diverged.\n"
+            "Train it again into a new folder, with a smaller --learning-rate."
+        )
     model = model.to(device)
     load_priors(folder, model)
     return model.eval()
@@ -86,8 +93,14 @@ def save_model(folder: Path, model: SpatialVAE) -> None:
 
 
 def save_prior(folder: Path, prior: AbstractPrior) -> None:
-    """prior-NAME.safetensors in `folder`, replaced in one step, with the name of the weights it was fitted to."""
+    """prior-NAME.safetensors in `folder`, replaced in one step, with the name of the weights it was fitted to.
+
+    Raises:
+        UserError: a number of the prior is not finite.
+    """
     name = prior.family.spelled
+    if found := not_finite(prior.tensors()):
+        raise UserError(f"The prior {name} came to numbers that are not finite ({found[0]}): it is not stored.")
     told = {"prior": name, "weights": weights_hash(folder)}
     with replacing(prior_file(folder, name)) as path:
         save_file({key: tensor.contiguous().cpu() for key, tensor in prior.tensors().items()}, path, told)

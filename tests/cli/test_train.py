@@ -190,6 +190,16 @@ def test_mistakes_leave_no_folder_behind(images: Path, tmp_path: Path, flags: st
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_that_diverged_is_told_and_its_folder_taken_again(images: Path, tmp_path: Path) -> None:
+    line = ("train", "--data", images, "--images", 100, *SETTINGS, "--out", tmp_path / "run")
+    said = spatialvae(*line, "--learning-rate", "1e20").complaint
+    assert "not finite at step 2" in said and "Nothing is stored yet" in said
+    assert "the same command with --learning-rate 0.001 (or --clip 1000)" in said
+    assert len(said.splitlines()) == 2
+    assert "holds no model" in spatialvae("sample", tmp_path / "run", "--out", tmp_path / "a.png").complaint
+    assert spatialvae(*line, "--learning-rate", "0.001", "--json").json["images"] == 100
+
+
 def test_fp16_needs_a_device(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     said = spatialvae("train", "--data", images, "--precision", "fp16", "--out", tmp_path / "out").complaint

@@ -119,7 +119,11 @@ class PriorStage(AbstractStage[nn.Module]):
         return f"loss {values['loss']:.4f} a number"
 
     def not_finite(self, values: dict[str, float]) -> str:
-        return f"{values['loss']:.4g} a number.\nTry --learning-rate {self.config.learning_rate / 3:.1g}"
+        return f"{values['loss']:.4g} a number of the code"
+
+    @property
+    def command(self) -> str:
+        return f"fit-prior --prior {self.prior.family.spelled}"
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -137,8 +141,10 @@ class PriorStage(AbstractStage[nn.Module]):
                 for _ in range(math.ceil(SCORED / len(held_out)))
             ]
         losses = torch.stack(rounds).mean(0).cpu() / self.numbers
-        error = losses.std().item() / len(losses) ** 0.5 if len(losses) > 1 else math.nan
-        return {"held_out_loss": losses.mean().item(), "held_out_error": error}
+        found = {"held_out_loss": losses.mean().item()}
+        if len(losses) > 1:  # one code says nothing of the error
+            found["held_out_error"] = losses.std().item() / len(losses) ** 0.5
+        return found
 
     def save(self, network: nn.Module, run: Run) -> None:
         """Nothing: the checkpoint goes on, and what is kept for use are the best weights."""

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData
-from spatialvae.errors import UserError
 from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.seeding import stream_seed
+from spatialvae.training.divergence import Watch, changed_settings, may_change
 from spatialvae.training.interrupt import Interrupted, stop_requests
 from spatialvae.training.journal import Journal, read_journal
 from spatialvae.training.meter import Meter
@@ -72,7 +72,8 @@ def stage_stepwise(stage: AbstractStage[Network], out: Path, *, progress: bool =
     run = Run(out)
     accelerator = make_accelerator(config)
     with accelerator.main_process_first():
-        run.open(config, total, stage.free)
+        changed = changed_settings(stage, run)
+        run.open(config, total, may_change(stage, run))
     state = start(stage, run, accelerator)
     main = accelerator.is_main_process
     seen = state.step * config.batch_size
@@ -83,6 +84,9 @@ def stage_stepwise(stage: AbstractStage[Network], out: Path, *, progress: bool =
         Journal(run, seen, enabled=main) as journal,
         TrainingProgress(out.as_posix(), steps * config.batch_size, seen, shown=progress and main) as bar,
     ):
+        watch = Watch(stage, run, journal)
+        if changed:
+            journal.write(seen, {"changed": changed})
         done = state.step >= steps or converged(stage, run, state)
         while not done:
             loss, terms = train_step(state, stage, seen)
@@ -92,21 +96,22 @@ def stage_stepwise(stage: AbstractStage[Network], out: Path, *, progress: bool =
 
             last = state.step == steps
             write, keep = last or state.step % JOURNAL_STEPS == 0, last or state.step % every == 0
-            if write or keep or meter.cheap_to_read:
+            stop = agreed(request.signum, state)
+            if write or keep or stop is not None or meter.cheap_to_read:
                 values = stage.named(meter.read())
                 if write:
                     meter.start()
-                check_finite(values, state.step, stage)
+                watch.loss(values, state.step)
                 bar.update(seen, values["images_per_second"], stage.said(values))
                 if write:
                     rates = {"learning_rate": learning_rate(config, seen, total), **stage.rates(seen)}
                     journal.write(seen, {**values, **rates})
-            stop = agreed(request.signum, state)
             if main and (keep or stop is not None):
+                measured = watch.state(state)
                 state.save(run, seen, stage)
-            if main and keep:
-                journal.write(seen, stage.validate(state.scored))
-                stage.validated(state.scored, run, seen)
+                if keep:
+                    journal.write(seen, measured)
+                    stage.validated(state.scored, run, seen)
             done = last or (keep and converged(stage, run, state))
             if stop is not None and not done:
                 said = f"Stopped after {seen} of {steps * config.batch_size} images, all saved in {out}."
@@ -162,10 +167,3 @@ def converged(stage: AbstractStage, run: Run, state: TrainingState) -> bool:
         return own
     found = accelerator.gather(torch.tensor([int(own)], device=accelerator.device))
     return bool(torch.as_tensor(found).max().item())
-
-
-def check_finite(values: dict[str, float], step: int, stage: AbstractStage) -> None:
-    """Stop at a loss that is not a number, before it reaches a checkpoint."""
-    if math.isfinite(values["loss"]):
-        return
-    raise UserError(f"The loss is not finite at step {step}: {stage.not_finite(values)}; the last checkpoint is kept.")

@@ -81,10 +81,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
         return f"bound {bound:.1f}  KL {kl:.1f}  reconstruction {reconstruction:.1f}"
 
     def not_finite(self, values: dict[str, float]) -> str:
-        return (
-            f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats.\n"
-            f"Try --learning-rate {self.config.learning_rate / 3:.1g}, --clip 1000 or --precision fp32"
-        )
+        return f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats"
 
     def validate(self, network: SpatialVAE) -> dict[str, float]:
         return validate(network, self.data.split("validation"), self.config)

@@ -82,7 +82,12 @@ class AbstractStage(ABC, Generic[Network]):
 
     @abstractmethod
     def not_finite(self, values: dict[str, float]) -> str:
-        """The terms of a loss that is not finite, and in a second line what to try."""
+        """The terms of a loss that is not finite, in words."""
+
+    @property
+    def command(self) -> str:
+        """What a user repeats to go on, in the words of a message."""
+        return "the same command"
 
     @abstractmethod
     def validate(self, network: Network) -> dict[str, float]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spatialvae.config import AbstractOptimisation
 from spatialvae.errors import UserError
+from spatialvae.finite import not_finite
 from spatialvae.precision import resolve_precision
 from spatialvae.training.acceleration import compiling_pays, prepare_device
 from spatialvae.training.average import WeightAverage
@@ -50,6 +52,13 @@ class TrainingState(Generic[Network]):
     def modules(self) -> dict[str, nn.Module]:
         """What a checkpoint holds."""
         return {"model": self.network} if self.average is None else {"model": self.network, "average": self.average}
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """All of them by name: weights, buffers, averages and the optimiser's moments."""
+        found = {name: value for module in self.modules.values() for name, value in module.state_dict().items()}
+        slots = self.optimizer.state_dict()["state"].items()
+        return found | {f"moment {key} of weight {i}": value for i, slot in slots for key, value in slot.items()}
 
     def save(self, run: Run, images: int, stage: AbstractStage[Network]) -> None:
         """A checkpoint, and what the stage stores with it."""
@@ -96,12 +105,22 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
         if before["fingerprint"] != stage.fingerprint:
             raise UserError(stage.other_data(run.folder))
         restore_checkpoint(path, state.modules, optimizer)
+        refuse_diverged(path, state)
         state.step = before["images"] // config.batch_size
     state.wrapped, state.accelerated = accelerator.prepare(network, optimizer)
     left = math.ceil(stage.total / config.batch_size) - state.step
     if compiling_pays(left, accelerator):
         state.wrapped = stage.compiled(state.wrapped, network)
     return state
+
+
+def refuse_diverged(path: Path, state: TrainingState) -> None:
+    """Refuse to go on from a checkpoint of weights that diverged, as earlier versions stored them."""
+    if found := not_finite(state.tensors):
+        raise UserError(
+            f"The checkpoint {path} holds numbers that are not finite ({found[0]}).\nDelete that folder: the same "
+            "command then goes on from the checkpoint before it."
+        )
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
