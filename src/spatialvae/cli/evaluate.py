@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spatialvae.cli.images import images_for, prepare_images
-from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.machine import load_model, use_machine
+from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import AbstractDataOptions, EvaluationConfig
 from spatialvae.errors import UserError
 
 if TYPE_CHECKING:
     from spatialvae.metrics import Evaluation
+    from spatialvae.model import SpatialVAE
 
 __all__ = ["evaluate"]
 
@@ -32,7 +34,14 @@ Paired = Annotated[
 @with_settings(EvaluationConfig)
 @with_settings(AbstractDataOptions, default="the run's")
 def evaluate(
-    *, target: Target, against: Against = None, paired: Paired = False, json: Json = False, **settings: Any
+    *,
+    target: Target,
+    against: Against = None,
+    paired: Paired = False,
+    device: Device = None,
+    threads: Threads = None,
+    json: Json = False,
+    **settings: Any,
 ) -> None:
     """Measure a model, or images against data: likelihood, reconstructions, samples, the latent's health."""
     chosen = given(settings)
@@ -41,19 +50,16 @@ def evaluate(
     if (target / "config.json").is_file():
         if against is not None or paired:
             raise UserError(f"{target} is a run: --against and --paired are for images; other data is --data.")
-        found = _run(target, options, config)
+        found = _run(target, load_model(target, device, threads), options, config)
     else:
-        found = _images(target, against, paired, options, config)
+        found = _images(target, against, paired, options, config, (device, threads))
     emit({"target": str(target), **found.as_dict()}, json, _lines(target, found))
 
 
-def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
+def _run(run: Path, model: SpatialVAE, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
     from spatialvae import metrics
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
     from spatialvae.training import Run, fit_run_prior
 
-    model = load(run, fastest_device())
     data = images_for(run, model, options)
     own = "data" not in options or not Run(run).config.is_file()
     asked = config.prior is None or "gaussian" in config.prior
@@ -64,7 +70,12 @@ def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evalua
 
 
 def _images(
-    target: Path, against: str | None, paired: bool, options: dict[str, Any], config: EvaluationConfig
+    target: Path,
+    against: str | None,
+    paired: bool,
+    options: dict[str, Any],
+    config: EvaluationConfig,
+    machine: tuple[str | None, int | None],
 ) -> Evaluation:
     if not target.exists():
         raise UserError(f"{target} does not exist: give a run folder, a folder of images or an .npz file.")
@@ -75,9 +86,10 @@ def _images(
     from spatialvae import metrics
     from spatialvae.data.image_set import read_image_set
 
+    device = use_machine(*machine)
     data = prepare_images(AbstractDataOptions.parse({**options, "data": against}, "evaluate"))
     images = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
-    return metrics.evaluate_images(images, data, config, paired=paired, progress=True)
+    return metrics.evaluate_images(images, data, config, paired=paired, device=device, progress=True)
 
 
 def _lines(target: Path, found: Evaluation) -> list[str]:

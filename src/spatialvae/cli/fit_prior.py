@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spatialvae.cli.images import images_for
-from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.machine import load_model
+from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import PriorConfig
 from spatialvae.errors import UserError
@@ -50,6 +51,8 @@ def fit_prior(
     default: Default = False,
     features: Features = None,
     generated: Annotated[int, typer.Option(min=2, help="Samples of each prior for the Fréchet distance.")] = 5000,
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Again = False,
     json: Json = False,
     **settings: Any,
@@ -57,15 +60,14 @@ def fit_prior(
     """Fit priors to a run's codes, so that samples look like the data; keep them beside the run."""
     training = PriorConfig.parse(given(settings), "fit-prior")
     from spatialvae import fitting
-    from spatialvae.precision import fastest_device
     from spatialvae.priors import parse_family
-    from spatialvae.store import load, save_default_prior
+    from spatialvae.store import save_default_prior
     from spatialvae.training import Interrupted
 
     spelled = list(dict.fromkeys(parse_family(name).spelled for name in prior or ["gaussian"]))
     if default and len(spelled) > 1 and features is None:
         raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
-    model = load(run, fastest_device())
+    model = load_model(run, device, threads)
     data = images_for(run, model, {})
     kept = [name for name in spelled if name in model.priors and not overwrite]
     try:

@@ -61,7 +61,7 @@ def evaluate(
     priors = config.prior or [model.own_prior, *model.priors]
     for prior in priors:  # a name that is not there is told before hours of work
         model.prior(prior)
-    reference = Reference(data, config, count, wanted, progress)
+    reference = Reference(data, config, count, wanted, progress, model.device)
     found = Evaluation(provenance=reference.provenance())
     task = _Task(model, split, count, wanted, config, found, progress)
 
@@ -106,7 +106,7 @@ def _one_pass(task: _Task, *, keep: bool) -> Tensor:
     """The bound's terms and the reconstructions' metrics; returns the reconstructions, uint8 [N C H W], if `keep`."""
     kept: list[Tensor] = []
     parts: dict[str, list[Tensor]] = defaultdict(list)
-    pairs = PairMetrics(task.wanted, task.config, task.found)
+    pairs = PairMetrics(task.wanted, task.config, task.found, task.model.device)
     if not keep and not set(task.wanted) & {"bound", *ON_PAIRS}:
         return torch.empty(0)
     with bar("metrics", task.count, task.progress) as advance:

@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from spatialvae.data.batches import to_device
+from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
-from spatialvae.precision import fastest_device
 from spatialvae.sizes import spell_shape
 
 __all__ = ["RESIZING", "FeatureNetwork", "arguments", "as_colour", "check_features", "images_at_once", "open_script"]

@@ -28,6 +28,7 @@ def evaluate_images(
     config: EvaluationConfig | None = None,
     *,
     paired: bool = False,
+    device: torch.device | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Measure a set of images against a split: `frechet` to `coverage`, `parzen`, and of pairs `mse` to `lpips`.
@@ -35,6 +36,7 @@ def evaluate_images(
     Args:
         images: uint8 [N C H W], of the split's shape.
         paired: the k-th image is the reconstruction of the split's k-th.
+        device: where networks of features compute; default: the fastest.
 
     Raises:
         UserError: images of another shape, another number of them than pairs need, or nothing to measure.
@@ -46,10 +48,10 @@ def evaluate_images(
     if not wanted:
         raise UserError("There is nothing to measure: give --features FILE.pt, --metrics parzen, or --paired.")
     _check(images, split.images.shape[1:], count if paired else None)
-    reference = Reference(data, config, count, wanted, progress)
+    reference = Reference(data, config, count, wanted, progress, device)
     found = Evaluation(provenance={**reference.provenance(), "set": len(images)})
     if paired:
-        pairs, parts = PairMetrics(wanted, config, found), defaultdict(list)
+        pairs, parts = PairMetrics(wanted, config, found, device), defaultdict(list)
         for originals, others in zip(in_order(split, BATCH, count), images.split(BATCH), strict=True):
             for name, value in pairs(originals, others).items():
                 parts[name].append(value)

@@ -23,7 +23,7 @@ from spatialvae.training.run import Run
 from spatialvae.training.stage import AbstractStage
 from spatialvae.training.state import TrainingState
 
-__all__ = ["REMEDIES", "Diverged", "Watch", "changed_settings", "may_change"]
+__all__ = ["REMEDIES", "Diverged", "Watch", "open_run", "spell_remedies"]
 
 REMEDIES = frozenset({"learning_rate", "clip", "precision"})
 """Settings that may change when a run goes on after it diverged."""
@@ -39,7 +39,7 @@ class Watch:
     """Looks at a run's numbers before they are stored, and ends it where they are not finite."""
 
     def __init__(self, stage: AbstractStage, run: Run, journal: Journal) -> None:
-        self._stage, self._run, self._journal = stage, run, journal
+        self._stage, self.run, self.journal = stage, run, journal
 
     def loss(self, values: dict[str, float], step: int) -> None:
         """Stop at a loss, or a term of it, that is not finite.
@@ -82,8 +82,8 @@ class Watch:
         return {"loss": loss.item()}
 
     def _end(self, step: int, what: str) -> None:
-        self._journal.write(step * self._stage.config.batch_size, {"diverged": what})
-        kept, remedies = latest_checkpoint(self._run.checkpoints), spell_remedies(self._stage.config)
+        self.journal.write(step * self._stage.config.batch_size, {"diverged": what})
+        kept, remedies = latest_checkpoint(self.run.checkpoints), spell_remedies(self._stage.config)
         if kept is None:
             after = f"Nothing is stored yet: repeat {self._stage.command} with {remedies}"
         else:
@@ -94,23 +94,23 @@ class Watch:
         raise Diverged(f"The {what}.\n{after}.")
 
 
-def may_change(stage: AbstractStage, run: Run) -> frozenset[str]:
-    """Settings in which `stage` may differ from the run that is in the folder so far.
+def open_run(stage: AbstractStage, run: Run) -> dict[str, Any]:
+    """Open the folder for `stage`; what changed of `REMEDIES` since its last checkpoint, {name: [before, now]}.
 
-    All of them, as long as nothing is stored there; those of `REMEDIES` as well, after the run diverged.
+    As long as nothing is stored in the folder, it takes a run with any settings.
+
+    Raises:
+        UserError: the folder holds something else, or a run with other settings.
     """
+    config = stage.config
     if latest_checkpoint(run.checkpoints) is None and not any(run.folder.glob("*.safetensors")):
-        return frozenset(type(stage.config).model_fields)
-    lines = read_journal(run.journal)
-    return stage.free | REMEDIES if lines and "diverged" in lines[-1] else stage.free
-
-
-def changed_settings(stage: AbstractStage, run: Run) -> dict[str, Any]:
-    """Those of `REMEDIES` that are others than the folder's so far, {name: [before, now]}; for the journal."""
-    if latest_checkpoint(run.checkpoints) is None or not run.config.is_file():
+        run.open(config, stage.total, frozenset(type(config).model_fields))
         return {}
-    before = type(stage.config).read(run.config)
-    pairs = {name: [getattr(before, name), getattr(stage.config, name)] for name in sorted(REMEDIES)}
+    before = type(config).read(run.config) if run.config.is_file() else config
+    lines = read_journal(run.journal)
+    diverged = bool(lines) and "diverged" in lines[-1]
+    run.open(config, stage.total, stage.free | REMEDIES if diverged else stage.free)
+    pairs = {name: [getattr(before, name), getattr(config, name)] for name in sorted(REMEDIES)}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -18,6 +18,9 @@ class Journal:
 
     With several processes only the main one is `enabled`; the others' journals swallow what they are told.
 
+    Args:
+        changed: settings that are others from here on, {name: [before, now]}; a line of its own.
+
     >>> import tempfile
     >>> run = Run(Path(tempfile.mkdtemp()))
     >>> with Journal(run, seen=0) as journal:
@@ -26,7 +29,7 @@ class Journal:
     [{'images': 100, 'loss': 2.5}]
     """
 
-    def __init__(self, run: Run, seen: int, *, enabled: bool = True) -> None:
+    def __init__(self, run: Run, seen: int, changed: dict[str, Any] | None = None, *, enabled: bool = True) -> None:
         self._file, self._events = None, None
         if not enabled:
             return
@@ -34,6 +37,8 @@ class Journal:
         run.journal.write_text("".join(_spelled(line) for line in kept))
         self._file = run.journal.open("a")
         self._events = _event_writer(run.tensorboard, seen)
+        if changed:
+            self.write(seen, {"changed": changed})
 
     def write(self, images: int, values: dict[str, Any]) -> None:
         """One line: the images seen so far, then `values`; a number that is not finite is null, as JSON has none."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spatialvae.config import AbstractOptimisation
+from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
 from spatialvae.finite import not_finite
 from spatialvae.precision import resolve_precision
@@ -66,17 +67,24 @@ class TrainingState(Generic[Network]):
         stage.save(self.scored, run)
 
 
-def make_accelerator(config: AbstractOptimisation) -> Accelerator:
-    """Devices, processes and number format; a UserError if the processes cannot share the batch."""
+def make_accelerator(config: AbstractOptimisation, device: torch.device | None = None) -> Accelerator:
+    """Devices, processes and number format; a UserError if the processes cannot share the batch.
+
+    Args:
+        device: where to compute; default: the fastest. Of several processes each gets its own of this kind.
+    """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
-    precision = resolve_precision(config.precision)
-    AcceleratorState._reset_state()  # a process may train several models, each in its own precision
-    cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    device = fastest_device() if device is None else device
+    precision = resolve_precision(config.precision, device)
+    # A process may train several models, each in its own precision, and where it is alone, on its own device.
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     # Accelerate joins the processes of a CPU launch (gloo) only when it is told that the CPU is meant.
-    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=cpu)
+    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=device.type == "cpu")
     processes = accelerator.num_processes
+    if processes == 1:
+        accelerator.state.device = device  # pyright: ignore[reportAttributeAccessIssue]
     if config.batch_size % processes:
         raise UserError(
             f"--batch-size {config.batch_size} cannot be shared by {processes} processes: "
@@ -92,7 +100,7 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
         UserError: the run was trained on other data.
     """
     device, config = accelerator.device, stage.config
-    prepare_device(device, resolve_precision(config.precision))
+    prepare_device(device, "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision)
     torch.manual_seed(config.seed)
     network = stage.build(device)
     average = WeightAverage(network, config.ema) if config.ema else None
