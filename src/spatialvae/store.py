@@ -99,7 +99,8 @@ def save_prior(folder: Path, prior: AbstractPrior) -> None:
         UserError: a number of the prior is not finite.
     """
     name = prior.family.spelled
-    if found := not_finite(prior.tensors()):
+    # The logarithm of a weight of 0 is no fault.
+    if found := not_finite({key: one.exp() if key.startswith("log_") else one for key, one in prior.tensors().items()}):
         raise UserError(f"The prior {name} came to numbers that are not finite ({found[0]}): it is not stored.")
     told = {"prior": name, "weights": weights_hash(folder)}
     with replacing(prior_file(folder, name)) as path:

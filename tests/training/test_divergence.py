@@ -89,11 +89,13 @@ def test_the_folder_of_a_run_without_a_checkpoint_takes_other_settings(tmp_path:
 
 def test_it_goes_on_from_the_last_checkpoint_with_a_smaller_rate(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    warm = {"images": 200, "checkpoint_every": 20, "learning_rate": 300.0, "warmup": 10_000_000}
+    warm = {"images": 200, "checkpoint_every": 20, "learning_rate": 2e-3}
     with pytest.MonkeyPatch.context() as patch:
         ruin(patch, step=5)
         said = diverged(out, **warm)
-    assert "The checkpoint after 40 images is kept: the same command goes on from it with --learning-rate 0.001" in said
+    assert (
+        "The checkpoint after 40 images is kept: the same command goes on from it with --learning-rate 0.0007" in said
+    )
     kept = checkpoint(out)
     assert not not_finite(kept) and not not_finite(weights(out))
     stored = {f"model.{name}": value for name, value in weights(out).items()}
@@ -103,7 +105,7 @@ def test_it_goes_on_from_the_last_checkpoint_with_a_smaller_rate(tmp_path: Path)
     run(out, **warm | {"learning_rate": 1e-3, "clip": 1000.0})
     lines = strict_journal(out)
     assert [line for line in lines if "changed" in line] == [
-        {"images": 40, "changed": {"clip": [None, 1000.0], "learning_rate": [300.0, 0.001]}}
+        {"images": 40, "changed": {"clip": [None, 1000.0], "learning_rate": [0.002, 0.001]}}
     ]
     assert not [line for line in lines if "diverged" in line]
     assert lines[-1]["images"] == 200

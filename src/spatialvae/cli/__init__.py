@@ -127,8 +127,8 @@ def _run() -> None:
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
             raise
         complaint = (
-            "There is not enough memory for this.\nAsk for less with --batch-size, --count, --generated, --image-size or "
-            "--maps, or give another --device."
+            "There is not enough memory for this.\nAsk for less (--batch-size, --count, --generated, --image-size, "
+            "--maps), or give another --device."
         )
     print(f"Error: {complaint}", file=sys.stderr)
     sys.exit(2)

@@ -93,11 +93,16 @@ def fit_prior(
         "frechet": {name: value.as_dict() for name, value in frechet.items()},
         "default": chosen or model.default_prior,
     }
-    emit(payload, json, _lines(found, kept, frechet, payload["default"], run))
+    emit(payload, json, _lines(found, kept, frechet, payload["default"], spelled, run))
 
 
 def _lines(
-    found: dict[str, Fitted], kept: list[str], frechet: dict[str, Estimate], default: str, run: Path
+    found: dict[str, Fitted],
+    kept: list[str],
+    frechet: dict[str, Estimate],
+    default: str,
+    asked: list[str],
+    run: Path,
 ) -> list[str]:
     lines = []
     for name, one in found.items():
@@ -110,4 +115,12 @@ def _lines(
     if frechet:
         lines.append("Fréchet distance to the validation images:")
         lines += [f"  {name:<28} {value.value:8.2f}" for name, value in frechet.items()]
-    return [*lines, f"samples come from: {default}", f"next: spatialvae sample {run} --out samples.png"]
+    if default in asked:
+        return [*lines, f"samples come from: {default}", f"next: spatialvae sample {run} --out samples.png"]
+    one = asked[-1]
+    return [
+        *lines,
+        f"sample still draws from {default}: say `sample --prior {one}`, or make it the default with "
+        f"`fit-prior --prior {one} --default`",
+        f"next: spatialvae sample {run} --prior {one} --out samples.png",
+    ]

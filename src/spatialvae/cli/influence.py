@@ -51,8 +51,7 @@ def influence(
     model = load_model(run, device, threads)
     map_size = model.latent.event_shape[1:]
     editing.check_cells(map_size)
-    chosen = prior or model.default_prior
-    model.prior(chosen)
+    chosen = model.prior_name(prior)
     part = images_for(run, model, given(settings), progress=not json).split(split)
     check_images(model, part, images)
     seen = torch.cat(list(in_order(part, CORRELATED, CORRELATED)))

@@ -54,7 +54,7 @@ def sample(
     from spatialvae import metrics
 
     model = load_model(run, device, threads)
-    chosen = prior or model.default_prior
+    chosen = model.prior_name(prior)
     images = model.sample(count, seed=seed, temperature=temperature, prior=chosen, label=label, steps=steps)
     write_images(images, out, columns)
     payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen, "label": label}

@@ -58,9 +58,8 @@ def evaluate(
     count = check_images(model, split, config.limit)
     labels = split.labels is not None and data.split("train").labels is not None
     wanted = select(config, labels=labels)
-    priors = config.prior or [model.own_prior, *model.priors]
-    for prior in priors:  # a name that is not there is told before hours of work
-        model.prior(prior)
+    named = config.prior or [model.own_prior, *model.priors]
+    priors = list(dict.fromkeys(map(model.prior_name, named)))  # one that is not there is told before hours of work
     reference = Reference(data, config, count, wanted, progress, model.device)
     found = Evaluation(provenance=reference.provenance())
     task = _Task(model, split, count, wanted, config, found, progress)
