@@ -16,7 +16,7 @@ __all__ = ["Progress", "bar", "spell_time"]
 
 FIRST_LINE, NEXT_LINES = 3.0, 30.0
 """Seconds between the lines of a log. What is done before the first is done without a word."""
-TITLE, BAR = 20, 10
+TITLE, BAR = 18, 8
 """Characters of a terminal's line; the percentage and what is said share the rest."""
 
 
@@ -56,7 +56,7 @@ class Progress:
         self._first = self._first or (now, done)
         if self._moving is not None:
             words = [word for word in (self._left(now), *said) if word]
-            room = self._moving.console.width - TITLE - BAR - len(" 100% ") - 3
+            room = self._moving.console.width - TITLE - BAR - len("  100% ")
             while len("  ".join(words)) > room and len(words) > 1:
                 words.pop()
             self._moving.update(self._task, completed=done, said="  ".join(words))
