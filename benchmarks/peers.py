@@ -27,10 +27,11 @@ from pythae_peer import MISSING, PythaePeer, installed
 
 from spatialvae.benchmarking import Spread, describe_machine, interleaved, random_images, ratios
 from spatialvae.benchmarking.contenders import RealLoop, eager_loop, resident_batches, sample_eagerly
-from spatialvae.benchmarking.timing import Work, synchronize
+from spatialvae.benchmarking.timing import Work
 from spatialvae.config import TrainConfig
+from spatialvae.devices import fastest_device, synchronize
 from spatialvae.model import SpatialVAE
-from spatialvae.precision import fastest_device, resolve_precision
+from spatialvae.precision import resolve_precision
 
 LENGTH = 20 * 162_770  # images of the run that ours is told to be: 20 epochs of CelebA
 

@@ -17,7 +17,20 @@ SOURCE = ROOT / "src"
 
 # From the ground up: a package imports from lower layers, and from its own layer where that makes no circle.
 LAYERS = [
-    {"errors", "_version", "compiling", "globals", "heap", "precision", "progress", "seeding", "sizes", "spec"},
+    {
+        "errors",
+        "_version",
+        "compiling",
+        "devices",
+        "finite",
+        "globals",
+        "heap",
+        "precision",
+        "progress",
+        "seeding",
+        "sizes",
+        "spec",
+    },
     {"distributions"},
     {"latents"},
     {"posterior", "priors", "networks", "likelihoods"},

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import yaml
 from pydantic import ValidationError
 
-from spatialvae.config import AbstractModelOptions, ModelConfig, PriorConfig, TrainConfig
+from spatialvae.config import (
+    LAST_SEED,
+    AbstractModelOptions,
+    AbstractSettings,
+    BenchConfig,
+    CompareConfig,
+    EvaluationConfig,
+    ModelConfig,
+    PriorConfig,
+    TrainConfig,
+)
 from spatialvae.errors import UserError
+from spatialvae.seeding import seeded, stream_seed
 from spatialvae.sizes import parse_size
 
 
@@ -47,6 +61,9 @@ def test_settings_do_not_change() -> None:
         ({"clip": 0.0}, ["--clip 0.0", "greater than 0"]),
         ({"seed": -1}, ["--seed -1"]),
         ({"maps": 2.5}, ["--maps 2.5", "integer"]),
+        ({"seed": 2**63}, ["--seed 9223372036854775808", "9223372036854775807"]),
+        ({"batch_size": 10**9}, ["--batch-size 1000000000", "1000000"]),
+        ({"epochs": 1e300}, ["--epochs 1e+300", "1000000"]),
     ],
 )
 def test_a_wrong_setting_is_one_plain_line(values: dict[str, Any], words: list[str]) -> None:
@@ -56,6 +73,39 @@ def test_a_wrong_setting_is_one_plain_line(values: dict[str, Any], words: list[s
     assert said.startswith("here")
     assert "\n" not in said
     assert [word for word in words if word not in said] == [], said
+
+
+def numeric_fields() -> list[tuple[type[AbstractSettings], str, bool]]:
+    """Every number among the settings: its class, its name, and whether it is a whole one."""
+    kinds = (TrainConfig, PriorConfig, EvaluationConfig, CompareConfig, BenchConfig)
+    found = []
+    for kind in kinds:
+        for name, field in kind.model_fields.items():
+            spelled = str(field.annotation)
+            if "int" in spelled or "float" in spelled:
+                found.append((kind, name, "float" not in spelled))
+    return found
+
+
+@pytest.mark.parametrize(("kind", "name", "whole"), numeric_fields())
+def test_no_number_is_infinite_negative_or_none_at_all(kind: type[AbstractSettings], name: str, whole: bool) -> None:
+    for value in (math.inf, -math.inf, math.nan, -1, *([10**30] if whole and name not in UNBOUNDED else [])):
+        with pytest.raises(UserError, match=f"--{name.replace('_', '-')} ") as caught:
+            kind.parse({name: value}, "here")
+        assert "\n" not in str(caught.value)
+
+
+UNBOUNDED = {"limit", "nll_images", "generated", "rounds", "steps", "seeds"}
+"""Whole numbers that may be as large as one likes: more than there is, or as long as one waits."""
+
+
+def test_the_largest_seed_works_everywhere() -> None:
+    seed = TrainConfig(seed=LAST_SEED).seed
+    with seeded(seed):
+        torch.rand(1)
+    torch.Generator().manual_seed(seed)
+    np.random.default_rng([seed, 0]).random()
+    np.random.default_rng(stream_seed(seed, 10)).random()
 
 
 def test_settings_survive_a_file(tmp_path: Path) -> None:

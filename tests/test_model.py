@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,9 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.priors import MixtureFamily
 from tests.priors.gaussians import gaussian
+from tests.priors.toy import ToyCodes
 
 
 def small(**options: object) -> SpatialVAE:
@@ -201,6 +205,30 @@ def test_temperature_nought_is_the_priors_mean(prior: str) -> None:
     assert differences(cold[:1], cold[1:2]) == 0
     far = [model.sample(64, seed=0, temperature=t, prior=prior).float().std(0).mean() for t in (0.1, 1.0)]
     assert far[0] < far[1]
+
+
+def test_a_priors_name_is_exact_first_then_its_familys() -> None:
+    model = small()
+    codes = ToyCodes(torch.randn(60, *model.latent.event_shape))
+    assert (model.prior_name(), model.prior_name("standard")) == ("standard", "standard")
+    two, three = (MixtureFamily(components=count).fit(codes)[0] for count in (2, 3))
+    model.priors["mixture:components=2"] = two
+    assert model.prior_name("mixture") == "mixture:components=2"
+    assert model.prior("mixture") is two
+    model.priors["mixture:components=3"] = three
+    with pytest.raises(UserError, match="choose mixture:components=2 or mixture:components=3"):
+        model.prior("mixture")
+    assert model.prior("mixture:components=3") is three
+    model.priors["mixture"] = three
+    assert model.prior_name("mixture") == "mixture"
+    with pytest.raises(UserError, match="no prior 'flow' yet"):
+        model.sample(1, prior="flow")
+
+
+@pytest.mark.parametrize("temperature", [math.inf, math.nan, -1.0])
+def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
+    with pytest.raises(UserError, match="--temperature"):
+        small().sample(1, temperature=temperature)
 
 
 def test_an_unknown_prior_names_the_nearest() -> None:

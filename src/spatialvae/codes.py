@@ -15,6 +15,7 @@ from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float
 from spatialvae.data.subset import subset
+from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.precision import fast_autocast
 from spatialvae.priors import Labels
@@ -36,6 +37,8 @@ class PosteriorCodes:
     is mapped into memory, so that codes larger than the memory can be streamed; a draw is then nearly free, and every
     pass sees new ones. Use it in a `with` block: leaving it deletes the file.
 
+    Raises:
+        UserError: parameters that are not finite, or so large that their squares are not.
     """
 
     def __init__(
@@ -103,6 +106,12 @@ class PosteriorCodes:
         mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
         done = 0
         for part in _outputs(model, split, rows):
+            if not part.square().sum().isfinite():
+                self._folder.cleanup()
+                raise UserError(
+                    "The codes of this model are not finite, so that no prior can be fitted: its training diverged.\n"
+                    "Train it again into a new folder, with a smaller --learning-rate."
+                )
             mapped[done : done + len(part)] = part.cpu().numpy()
             done += len(part)
             advance(len(part))

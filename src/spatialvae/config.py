@@ -23,6 +23,11 @@ __all__ = [
     "read_settings",
 ]
 
+LAST_SEED = 2**63 - 1
+"""The largest seed that torch and numpy both take."""
+MOST_IMAGES = 10**12
+"""Of any length of training; weeks of the fastest machine see fewer."""
+
 
 def several(*names: str) -> Any:
     """A check of fields that are lists: one value is a list of one, as in `beta: 1` in a file; none is refused."""
@@ -37,10 +42,10 @@ def several(*names: str) -> Any:
 
 
 class AbstractSettings(BaseModel):
-    """Settings that refuse unknown keys and never change once made."""
+    """Settings that refuse unknown keys and numbers that are not finite, and never change once made."""
 
     # A YAML file says `image_size: 64`, a flag says the same as text.
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
 
     @classmethod
     def parse(cls, values: dict[str, Any], where: str) -> Self:
@@ -106,9 +111,13 @@ class AbstractModelOptions(AbstractSettings):
         default="low-rank", description="The latent, with options: low-rank, low-rank:rank=2, vector:maps=81."
     )
     maps: int | None = Field(
-        default=None, ge=1, description="How many latent maps; default: the paper's for the image size."
+        default=None, ge=1, le=2**16, description="How many latent maps; default: the paper's for the image size."
     )
-    map_size: str | None = Field(default=None, description="Their size, SIDE or HEIGHTxWIDTH; default: the paper's, 3.")
+    map_size: str | None = Field(
+        default=None,
+        description="Their size, SIDE or HEIGHTxWIDTH; default: 3, and for images of more than 73 pixels a 21st of "
+        "each side.",
+    )
     prior: str = Field(
         default="standard",
         description="p(z): standard is N(0, I); learned is trained with the model, learned:law=matrix-normal,"
@@ -134,15 +143,20 @@ class AbstractOptimisation(AbstractSettings):
     """What the training loop reads, whatever it trains: length, steps, optimiser, number format."""
 
     images: int | None = Field(
-        default=None, ge=1, description="Length: how many images the model sees. Default: 20 epochs."
+        default=None,
+        ge=1,
+        le=MOST_IMAGES,
+        description="Length: how many images the model sees. Default: 20 epochs.",
     )
-    epochs: float | None = Field(default=None, gt=0, description="Length in epochs, in place of --images.")
-    batch_size: int = Field(default=100, ge=2, description="Images a step, over all devices.")
+    epochs: float | None = Field(default=None, gt=0, le=10**6, description="Length in epochs, in place of --images.")
+    batch_size: int = Field(default=100, ge=2, le=10**6, description="Images a step, over all devices.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size (the authors: 1e-4).")
     schedule: Literal["constant", "cosine"] = Field(
         default="constant", description="The learning rate after the warm-up."
     )
-    warmup: int = Field(default=0, ge=0, description="Images over which the learning rate rises from 0.")
+    warmup: int = Field(
+        default=0, ge=0, le=MOST_IMAGES, description="Images over which the learning rate rises from 0."
+    )
     clip: float | None = Field(
         default=None, gt=0, description="Largest norm of the gradient, in nats; default: not clipped."
     )
@@ -153,9 +167,11 @@ class AbstractOptimisation(AbstractSettings):
         default="auto",
         description="auto: bf16 where the hardware multiplies it faster (CUDA, CPUs with AMX), else fp32.",
     )
-    seed: int = Field(default=0, ge=0, description="Weights, order of the data and noise are functions of it.")
+    seed: int = Field(
+        default=0, ge=0, le=LAST_SEED, description="Weights, order of the data and noise are functions of it."
+    )
     checkpoint_every: int | None = Field(
-        default=None, ge=1, description="Images between checkpoints; default: a tenth of the run."
+        default=None, ge=1, le=MOST_IMAGES, description="Images between checkpoints; default: a tenth of the run."
     )
 
     @model_validator(mode="after")
@@ -171,14 +187,17 @@ class PriorConfig(AbstractOptimisation):
     images: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_IMAGES,
         description="Length: how many codes the prior sees at most. Default: 120,000 for flow, 600,000 for diffusion.",
     )
-    batch_size: int = Field(default=250, ge=2, description="Codes a step, over all devices.")
+    batch_size: int = Field(default=250, ge=2, le=10**6, description="Codes a step, over all devices.")
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's step size.")
     schedule: Literal["constant", "cosine"] = Field(
         default="cosine", description="The learning rate after the warm-up."
     )
-    warmup: int = Field(default=10_000, ge=0, description="Codes over which the learning rate rises from 0.")
+    warmup: int = Field(
+        default=10_000, ge=0, le=MOST_IMAGES, description="Codes over which the learning rate rises from 0."
+    )
     clip: float | None = Field(
         default=1.0, gt=0, description="Largest norm of the gradient of the loss a number of the code."
     )
@@ -188,6 +207,7 @@ class PriorConfig(AbstractOptimisation):
     checkpoint_every: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_IMAGES,
         description="Codes between checkpoints, each with a held-out loss; default: a tenth of the length.",
     )
 
@@ -201,7 +221,7 @@ class TrainConfig(AbstractOptimisation, AbstractDataOptions, AbstractModelOption
         "the latent.",
     )
     beta: float = Field(default=1.0, ge=0, description="Weight of the KL in the objective.")
-    kl_warmup: int = Field(default=0, ge=0, description="Images over which beta rises from 0.")
+    kl_warmup: int = Field(default=0, ge=0, le=MOST_IMAGES, description="Images over which beta rises from 0.")
     flip: bool = Field(default=False, description="Mirror half of the images left to right.")
 
     @model_validator(mode="after")
@@ -231,7 +251,7 @@ class EvaluationConfig(AbstractSettings):
     limit: int | None = Field(
         default=None, ge=1, description="Use so many images only, drawn from the split by --seed; default: all."
     )
-    importance_samples: int = Field(default=64, ge=1, description="K, draws an image for nll.")
+    importance_samples: int = Field(default=64, ge=1, le=10**6, description="K, draws an image for nll.")
     nll_images: int = Field(
         default=1000, ge=1, description="Images that nll and the bound beside it are measured on, drawn likewise."
     )
@@ -251,7 +271,9 @@ class EvaluationConfig(AbstractSettings):
         description="held-out: sigma picked on validation images, pixels in [0, 1]. authors: their code's, pixels in "
         "[-1, 1], sigma picked on the images scored; for comparison with old numbers only.",
     )
-    seed: int = Field(default=0, ge=0, description="Of the draws, and of the images where not all are used.")
+    seed: int = Field(
+        default=0, ge=0, le=LAST_SEED, description="Of the draws, and of the images where not all are used."
+    )
 
     _lists = several("prior")
 
@@ -274,7 +296,7 @@ class CompareConfig(AbstractSettings):
         description="The latents to compare, one or more. Default: the paper's four, and a vector with as many numbers "
         "as their maps.",
     )
-    beta: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+    beta: list[Annotated[float, Field(ge=0)]] = Field(
         default=[1.0],
         description="Weights of the KL in the objective, one or more: every latent is trained with each.",
     )
@@ -292,6 +314,7 @@ class CompareConfig(AbstractSettings):
     prior_images: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_IMAGES,
         description="How many codes the networks of flow and diffusion see at most. Default: 120,000 and 600,000.",
     )
     out: str | None = Field(default=None, description="The folder to write runs and report into.")

@@ -111,17 +111,35 @@ class SpatialVAE(nn.Module):
 
         `standard` is N(0, I), `learned` was trained with the model, others were fitted after training.
         """
-        name = name or self.own_prior
+        name = self.prior_name(name or self.own_prior)
         if name == "learned" and self.learned_prior is not None:
             return self.learned_prior()
         if name == "standard":
             dtype = torch.promote_types(self.dtype, torch.float32)
             return standard_normal(self.latent.event_shape, dtype=dtype, device=self.device)
-        if name.partition(":")[0] in FAMILIES:
-            name = parse_family(name).spelled
-        if name not in self.priors:
-            raise UserError(self._no_prior(name))
         return self.priors[name]
+
+    def prior_name(self, name: str | None = None) -> str:
+        """The full name of the prior that a user calls `name`; of `default_prior` if left out.
+
+        A name that is there means that prior; else a family's bare name, such as ``mixture``, means the one that was
+        fitted of it, ``mixture:components=20``.
+
+        Raises:
+            UserError: no such prior, or several of that family, with their list.
+        """
+        name = name or self.default_prior
+        if name in ("standard", self.own_prior):
+            return name
+        spelled = parse_family(name).spelled if name.partition(":")[0] in FAMILIES else name
+        if spelled in self.priors:
+            return spelled
+        of_family = [fitted for fitted, prior in self.priors.items() if prior.family.name == name]
+        if len(of_family) > 1:
+            raise UserError(f"Several priors of the family {name} were fitted: choose {' or '.join(of_family)}.")
+        if not of_family:
+            raise UserError(self._no_prior(spelled))
+        return of_family[0]
 
     @property
     def default_prior(self) -> str:
@@ -177,7 +195,7 @@ class SpatialVAE(nn.Module):
             steps: of a diffusion's equation; default: the prior's own.
 
         Raises:
-            UserError: a prior that is not there, or a label or steps that it does not take.
+            UserError: a prior that is not there, a temperature below 0, or a label or steps that it does not take.
         """
         law, device = self.sampler(prior, temperature, label, steps), self.device
         shape = (count, self.config.channels, *self.config.image_size)
@@ -208,8 +226,10 @@ class SpatialVAE(nn.Module):
         steps: int | None = None,
     ) -> Callable[[int], Tensor]:
         """What draws codes [n, maps, height, width] of a prior; see `sample` for the arguments."""
-        name = prior or self.default_prior
+        name = self.prior_name(prior)
         law = self.prior(name)
+        if not 0 <= temperature < math.inf:
+            raise UserError(f"--temperature {temperature} is not possible: it should be a finite number from 0 on.")
         if isinstance(law, AbstractPrior):
             law = law if steps is None else law.with_steps(steps)
             chosen = (law if label is None else law.given_label(label)).tempered(temperature)

@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
 
-__all__ = ["fast_autocast", "fast_dtype", "fastest_device", "resolve_precision", "unrounded"]
+__all__ = ["fast_autocast", "fast_dtype", "resolve_precision", "unrounded"]
 
 
-def resolve_precision(wanted: str) -> str:
-    """``fp32``, ``bf16`` or ``fp16`` for what the user asked for; ``auto`` looks at the hardware.
+def resolve_precision(wanted: str, device: torch.device | None = None) -> str:
+    """``fp32``, ``bf16`` or ``fp16`` for what the user asked for; ``auto`` looks at `device`, by default the fastest.
 
     Auto is bf16 on CUDA devices that have it and on CPUs with AMX tiles; other CPUs emulate bf16 and are several
     times slower with it, so they get fp32.
@@ -21,16 +22,12 @@ def resolve_precision(wanted: str) -> str:
     >>> resolve_precision("fp32")
     'fp32'
     """
-    if wanted == "fp16" and not torch.cuda.is_available():
-        raise UserError("--precision fp16 needs a CUDA device, and there is none here. Use bf16, fp32 or auto.")
+    device = device or fastest_device()
+    if wanted == "fp16" and device.type != "cuda":
+        raise UserError(f"--precision fp16 needs a CUDA device, and this is {device.type}. Use bf16, fp32 or auto.")
     if wanted != "auto":
         return wanted
-    return "bf16" if fast_dtype(fastest_device()) == torch.bfloat16 else "fp32"
-
-
-def fastest_device() -> torch.device:
-    """The CUDA device where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return "bf16" if fast_dtype(device) == torch.bfloat16 else "fp32"
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
+from spatialvae.finite import not_finite
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import AbstractPrior, Labels, parse_family
 from spatialvae.seeding import seeded
@@ -42,14 +43,20 @@ def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cp
     """The model of a run folder, or of any folder with config.json and model.safetensors, in eval mode on `device`.
 
     Raises:
-        UserError: no such folder, a file missing or damaged, or weights that are not of this model.
+        UserError: no such folder, a file missing or damaged, or weights that are not of this model or not finite.
     """
     folder = Path(run_or_folder)
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} holds no model: a folder with {CONFIG} and {WEIGHTS} is wanted.")
     with seeded(0):  # weights that the file's replace
         model = SpatialVAE(_read_config(folder / CONFIG))
-    _fill(model, _read_tensors(folder / WEIGHTS), folder / WEIGHTS)
+    tensors = _read_tensors(folder / WEIGHTS)
+    _fill(model, tensors, folder / WEIGHTS)
+    if found := not_finite(tensors):
+        raise UserError(
+            f"{folder / WEIGHTS} holds numbers that are not finite ({found[0]}): its training diverged.\n"
+            "Train it again into a new folder, with a smaller --learning-rate."
+        )
     model = model.to(device)
     load_priors(folder, model)
     return model.eval()
@@ -89,8 +96,15 @@ def save_model(folder: Path, model: SpatialVAE) -> None:
 
 
 def save_prior(folder: Path, prior: AbstractPrior) -> None:
-    """prior-NAME.safetensors in `folder`, replaced in one step, with the name of the weights it was fitted to."""
+    """prior-NAME.safetensors in `folder`, replaced in one step, with the name of the weights it was fitted to.
+
+    Raises:
+        UserError: a number of the prior is not finite.
+    """
     name = prior.family.spelled
+    # The logarithm of a weight of 0 is no fault.
+    if found := not_finite({key: one.exp() if key.startswith("log_") else one for key, one in prior.tensors().items()}):
+        raise UserError(f"The prior {name} came to numbers that are not finite ({found[0]}): it is not stored.")
     told = {"prior": name, "weights": weights_hash(folder), "labels": prior.labels.spelled()}
     with replacing(prior_file(folder, name)) as path:
         save_file({key: tensor.contiguous().cpu() for key, tensor in prior.tensors().items()}, path, told)

@@ -47,6 +47,38 @@ def test_it_fits_says_how_well_and_keeps(own_run: Path) -> None:
     assert spatialvae("sample", own_run, "--prior", "mixture:components=3", "--out", own_run / "a.png").code == 0
 
 
+def test_it_says_that_sample_still_draws_from_another(own_run: Path) -> None:
+    said = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3").out
+    assert "sample still draws from gaussian: say `sample --prior mixture:components=3`" in said
+    assert "`fit-prior --prior mixture:components=3 --default`" in said
+    assert f"next: spatialvae sample {own_run} --prior mixture:components=3 --out samples.png" in said
+    assert spatialvae("sample", own_run, "--out", own_run / "a.png", "--json").json["prior"] == "gaussian"
+
+
+def test_a_familys_name_means_the_one_that_was_fitted_of_it(own_run: Path, tmp_path: Path) -> None:
+    assert spatialvae("fit-prior", own_run, "--prior", "mixture:components=2").code == 0
+    picture = tmp_path / "a.png"
+    assert spatialvae("sample", own_run, "--count", 1, "--out", picture).code == 0
+    lines = {
+        "sample": (own_run,),
+        "interpolate": (own_run,),
+        "traverse": (own_run,),
+        "inpaint": (own_run, picture, "--region", "0,0"),
+        "influence": (own_run,),
+    }
+    for command, rest in lines.items():
+        out = tmp_path / f"{command}.png"
+        found = spatialvae(command, *rest, "--prior", "mixture", "--out", out, "--json").json
+        assert found.get("prior", "mixture:components=2") == "mixture:components=2", command
+    found = spatialvae("evaluate", own_run, "--metrics", "prior_gain", "--prior", "mixture", "--json").json
+    assert "prior_gain/mixture:components=2" in found["metrics"]
+    assert spatialvae("fit-prior", own_run, "--prior", "mixture:components=3").code == 0
+    said = spatialvae("sample", own_run, "--prior", "mixture", "--out", tmp_path / "b.png").complaint
+    assert (
+        "Several priors of the family mixture were fitted: choose mixture:components=2 or mixture:components=3" in said
+    )
+
+
 def test_the_default_is_what_sample_draws_from(own_run: Path) -> None:
     said = spatialvae("fit-prior", own_run, "--prior", "mixture:components=2", "--default").out
     assert "samples come from: mixture:components=2" in said

@@ -8,14 +8,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import typer
 
 from spatialvae._version import __version__
-from spatialvae.cli import app
-from spatialvae.config import AbstractDataOptions, BenchConfig, CompareConfig, EvaluationConfig, TrainConfig
+from spatialvae.cli import app, suggestions
+from spatialvae.config import (
+    AbstractDataOptions,
+    BenchConfig,
+    CompareConfig,
+    EvaluationConfig,
+    PriorConfig,
+    TrainConfig,
+)
 from tests.cli.program import spatialvae
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,9 +150,91 @@ def test_the_completion_script(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "_SPATIALVAE_COMPLETE" in found.out
 
 
+def test_the_list_of_commands_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = spatialvae("--help").out
+    group: Any = typer.main.get_command(app)
+    said = " ".join(printed.split())
+    assert all(command.help.partition("\n")[0] in said for command in group.commands.values())
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", ["train", "compare", "bench", "fit-prior", "evaluate"])
+def test_a_fixed_set_of_choices_is_listed(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = options(command)
+    for kind in (TrainConfig, PriorConfig, EvaluationConfig):
+        for name, field in kind.model_fields.items():
+            if get_origin(field.annotation) is Literal and name in found:
+                assert all(choice in found[name].help for choice in get_args(field.annotation)), name
+
+
+MACHINE = ["train", "sample", "reconstruct", "interpolate", "transplant", "inpaint", "traverse", "influence"]
+
+
+@pytest.mark.parametrize("command", [*MACHINE, "evaluate", "compare", "fit-prior", "bench"])
+def test_every_command_that_runs_a_model_takes_a_device(command: str) -> None:
+    assert {"device", "threads"} <= options(command).keys()
+
+
+@pytest.mark.parametrize(
+    ("line", "ours"),
+    [
+        ("train --lr 1", "--learning-rate"),
+        ("train --lr=1", "--learning-rate"),
+        ("train --bs 3", "--batch-size"),
+        ("train --batch 3", "--batch-size"),
+        ("train --batch_size 3", "--batch-size"),
+        ("train --steps 3", "--images"),
+        ("train --size 3", "--image-size"),
+        ("train --resolution 3", "--image-size"),
+        ("train --dataset a", "--data"),
+        ("train --output a", "--out"),
+        ("train -o a", "--out"),
+        ("train --epoch 3", "--epochs"),
+        ("train --gpu 0", "--device cuda"),
+        ("sample x --n 3", "--count"),
+        ("sample x --num-samples 3", "--count"),
+        ("evaluate x --num-samples 3", "--generated"),
+        ("evaluate x --dataset a", "--data"),
+        ("generate x", "'sample'"),
+        ("eval x", "'evaluate'"),
+    ],
+)
+def test_names_of_other_tools(line: str, ours: str) -> None:
+    assert f"Did you mean {ours}?" in spatialvae(*line.split()).complaint
+
+
+def test_every_suggested_name_is_there() -> None:
+    flags = {
+        flag for command in [*COMMANDS, "fit-prior"] for option in options(command).values() for flag in option.opts
+    }
+    assert {name.partition(" ")[0] for names in suggestions.FLAGS.values() for name in names} <= flags
+    group: Any = typer.main.get_command(app)
+    assert set(suggestions.COMMANDS.values()) <= set(group.commands)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 3 GiB")])
+def test_too_little_memory_is_told(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("spatialvae.cli.look.emit", fail)
+    assert "not enough memory" in spatialvae("latents", "--json").complaint
+    error = RuntimeError("something else")
+    with pytest.raises(RuntimeError, match="something else"):
+        spatialvae("latents", "--json")
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("sample x --temperature inf", ["--temperature", "inf", "finite"]),
+        ("sample x --temperature nan", ["--temperature"]),
+        ("sample x --seed 9223372036854775808", ["--seed", "9223372036854775807"]),
+        ("influence x --seed 9223372036854775808", ["--seed", "9223372036854775807"]),
+        ("inpaint x a.png --region 0,0 --temperature inf", ["--temperature", "inf", "finite"]),
+        ("traverse x --extent inf", ["--extent", "inf", "finite"]),
+        ("interpolate x --steps 99999999999", ["--steps", "1000"]),
         ("tran", ["'tran'", "'train'"]),
         ("--verison", ["--verison"]),
         ("train --laten naive --out x", ["--laten", "--latent"]),

@@ -175,6 +175,15 @@ def test_sigterm_from_outside(images: Path, tmp_path: Path) -> None:
         ("--beta -1", ["--beta", "-1", "0"]),
         ("--batch-size 1", ["--batch-size", "1", "2"]),
         ("--learning-rate 0", ["--learning-rate", "0"]),
+        ("--learning-rate inf", ["--learning-rate", "inf", "finite"]),
+        ("--beta inf", ["--beta", "inf", "finite"]),
+        ("--epochs inf", ["--epochs", "inf", "finite"]),
+        ("--ema nan", ["--ema", "nan", "finite"]),
+        ("--seed 18446744073709551616", ["--seed", "9223372036854775807"]),
+        ("--device gpu", ["--device gpu", "cpu, cuda, cuda:1"]),
+        ("--device cuda:x", ["--device cuda:x", "cpu, cuda, cuda:1"]),
+        ("--device cuda:99", ["--device cuda:99", "Leave --device out"]),
+        ("--threads 99999", ["--threads 99999", "use at most"]),
         ("--images 10 --epochs 2", ["--images", "--epochs"]),
         ("--crop centre", ["'centre'", "'center'"]),
         ("--layout nwhc", ["'nwhc'", "'nhwc'"]),
@@ -188,6 +197,16 @@ def test_mistakes_leave_no_folder_behind(images: Path, tmp_path: Path, flags: st
     said = spatialvae("train", *source, *flags.split(), "--out", tmp_path / "out", "--json").complaint
     assert all(word in said for word in words), said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_diverged_is_told_and_its_folder_taken_again(images: Path, tmp_path: Path) -> None:
+    line = ("train", "--data", images, "--images", 100, *SETTINGS, "--out", tmp_path / "run")
+    said = spatialvae(*line, "--learning-rate", "1e20").complaint
+    assert "weights are of no use after step 1: validation bound nan" in said and "Nothing is stored yet" in said
+    assert "the same command with --learning-rate 0.001 (or --clip 1000)" in said
+    assert len(said.splitlines()) == 2
+    assert "holds no model" in spatialvae("sample", tmp_path / "run", "--out", tmp_path / "a.png").complaint
+    assert spatialvae(*line, "--learning-rate", "0.001", "--json").json["images"] == 100
 
 
 def test_fp16_needs_a_device(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ cost: Any = importlib.import_module("spatialvae.comparison.cost")
 FLOW = "flow:couplings=2,width=16"
 
 
+@pytest.mark.filterwarnings("ignore:.* is longer than the run")  # the warm-up of a prior that sees 500 codes
 def test_networks_are_trained_as_long_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "GENERATED", 5)
     evaluation = EvaluationConfig(

@@ -148,11 +148,23 @@ def test_a_longer_stage_and_other_codes_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"not finite at step 1: nan a number.\nTry --learning-rate 0.0007"):
+    with pytest.raises(UserError, match=r"not finite at step 1: nan a number of the code"):
         codes = toy()
         prior = begin(FAMILIES[0], codes)
         codes.codes = codes.codes * torch.nan
         train_prior(prior, codes, settings(), tmp_path / "run", progress=False)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_weights_that_diverged_are_not_kept(tmp_path: Path, family: AbstractTrainedFamily) -> None:
+    wild = {"images": 40, "checkpoint_every": 40, "warmup": 0, "clip": None, "learning_rate": 1e20}
+    with pytest.raises(UserError) as caught:
+        run(family, tmp_path / "run", **wild)
+    assert "step 2" in str(caught.value)
+    assert f"repeat fit-prior --prior {family.spelled} with --learning-rate 0.002" in str(caught.value)
+    assert not list((tmp_path / "run").rglob("*.safetensors"))
+    calm = wild | {"learning_rate": 2e-3}
+    assert same(run(family, tmp_path / "run", **calm).tensors(), run(family, tmp_path / "calm", **calm).tensors())
 
 
 def test_lengths() -> None:

@@ -22,7 +22,6 @@ from spatialvae.benchmarking.contenders import (
     sample_eagerly,
 )
 from spatialvae.benchmarking.machine import describe_machine
-from spatialvae.benchmarking.memory import peak_memory, reset_peak_memory
 from spatialvae.benchmarking.peak import probes
 from spatialvae.benchmarking.result import Measured
 from spatialvae.benchmarking.stages import Laps, staged_step
@@ -30,6 +29,7 @@ from spatialvae.benchmarking.timing import Work, interleaved, seconds
 from spatialvae.config import BenchConfig, ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.resident import training_batches
+from spatialvae.devices import peak_memory, reset_peak_memory
 from spatialvae.errors import UserError
 from spatialvae.globals import globals_kept
 from spatialvae.heap import freed_memory_kept
@@ -51,6 +51,7 @@ def bench(
     data: ImageData,
     options: BenchConfig | None = None,
     *,
+    device: torch.device | None = None,
     say: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Time training and sampling as they are, against bare loops and the machine's peak; plain values for JSON.
@@ -67,11 +68,11 @@ def bench(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("bench measures one process: start it without torchrun or accelerate launch.")
     check_settings(config, data)
-    accelerator = make_accelerator(config)
+    accelerator = make_accelerator(config, device)
     steps = options.steps or STEPS.get(accelerator.device.type, ACCELERATOR_STEPS)
     scratch = tempfile.TemporaryDirectory(prefix="spatialvae-bench-")
     with globals_kept(), seeded(config.seed), scratch as folder:
-        real = RealLoop(config, data, Path(folder) / "run", steps=steps, slices=options.rounds + 2)
+        real = RealLoop(config, data, Path(folder) / "run", steps=steps, slices=options.rounds + 2, device=device)
         try:
             compiled = compiling_pays(real.length // config.batch_size, accelerator)
             return _Bench(config, data, options, steps, accelerator.device, compiled).measure(real, say)
@@ -98,7 +99,7 @@ class _Bench:
 
     @property
     def precision(self) -> str:
-        return resolve_precision(self.config.precision)
+        return resolve_precision(self.config.precision, self.device)
 
     def measure(self, real: RealLoop, say: Callable[[str], None] | None) -> dict[str, Any]:
         """Everything in turn, round after round."""
@@ -139,7 +140,7 @@ class _Bench:
             **measured.as_dict(),
             "memory_bytes": memory,
             "warm_up_seconds": {"training": start, "sampling": first},
-            "machine": describe_machine(self.precision),
+            "machine": describe_machine(self.precision, self.device),
             "settings": self._settings(real),
         }
 

@@ -45,7 +45,16 @@ class RealLoop:
     The two take turns. The run is told its full length, since what it does may depend on it.
     """
 
-    def __init__(self, config: TrainConfig, data: ImageData, folder: Path, *, steps: int, slices: int) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: ImageData,
+        folder: Path,
+        *,
+        steps: int,
+        slices: int,
+        device: torch.device | None = None,
+    ) -> None:
         self.images = total_images(config, len(data.split("train")))
         """The length of the run that is asked for."""
         self.checkpoint_every = config.checkpoint_every or max(1, self.images // 10)
@@ -56,7 +65,7 @@ class RealLoop:
         self.length = length
         """The length of the run that is started: long enough for every slice."""
         self._steps = steps
-        self._training = train_stepwise(config.model_copy(update=changed), data, folder)
+        self._training = train_stepwise(config.model_copy(update=changed), data, folder, device=device)
 
     def steps(self) -> None:
         """The steps of one slice."""

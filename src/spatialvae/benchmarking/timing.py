@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["Clock", "Spread", "Work", "interleaved", "ratios", "seconds", "synchronize"]
+from spatialvae.devices import synchronize
+
+__all__ = ["Clock", "Spread", "Work", "interleaved", "ratios", "seconds"]
 
 Clock = Callable[[], float]
 """Seconds since some moment."""
@@ -36,12 +38,6 @@ class Spread:
             return cls(values[0], values[0], values[0])
         lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
         return cls(median, lower, upper)
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait for the work that `device` still has; a CPU has none."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
 
 
 def seconds(work: Work, device: torch.device, clock: Clock = time.perf_counter) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +13,7 @@ from typer.core import TyperGroup
 from spatialvae._version import __version__
 from spatialvae.cli import bench, compare, edit, evaluate, fit_prior, influence, look, run, traverse
 from spatialvae.cli.several import SeveralValues
+from spatialvae.cli.suggestions import suggested_command, suggested_flag
 from spatialvae.errors import UserError
 
 __all__ = ["app", "main"]
@@ -19,11 +22,24 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """click's class, or that of the copy of click inside newer versions of typer."""
 
 
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "Storage size calculation overflowed")
+"""What torch says on each device, for want of a class of its own."""
+
+
 class PlainGroup(TyperGroup):
     """The list of commands in plain text: the help of the program itself answers before Rich is even imported."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "rich_markup_mode": None})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that was named, or the error with the name that it has here."""
+        try:
+            return super().resolve_command(ctx, args)
+        except UsageError:
+            if ours := suggested_command(args[0]):
+                ctx.fail(f"No such command '{args[0]}'. Did you mean '{ours}'?")
+            raise
 
 
 app = typer.Typer(
@@ -33,6 +49,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _add(command: Callable[..., None], **settings: Any) -> None:
+    """A command called after its function; the list of all shows the whole first line of its text, never cut."""
+    first, _, _ = (command.__doc__ or "").partition("\n")
+    app.command(command.__name__.replace("_", "-"), short_help=first, **settings)(command)
+
+
 for command in (
     run.train,
     look.sample,
@@ -44,12 +68,10 @@ for command in (
     influence.influence,
     evaluate.evaluate,
 ):
-    app.command()(command)
-app.command("compare", cls=SeveralValues)(compare.compare)
-app.command("bench")(bench.bench)
-app.command("fit-prior")(fit_prior.fit_prior)
-app.command("data")(look.data)
-app.command("latents")(look.latents)
+    _add(command)
+_add(compare.compare, cls=SeveralValues)
+for command in (bench.bench, fit_prior.fit_prior, look.data, look.latents):
+    _add(command)
 
 
 def _version(wanted: bool) -> None:
@@ -68,18 +90,45 @@ def _root(
 
 
 def main() -> None:
-    """Run the program; a user's mistake is one or two plain lines and exit code 2."""
+    """Run the program; a user's mistake is one or two plain lines and exit code 2, a warning is one line."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        _run()
+
+
+def _usage(error: Any) -> str:
+    """The parser's words; of an unknown flag what it is called here, or what it is spelled like."""
+    context = getattr(error, "ctx", None)
+    said = error.format_message()
+    if context is not None and hasattr(error, "possibilities"):
+        flags = [name for parameter in context.command.params for name in parameter.opts]
+        ours = suggested_flag(error.option_name, flags)
+        meant = [ours] if ours else sorted(error.possibilities or [])
+        said = error.message + (f". Did you mean {' or '.join(meant)}?" if meant else ".")
+    return f"{said}\nTry '{context.command_path if context else 'spatialvae'} --help'."
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    print(f"Warning: {message}", file=sys.stderr, flush=True)
+
+
+def _run() -> None:
     try:
         sys.exit(app(args=sys.argv[1:] or ["--help"], prog_name="spatialvae", standalone_mode=False))
     except UserError as error:
         complaint = str(error)
     except UsageError as error:  # an unknown flag, a value of the wrong type
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "spatialvae"
-        complaint = f"{error.format_message()}\nTry '{command} --help'."  # pyright: ignore[reportAttributeAccessIssue]
+        complaint = _usage(error)
     except BrokenPipeError:
         sys.exit(1)
     except (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         complaint = f"{error.filename2 or error.filename} cannot be used: {error.strerror}."
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+            raise
+        complaint = (
+            "There is not enough memory for this.\nAsk for less (--batch-size, --count, --generated, --image-size, "
+            "--maps), or give another --device."
+        )
     print(f"Error: {complaint}", file=sys.stderr)
     sys.exit(2)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from spatialvae.cli.images import prepare_images
-from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.machine import use_machine
+from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import BenchConfig, TrainConfig
 
@@ -22,7 +23,9 @@ CELEBA_EPOCHS = 20 * 162_770
 
 
 @with_settings(BenchConfig, TrainConfig, without=("data",))
-def bench(*, data: Data = None, json: Json = False, **settings: Any) -> None:
+def bench(
+    *, data: Data = None, device: Device = None, threads: Threads = None, json: Json = False, **settings: Any
+) -> None:
     """Measure training and sampling: images a second, stages of a step, share of the machine's peak."""
     chosen = given(settings)
     options = BenchConfig.parse(
@@ -31,6 +34,7 @@ def bench(*, data: Data = None, json: Json = False, **settings: Any) -> None:
     if data is None and not {"images", "epochs"} & set(chosen):
         chosen["images"] = CELEBA_EPOCHS
     config = TrainConfig.parse({**chosen, **({} if data is None else {"data": data})}, "bench")
+    where = use_machine(device, threads)
     if data is not None:
         images = prepare_images(config)
     else:
@@ -42,7 +46,7 @@ def bench(*, data: Data = None, json: Json = False, **settings: Any) -> None:
     from spatialvae.training import Interrupted
 
     try:
-        found = benchmarking.bench(config, images, options, say=say)
+        found = benchmarking.bench(config, images, options, device=where, say=say)
     except Interrupted as stop:
         say("Stopped; nothing was kept.")
         sys.exit(128 + stop.signum)

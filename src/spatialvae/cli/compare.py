@@ -9,7 +9,8 @@ from typing import Any
 
 from spatialvae.cli.flat import NOT_FLAGS, comparison_settings
 from spatialvae.cli.images import prepare_images
-from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.machine import use_machine
+from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say, say_notes
 from spatialvae.cli.run import ConfigFile
 from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
@@ -19,12 +20,15 @@ __all__ = ["compare"]
 
 
 @with_settings(CompareConfig, TrainConfig, EvaluationConfig, without=NOT_FLAGS)
-def compare(*, config: ConfigFile = None, json: Json = False, **settings: Any) -> None:
+def compare(
+    *, config: ConfigFile = None, device: Device = None, threads: Threads = None, json: Json = False, **settings: Any
+) -> None:
     """Train several latents alike, measure them, and write a report."""
     wanted, chosen, evaluation = comparison_settings(config, given(settings))
     if wanted.out is None:
         raise UserError("compare wants a folder to write into: --out runs/NAME, or `out` in the --config file.")
     out = Path(wanted.out)
+    where = use_machine(device, threads)
     data = prepare_images(chosen)
     say_notes(data.notes)
     from spatialvae import comparison
@@ -32,7 +36,7 @@ def compare(*, config: ConfigFile = None, json: Json = False, **settings: Any) -
 
     try:
         command = shlex.join(["spatialvae", *sys.argv[1:]])
-        result = comparison.compare(wanted, chosen, evaluation, data, out, command=command, say=say)
+        result = comparison.compare(wanted, chosen, evaluation, data, out, command=command, device=where, say=say)
     except Interrupted as stop:
         say(str(stop))
         sys.exit(128 + stop.signum)

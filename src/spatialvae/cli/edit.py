@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spatialvae.cli.images import pictures_for
-from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed
+from spatialvae.cli.machine import load_model
+from spatialvae.cli.options import Device, Json, Out, Overwrite, Prior, RunFolder, Seed, Temperature, Threads
 from spatialvae.cli.output import check_free, emit, write_images
 
 if TYPE_CHECKING:
@@ -32,21 +33,21 @@ def interpolate(
         str,
         typer.Option(help="linear, spherical (an arc round the prior's mean), or cells (one cell after the other)."),
     ] = "linear",
-    steps: Annotated[int, typer.Option(min=2, help="Pictures from one end to the other.")] = 8,
-    rows: Annotated[int, typer.Option(min=1, help="How many paths, when the ends are drawn.")] = 4,
+    steps: Annotated[int, typer.Option(min=2, max=1000, help="Pictures from one end to the other.")] = 8,
+    rows: Annotated[int, typer.Option(min=1, max=1000, help="How many paths, when the ends are drawn.")] = 4,
     seed: Seed = 0,
     prior: Prior = None,
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Walk from one code to another, and decode on the way."""
     check_free(out, overwrite)
     from spatialvae.editing import between_draws, between_pictures
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
 
-    model = load(run, fastest_device())
-    chosen = prior or model.default_prior
+    model = load_model(run, device, threads)
+    chosen = model.prior_name(prior)
     if pictures:
         images = pictures_for(run, model, pictures, 2, "a path has two ends: give exactly 2, or none")
         walked = between_pictures(model, images, steps, path=path, prior=chosen)
@@ -63,6 +64,8 @@ def transplant(
     second: Annotated[Path, typer.Argument(help="The picture that gives them.")],
     cells: Cells,
     out: Out = Path("transplant.png"),
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -75,10 +78,8 @@ def transplant(
     import torch
 
     from spatialvae import editing
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
 
-    model = load(run, fastest_device())
+    model = load_model(run, device, threads)
     region = editing.parse_cells(cells, model.latent.event_shape[1:])
     images = pictures_for(run, model, [first, second], 2, "a transplant is between exactly 2: give files, no folders")
     mixed = editing.transplant(model, images[:1], images[1:], region)
@@ -99,7 +100,9 @@ def inpaint(
     count: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 8,
     prior: Prior = None,
     seed: Seed = 0,
-    temperature: Annotated[float, typer.Option(min=0, help="Scales the noise of the prior.")] = 1.0,
+    temperature: Temperature = 1.0,
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -112,12 +115,10 @@ def inpaint(
 
     from spatialvae import editing
     from spatialvae.editing.inpaint import prior_for_cells
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
 
-    model = load(run, fastest_device())
+    model = load_model(run, device, threads)
     cells = editing.parse_cells(region, model.latent.event_shape[1:], "--region")
-    chosen = prior or prior_for_cells(model)
+    chosen = model.prior_name(prior or prior_for_cells(model))
     images = pictures_for(run, model, [picture], 1, "exactly 1 is inpainted: give a file, no folder")
     drawn = editing.inpaint(model, images[0], cells, count, prior=chosen, temperature=temperature, seed=seed)
     _write_outlined(torch.cat([images, model.reconstruct(images), drawn]), out, cells, (0, 1))

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spatialvae.cli.images import images_for, prepare_images
-from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.machine import load_model, use_machine
+from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import AbstractDataOptions, EvaluationConfig
 from spatialvae.errors import UserError
 
 if TYPE_CHECKING:
     from spatialvae.metrics import Evaluation
+    from spatialvae.model import SpatialVAE
 
 __all__ = ["evaluate"]
 
@@ -37,7 +39,14 @@ Paired = Annotated[
 @with_settings(EvaluationConfig)
 @with_settings(AbstractDataOptions, default="the run's")
 def evaluate(
-    *, target: Target, against: Against = None, paired: Paired = False, json: Json = False, **settings: Any
+    *,
+    target: Target,
+    against: Against = None,
+    paired: Paired = False,
+    device: Device = None,
+    threads: Threads = None,
+    json: Json = False,
+    **settings: Any,
 ) -> None:
     """Measure a model, or images against data: likelihood, reconstructions, samples, the latent's health.
 
@@ -49,22 +58,21 @@ def evaluate(
     if (target / "config.json").is_file():
         if against is not None or paired:
             raise UserError(f"{target} is a run: --against and --paired are for images; other data is --data.")
-        found = _run(target, options, config)
+        found = _run(target, load_model(target, device, threads), options, config)
     else:
-        found = _images(target, against, paired, options, config)
+        found = _images(target, against, paired, options, config, (device, threads))
     emit({"target": str(target), **found.as_dict()}, json, _lines(target, found))
     named = {name.strip() for name in config.metrics.split(",")}
     if any(key.partition("/")[0] in named for key in found.failed):
         raise typer.Exit(1)  # what was asked for by name is not there
 
 
-def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
+def _run(run: Path, model: SpatialVAE, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
     from spatialvae import metrics
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load, save_prior, weights_hash
+    from spatialvae.store import save_prior, weights_hash
     from spatialvae.training import attach_gaussian
 
-    model, weights = load(run, fastest_device()), weights_hash(run)
+    weights = weights_hash(run)
     images = images_for(run, model, options)
     notes = list(images.notes)
     if "split" not in config.model_fields_set and not images.own and images.data.handed_over != config.split:
@@ -86,7 +94,12 @@ def _run(run: Path, options: dict[str, Any], config: EvaluationConfig) -> Evalua
 
 
 def _images(
-    target: Path, against: str | None, paired: bool, options: dict[str, Any], config: EvaluationConfig
+    target: Path,
+    against: str | None,
+    paired: bool,
+    options: dict[str, Any],
+    config: EvaluationConfig,
+    machine: tuple[str | None, int | None],
 ) -> Evaluation:
     if not target.exists():
         raise UserError(f"{target} does not exist: give a run folder, a folder of images or an .npz file.")
@@ -97,11 +110,13 @@ def _images(
     from spatialvae import metrics
     from spatialvae.data.image_set import read_image_set
 
+    device = use_machine(*machine)
     data = prepare_images(AbstractDataOptions.parse({**options, "data": against}, "evaluate"))
     named = "split" in config.model_fields_set
     config = config if named else config.model_copy(update={"split": data.handed_over})
     found = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
-    measured = metrics.evaluate_images(found.images, data, config, paired=paired, names=found.names, progress=True)
+    pairs = {"paired": paired, "names": found.names}
+    measured = metrics.evaluate_images(found.images, data, config, **pairs, device=device, progress=True)
     if not named and config.split == "all":
         measured.warnings.append(f"{against} names no test split: all of its images are compared with.")
     return measured

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spatialvae.cli.images import images_for
-from spatialvae.cli.options import Json, given, with_settings
+from spatialvae.cli.machine import load_model
+from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import AbstractDataOptions, PriorConfig
 from spatialvae.errors import UserError
@@ -51,6 +52,8 @@ def fit_prior(
     default: Default = False,
     features: Features = None,
     generated: Annotated[int, typer.Option(min=2, help="Samples of each prior for the Fréchet distance.")] = 5000,
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Again = False,
     json: Json = False,
     **settings: Any,
@@ -61,9 +64,8 @@ def fit_prior(
     training = PriorConfig.parse(values, "fit-prior")
     from spatialvae import fitting
     from spatialvae.metrics import FeatureNetwork
-    from spatialvae.precision import fastest_device
     from spatialvae.priors import parse_family
-    from spatialvae.store import load, save_default_prior
+    from spatialvae.store import save_default_prior
     from spatialvae.training import Interrupted
 
     spelled = list(dict.fromkeys(parse_family(name).spelled for name in prior or ["gaussian"]))
@@ -71,7 +73,7 @@ def fit_prior(
         raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
     if features is not None:
         FeatureNetwork.open(features)  # what is no network is told before anything is fitted
-    model = load(run, fastest_device())
+    model = load_model(run, device, threads)
     images = images_for(run, model, options)
     data = images.data
     for note in images.notes:
@@ -103,11 +105,16 @@ def fit_prior(
         "frechet": {name: value.as_dict() for name, value in frechet.items()},
         "default": chosen or model.default_prior,
     }
-    emit(payload, json, _lines(found, kept, frechet, payload["default"], run))
+    emit(payload, json, _lines(found, kept, frechet, payload["default"], spelled, run))
 
 
 def _lines(
-    found: dict[str, Fitted], kept: list[str], frechet: dict[str, Estimate], default: str, run: Path
+    found: dict[str, Fitted],
+    kept: list[str],
+    frechet: dict[str, Estimate],
+    default: str,
+    asked: list[str],
+    run: Path,
 ) -> list[str]:
     from spatialvae.data.subset import spell_subset
 
@@ -125,4 +132,12 @@ def _lines(
     if frechet:
         lines.append("Fréchet distance to the validation images:")
         lines += [f"  {name:<28} {value.value:8.2f}" for name, value in frechet.items()]
-    return [*lines, f"samples come from: {default}", f"next: spatialvae sample {run} --out samples.png"]
+    if default in asked:
+        return [*lines, f"samples come from: {default}", f"next: spatialvae sample {run} --out samples.png"]
+    one = asked[-1]
+    return [
+        *lines,
+        f"sample still draws from {default}: say `sample --prior {one}`, or make it the default with "
+        f"`fit-prior --prior {one} --default`",
+        f"next: spatialvae sample {run} --prior {one} --out samples.png",
+    ]

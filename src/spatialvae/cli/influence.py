@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spatialvae.cli.images import images_for
-from spatialvae.cli.options import Json, Overwrite, Prior, RunFolder, given, with_settings
+from spatialvae.cli.machine import load_model
+from spatialvae.cli.options import Device, Json, Overwrite, Prior, RunFolder, Threads, given, usable_seed, with_settings
 from spatialvae.cli.output import PICTURES, check_free, emit
 from spatialvae.config import AbstractDataOptions
 from spatialvae.errors import UserError
@@ -36,7 +37,9 @@ def influence(
     ] = None,
     prior: Prior = None,
     probes: Annotated[int, typer.Option(min=1, help="Random signs for models of more than 32 maps.")] = 32,
-    seed: Annotated[int, typer.Option(min=0, help="Of the images, random signs and draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, callback=usable_seed, help="Of the images, random signs and draws.")] = 0,
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Overwrite = False,
     json: Json = False,
     **settings: Any,
@@ -48,14 +51,11 @@ def influence(
     from spatialvae import editing
     from spatialvae.data.batches import some_images
     from spatialvae.metrics.codes import check_images
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
 
-    model = load(run, fastest_device())
+    model = load_model(run, device, threads)
     map_size = model.latent.event_shape[1:]
     editing.check_cells(map_size)
-    chosen = prior or model.default_prior
-    model.prior(chosen)
+    chosen = model.prior_name(prior)
     shown = images_for(run, model, given(settings), progress=not json)
     split = split or ("test" if shown.own else shown.data.handed_over)
     part = shown.data.split(split)

@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from spatialvae.cli.images import prepare_images, read_for
-from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed, given, with_settings
+from spatialvae.cli.machine import load_model
+from spatialvae.cli.options import (
+    Device,
+    Json,
+    Out,
+    Overwrite,
+    Prior,
+    RunFolder,
+    Seed,
+    Temperature,
+    Threads,
+    given,
+    with_settings,
+)
 from spatialvae.cli.output import check_free, emit, say, write_images
 from spatialvae.config import AbstractDataOptions, TrainConfig
 
@@ -24,9 +37,7 @@ def sample(
     count: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 64,
     seed: Seed = 0,
     prior: Prior = None,
-    temperature: Annotated[
-        float, typer.Option(min=0, help="Scales the distance of codes from the prior's mean.")
-    ] = 1.0,
+    temperature: Temperature = 1.0,
     label: Annotated[
         str | None,
         typer.Option(help="Draw pictures of this class, a name or a number, from a prior that knows labels."),
@@ -35,17 +46,17 @@ def sample(
         int | None, typer.Option(min=1, help="Steps of the equation that draws from diffusion take.")
     ] = None,
     columns: Columns = None,
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Draw new pictures: a grid (.png), a folder of PNG files, or an .npz."""
     check_free(out, overwrite)
     from spatialvae import metrics
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
 
-    model = load(run, fastest_device())
-    chosen = prior or model.default_prior
+    model = load_model(run, device, threads)
+    chosen = model.prior_name(prior)
     images = model.sample(count, seed=seed, temperature=temperature, prior=chosen, label=label, steps=steps)
     write_images(images, out, columns)
     payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen, "label": label}
@@ -61,6 +72,8 @@ def reconstruct(
         bool, typer.Option("--skip-bad-images", help="Leave out pictures that cannot be read.")
     ] = False,
     out: Out = Path("pairs.png"),
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -68,10 +81,8 @@ def reconstruct(
     check_free(out, overwrite)
     from spatialvae.grid import pairs_grid, save_picture
     from spatialvae.metrics import peak_signal_to_noise
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
 
-    model = load(run, fastest_device())
+    model = load_model(run, device, threads)
     images, names = read_for(run, model, pictures, skip_bad_images=skip_bad_images)
     decoded = model.reconstruct(images)
     quality = peak_signal_to_noise(images, decoded)

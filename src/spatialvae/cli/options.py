@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from spatialvae.config import (
+    LAST_SEED,
     AbstractDataOptions,
     AbstractModelOptions,
     AbstractSettings,
@@ -20,13 +22,50 @@ from spatialvae.config import (
     EvaluationConfig,
 )
 
-__all__ = ["Json", "Out", "Overwrite", "Prior", "RunFolder", "Seed", "given", "with_settings"]
+__all__ = [
+    "Device",
+    "Json",
+    "Out",
+    "Overwrite",
+    "Prior",
+    "RunFolder",
+    "Seed",
+    "Temperature",
+    "Threads",
+    "finite",
+    "given",
+    "usable_seed",
+    "with_settings",
+]
+
+
+def finite(value: float) -> float:
+    """The number, unless it is infinite or NaN: an option's own bounds let both pass."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
+def usable_seed(value: int) -> int:
+    """The seed, unless torch and numpy cannot both take it; the help would print an option's own bound in full."""
+    if value > LAST_SEED:
+        raise typer.BadParameter(f"{value} is too large: seeds go from 0 to {LAST_SEED}.")
+    return value
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, or any folder with config.json and model.safetensors.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")]
+Seed = Annotated[int, typer.Option(min=0, callback=usable_seed, help="The same seed gives the same pictures.")]
+Temperature = Annotated[
+    float,
+    typer.Option(min=0, callback=finite, help="Scales the noise of the prior: 0 is its mean, 1 the prior itself."),
+]
+Device = Annotated[
+    str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1 or mps. Default: cuda where there is one.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads to compute with. Default: torch's choice.")]
 Prior = Annotated[
     str | None,
     typer.Option(
@@ -75,7 +114,7 @@ def _flag(name: str, field: FieldInfo, panel: str, default: str | None) -> inspe
     said = "" if field.default in (None, False) else f" (default: {default or _spelled(field.default)})"
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=f"{field.description}{said}",
+        help=f"{field.description}{said}{_choices(field)}",
         rich_help_panel=panel,
         show_default=False,
     )
@@ -92,6 +131,12 @@ def _plain_type(annotation: Any) -> Any:
     if get_origin(annotation) is list:
         return list[_plain_type(get_args(annotation)[0])]
     return str if get_origin(annotation) is Literal else annotation
+
+
+def _choices(field: FieldInfo) -> str:
+    """The values of a fixed set, where the field's own text does not name them all."""
+    values = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    return "" if all(value in (field.description or "") for value in values) else f" One of {', '.join(values)}."
 
 
 def _spelled(value: Any) -> str:

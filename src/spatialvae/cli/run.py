@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from spatialvae.cli.images import prepare_images
-from spatialvae.cli.options import Json, Out, given, with_settings
+from spatialvae.cli.machine import use_machine
+from spatialvae.cli.options import Device, Json, Out, Threads, given, with_settings
 from spatialvae.cli.output import emit, say, say_notes
 from spatialvae.config import TrainConfig
 
@@ -19,19 +20,28 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings from
 
 
 @with_settings(TrainConfig)
-def train(*, out: Out, config: ConfigFile = None, json: Json = False, **settings: Any) -> None:
+def train(
+    *,
+    out: Out,
+    config: ConfigFile = None,
+    device: Device = None,
+    threads: Threads = None,
+    json: Json = False,
+    **settings: Any,
+) -> None:
     """Train a model into a run folder; the same command goes on where it stopped."""
     before, flags = TrainConfig.read(config).model_dump() if config else {}, given(settings)
     if {"images", "epochs"} & set(flags):  # one length takes the place of the other
         before = {**before, "images": None, "epochs": None}
     chosen = TrainConfig.parse({**before, **flags}, "train")
+    where = use_machine(device, threads)
     data = prepare_images(chosen)
     say_notes(data.notes)
     from spatialvae import training
     from spatialvae.latents import spell_latent
 
     try:
-        model = training.train(chosen, data, out)
+        model = training.train(chosen, data, out, device=where)
     except training.Interrupted as stop:
         say(str(stop))
         sys.exit(128 + stop.signum)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spatialvae.cli.images import pictures_for
-from spatialvae.cli.options import Json, Out, Overwrite, Prior, RunFolder, Seed
+from spatialvae.cli.machine import load_model
+from spatialvae.cli.options import Device, Json, Out, Overwrite, Prior, RunFolder, Seed, Threads, finite
 from spatialvae.cli.output import check_free, emit, write_images
 from spatialvae.errors import UserError, nearest
 
@@ -44,11 +45,15 @@ def traverse(
     cell: Cell = None,
     which_maps: Map = None,
     component: Component = None,
-    steps: Annotated[int, typer.Option(min=2, help="Pictures a row; with an odd number the middle is the start.")] = 7,
-    extent: Annotated[float, typer.Option(min=0, help="Standard deviations to either side.")] = 3.0,
+    steps: Annotated[
+        int, typer.Option(min=2, max=1000, help="Pictures a row; with an odd number the middle is the start.")
+    ] = 7,
+    extent: Annotated[float, typer.Option(min=0, callback=finite, help="Standard deviations to either side.")] = 3.0,
     spread: Spread = None,
     prior: Prior = None,
     seed: Seed = 0,
+    device: Device = None,
+    threads: Threads = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -63,11 +68,9 @@ def traverse(
     if spread == "posterior" and picture is None:
         raise UserError("--spread posterior is that of a picture's code, and no picture came: give one.")
     from spatialvae import editing
-    from spatialvae.precision import fastest_device
-    from spatialvae.store import load
 
-    model = load(run, fastest_device())
-    chosen = prior or model.default_prior
+    model = load_model(run, device, threads)
+    chosen = model.prior_name(prior)
     law = model.prior(chosen)
     draws = editing.draws_of(law, seed=seed)
     directions = _directions(draws, cell, which_maps, component)

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from spatialvae._version import __version__
 from spatialvae.benchmarking import describe_machine
 from spatialvae.comparison.cost import Cost, measure_costs
@@ -45,6 +47,7 @@ def compare(
     out: Path,
     *,
     command: str = "",
+    device: torch.device | None = None,
     progress: bool = True,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def compare(
         config: of every run; its latent, beta and seed take the plan's values.
         evaluation: of every run.
         command: the line that did all this, for the report.
+        device: where to train and measure; default: the fastest.
 
     Raises:
         UserError: a latent named twice, a metric, split or network that is not there (all before any training), or a
@@ -78,7 +82,8 @@ def compare(
             for seed in plan.seeds:
                 say(f"{latent}, beta {beta:g}, seed {seed}")
                 folder = run_folder(out, latent, beta, seed)
-                model = train(own.model_copy(update={"seed": seed}), data, folder, progress=progress)
+                own_seed = own.model_copy(update={"seed": seed})
+                model = train(own_seed, data, folder, progress=progress, device=device)
                 asked = rate_only
                 if beta == plan.beta:
                     failed: dict[str, str] = {}
@@ -102,6 +107,7 @@ def compare(
 
     comparison = _comparison(plan, config, evaluation, data, runs, models, out, command)
     comparison["warnings"] += unfitted
+    comparison["machine"] = describe_machine(resolve_precision(config.precision, device), device)
     say("timing, in turn")
     batch = training_batch(data.split("train"), config.batch_size, 0, seed=0, flip=False)
     costs = measure_costs(models, batch, plan.baseline)
@@ -146,7 +152,6 @@ def _comparison(
         "format": 2,
         "version": __version__,
         "command": command,
-        "machine": describe_machine(resolve_precision(config.precision)),
         "data": _describe_data(data, config),
         "settings": config.model_dump(mode="json", exclude={"latent", "seed", "data", "beta"}),
         "evaluation": {

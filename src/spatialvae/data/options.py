@@ -11,6 +11,7 @@ from spatialvae.sizes import parse_size
 __all__ = ["MINIMUM_SIDE", "ImageOptions", "parse_image_size"]
 
 MINIMUM_SIDE = 8  # below this the networks have no room for a latent map
+MAXIMUM_SIDE = 8192
 LAYOUTS = ("auto", "nchw", "nhwc")
 
 
@@ -61,4 +62,6 @@ def parse_image_size(text: str) -> tuple[int, int]:
     size = parse_size(text, "--image-size", example=(64, 48))
     if min(size) < MINIMUM_SIDE:
         raise UserError(f"Image size '{text}' is too small: both sides must be {MINIMUM_SIDE} pixels or more.")
+    if max(size) > MAXIMUM_SIDE:
+        raise UserError(f"Image size '{text}' is too large: both sides must be {MAXIMUM_SIDE:,} pixels or fewer.")
     return size

@@ -9,7 +9,6 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,7 +25,7 @@ from spatialvae.data.sources.source import AbstractSource, Record
 from spatialvae.data.splits import SplitRule, content_key, count_duplicates, fraction_of
 from spatialvae.data.writer import SplitWriter
 from spatialvae.errors import UserError
-from spatialvae.globals import globals_kept
+from spatialvae.progress import bar
 
 __all__ = ["OtherImages", "prepare"]
 
@@ -143,10 +142,10 @@ class _Pass:
 
     def run(self, progress: bool) -> dict[str, Any]:
         try:
-            with _bar(self.source, progress) as advance:
+            with bar(f"decoding {self.source.name}", self.source.total, progress) as advance:
                 for decoded in _decode_in_order(self._decode, self.source.records()):
                     self._add(decoded)
-                    advance()
+                    advance(1)
             return self._finish()
         finally:
             for writer in self.writers.values():
@@ -251,17 +250,3 @@ def _decode_in_order(decode: Callable[[Record], _Decoded], records: Iterable[Rec
             yield from waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _bar(source: AbstractSource, progress: bool) -> Iterator[Callable[[], object]]:
-    if not progress:
-        yield lambda: None
-        return
-    with globals_kept():
-        from rich.console import Console
-        from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"decoding {source.name}", total=source.total)
-        yield lambda: bar.advance(task)

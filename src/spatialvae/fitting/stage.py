@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from spatialvae.config import PriorConfig
 from spatialvae.data.batches import batch_indices
-from spatialvae.precision import resolve_precision
 from spatialvae.priors import AbstractTrainedPrior
 from spatialvae.seeding import seeded
 from spatialvae.store import replacing
@@ -68,7 +67,7 @@ def train_prior(
         UserError: settings or codes that do not fit what is in `folder`; a loss that is not finite.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
-    network = train_stage(PriorStage(prior, codes, config), folder, progress=progress)
+    network = train_stage(PriorStage(prior, codes, config), folder, progress=progress, device=prior.mean.device)
     network.load_state_dict(load_file(folder / BEST))
     found = prior.with_network(network)
     return found.to(prior.mean.device)
@@ -95,7 +94,7 @@ class PriorStage(AbstractStage[nn.Module]):
         self.numbers = math.prod(codes.event_shape)
 
     def check(self) -> None:
-        resolve_precision(self.config.precision)
+        """Nothing: the family was checked when it was named."""
 
     def build(self, device: torch.device) -> nn.Module:
         self.prior = self.prior.to(device)
@@ -115,11 +114,21 @@ class PriorStage(AbstractStage[nn.Module]):
     def loss(self, wrapped: nn.Module, network: nn.Module, batch: Batch, seen: int) -> tuple[Tensor, dict[str, Tensor]]:
         return self.prior.with_network(wrapped).loss(*batch).mean() / self.numbers, {}
 
-    def said(self, values: dict[str, float]) -> str:
-        return f"loss {values['loss']:.4f} a number"
+    def described(self, network: nn.Module) -> str:
+        parameters = sum(weights.numel() for weights in network.parameters())
+        return f"{self.prior.family.spelled}: {parameters:,} parameters, {self.total:,} codes at most"
+
+    def said(self, values: dict[str, float]) -> list[str]:
+        if "held_out_loss" in values:
+            return [f"held out {values['held_out_loss']:.4f}"]
+        return [f"loss {values['loss']:.4f} a number"]
 
     def not_finite(self, values: dict[str, float]) -> str:
-        return f"{values['loss']:.4g} a number.\nTry --learning-rate {self.config.learning_rate / 3:.1g}"
+        return f"{values['loss']:.4g} a number of the code"
+
+    @property
+    def command(self) -> str:
+        return f"fit-prior --prior {self.prior.family.spelled}"
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -137,8 +146,10 @@ class PriorStage(AbstractStage[nn.Module]):
                 for _ in range(math.ceil(SCORED / len(held_out)))
             ]
         losses = torch.stack(rounds).mean(0).cpu() / self.numbers
-        error = losses.std().item() / len(losses) ** 0.5 if len(losses) > 1 else math.nan
-        return {"held_out_loss": losses.mean().item(), "held_out_error": error}
+        found = {"held_out_loss": losses.mean().item()}
+        if len(losses) > 1:  # one code says nothing of the error
+            found["held_out_error"] = losses.std().item() / len(losses) ** 0.5
+        return found
 
     def save(self, network: nn.Module, run: Run) -> None:
         """Nothing: the checkpoint goes on, and what is kept for use are the best weights."""

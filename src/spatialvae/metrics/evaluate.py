@@ -63,12 +63,11 @@ def evaluate(
     count = check_images(model, split, config.limit)
     reason = no_probe(data, config.split)
     wanted = select(config, no_probe=reason)
-    priors = config.prior or [model.own_prior, *model.priors]
-    for prior in priors:  # a name that is not there is told before hours of work
-        model.prior(prior)
+    named = config.prior or [model.own_prior, *model.priors]
+    priors = list(dict.fromkeys(map(model.prior_name, named)))  # one that is not there is told before hours of work
     found = Evaluation()
-    pairs = PairMetrics(wanted, config, found)
-    reference = Reference(data, config, count, wanted, progress)
+    pairs = PairMetrics(wanted, config, found, model.device)
+    reference = Reference(data, config, count, wanted, progress, model.device)
     found.provenance = {**reference.provenance(), **found.provenance, "intervals": ONE_TRAINING}
     if reason and data.label_names and config.metrics.strip() in ALL:
         found.warnings.append(f"no linear probe: {reason}")

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from spatialvae.data.batches import to_device
+from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError, last_line
-from spatialvae.precision import fastest_device
 from spatialvae.sizes import spell_shape
 
 __all__ = [

@@ -32,6 +32,7 @@ def evaluate_images(
     *,
     paired: bool = False,
     names: list[str] | None = None,
+    device: torch.device | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Measure a set of images against a split: `frechet` to `coverage`, `parzen`, and of pairs `mse` to `lpips`.
@@ -44,6 +45,7 @@ def evaluate_images(
         config: None measures against the whole set where its source names no test split (`ImageData.handed_over`).
         paired: each image is the reconstruction of one of the split, the k-th of the k-th unless there are names.
         names: of the images' files; they are paired with those of the split's, see `spatialvae.data.pairing.pair`.
+        device: where networks of features compute; default: the fastest.
 
     Raises:
         UserError: images of another shape, another number of them than pairs need, or nothing to measure.
@@ -57,8 +59,8 @@ def evaluate_images(
     _check(images, split.shape)
     pairing = pair(names, picture_names(data, config.split), len(images), len(split)) if paired else None
     found = Evaluation()
-    pairs = PairMetrics(wanted, config, found)
-    reference = Reference(data, config, count, wanted, progress)
+    pairs = PairMetrics(wanted, config, found, device)
+    reference = Reference(data, config, count, wanted, progress, device)
     found.provenance = {**reference.provenance(), **found.provenance, "intervals": "over images", "set": len(images)}
     if pairing is not None:
         images, found.provenance["paired"] = images[torch.from_numpy(pairing.order)], pairing.how

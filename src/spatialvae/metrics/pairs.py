@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from spatialvae.config import EvaluationConfig
@@ -23,11 +24,17 @@ class PairMetrics:
     {'mse': tensor([1., 1.], dtype=torch.float64)}
     """
 
-    def __init__(self, wanted: tuple[str, ...], config: EvaluationConfig, found: Evaluation) -> None:
+    def __init__(
+        self,
+        wanted: tuple[str, ...],
+        config: EvaluationConfig,
+        found: Evaluation,
+        device: torch.device | None = None,
+    ) -> None:
         self._found = found
         self._metrics = {name: metric for name, metric in ON_PIXELS.items() if name in wanted}
         if "lpips" in wanted and config.lpips is not None:
-            network = PerceptualDistance.open(config.lpips)
+            network = PerceptualDistance.open(config.lpips, device)
             self._metrics["lpips"] = network
             found.provenance["lpips"] = {"name": network.name, "sha256": network.sha256}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ class Journal:
 
     With several processes only the main one is `enabled`; the others' journals swallow what they are told.
 
+    Args:
+        changed: settings that are others from here on, {name: [before, now]}; a line of its own.
+
     >>> import tempfile
     >>> run = Run(Path(tempfile.mkdtemp()))
     >>> with Journal(run, seen=0) as journal:
@@ -25,20 +29,22 @@ class Journal:
     [{'images': 100, 'loss': 2.5}]
     """
 
-    def __init__(self, run: Run, seen: int, *, enabled: bool = True) -> None:
+    def __init__(self, run: Run, seen: int, changed: dict[str, Any] | None = None, *, enabled: bool = True) -> None:
         self._file, self._events = None, None
         if not enabled:
             return
         kept = [line for line in read_journal(run.journal) if line["images"] <= seen]
-        run.journal.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        run.journal.write_text("".join(_spelled(line) for line in kept))
         self._file = run.journal.open("a")
         self._events = _event_writer(run.tensorboard, seen)
+        if changed:
+            self.write(seen, {"changed": changed})
 
     def write(self, images: int, values: dict[str, Any]) -> None:
-        """One line: the images seen so far, then `values`."""
+        """One line: the images seen so far, then `values`; a number that is not finite is null, as JSON has none."""
         if self._file is None:
             return
-        self._file.write(json.dumps({"images": images, **values}) + "\n")
+        self._file.write(_spelled({"images": images, **values}))
         self._file.flush()
         if self._events is not None:
             for name, value in values.items():
@@ -63,6 +69,11 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
             with contextlib.suppress(json.JSONDecodeError):
                 lines.append(json.loads(line))
     return lines
+
+
+def _spelled(line: dict[str, Any]) -> str:
+    finite = {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in line.items()}
+    return json.dumps(finite, allow_nan=False) + "\n"
 
 
 def _event_writer(folder: Path, seen: int) -> Any:

@@ -14,15 +14,15 @@ from spatialvae.data import ImageData
 from spatialvae.data.record import DataRecord
 from spatialvae.data.resident import AbstractBatches, training_batches
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
+from spatialvae.latents import spell_latent
 from spatialvae.likelihoods import parse_likelihood
 from spatialvae.model import SpatialVAE, resolve_latent
-from spatialvae.precision import resolve_precision
 from spatialvae.priors import parse_prior
 from spatialvae.store import load_priors, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.finish import fit_run_prior
 from spatialvae.training.run import Run
-from spatialvae.training.schedule import kl_weight, total_images
+from spatialvae.training.schedule import kl_weight, model_cautions, total_images
 from spatialvae.training.stage import AbstractStage
 from spatialvae.training.validation import draw_grids, validate
 
@@ -82,15 +82,25 @@ class ModelStage(AbstractStage[SpatialVAE]):
     def rates(self, seen: int) -> dict[str, float]:
         return {"beta": kl_weight(self.config, seen)}
 
-    def said(self, values: dict[str, float]) -> str:
-        bound, kl, reconstruction = (values[name] for name in ("bound", "kl", "reconstruction"))
-        return f"bound {bound:.1f}  KL {kl:.1f}  reconstruction {reconstruction:.1f}"
+    def described(self, network: SpatialVAE) -> str:
+        encoder, decoder = (
+            sum(weights.numel() for part in parts for weights in part.parameters())
+            for parts in ((network.encoder, network.posterior), (network.decoder,))
+        )
+        whole = sum(weights.numel() for weights in network.parameters())
+        said = f"{whole:,} parameters (encoder {encoder:,}, decoder {decoder:,})"
+        return f"{spell_latent(network.latent)}: {said}, {self.total:,} images"
+
+    def cautions(self) -> list[str]:
+        return model_cautions(self.config, self.total)
+
+    def said(self, values: dict[str, float]) -> list[str]:
+        if "validation_bound" in values:
+            return [f"validation bound {values['validation_bound']:.1f}"]
+        return [f"bound {values['bound']:.1f}", f"KL {values['kl']:.1f}"]
 
     def not_finite(self, values: dict[str, float]) -> str:
-        return (
-            f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats.\n"
-            f"Try --learning-rate {self.config.learning_rate / 3:.1g}, --clip 1000 or --precision fp32"
-        )
+        return f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats"
 
     def validate(self, network: SpatialVAE) -> dict[str, float]:
         return validate(network, self.data.split("validation"), self.config)
@@ -119,12 +129,11 @@ class ModelStage(AbstractStage[SpatialVAE]):
 
 
 def check_settings(config: TrainConfig, data: ImageData) -> None:
-    """Refuse names and number formats that would only fail once the run has begun."""
+    """Refuse names that would only fail once the run has begun."""
     model = config.model((data.height, data.width), data.channels)
     latent, _ = resolve_latent(model)
     parse_prior(model.prior, latent)
     parse_likelihood(model.likelihood)
-    resolve_precision(config.precision)
 
 
 def make_optimizer(model: SpatialVAE, config: TrainConfig, fused: bool) -> torch.optim.Optimizer:

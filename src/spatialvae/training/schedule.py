@@ -6,7 +6,7 @@ import math
 
 from spatialvae.config import AbstractOptimisation, TrainConfig
 
-__all__ = ["kl_weight", "learning_rate", "total_images"]
+__all__ = ["kl_weight", "learning_rate", "model_cautions", "schedule_cautions", "total_images"]
 
 DEFAULT_EPOCHS = 20
 
@@ -41,3 +41,36 @@ def kl_weight(config: TrainConfig, seen: int) -> float:
     [0.0, 1.0, 2.0, 2.0]
     """
     return config.beta * (min(1.0, seen / config.kl_warmup) if config.kl_warmup else 1.0)
+
+
+def schedule_cautions(config: AbstractOptimisation, total: int) -> list[str]:
+    """What the learning rate's warm-up does not reach in a run of `total` images, in a sentence.
+
+    >>> schedule_cautions(AbstractOptimisation(learning_rate=1e-3, warmup=400), 100)
+    ['--warmup 400 is longer than the run of 100 images: the learning rate ends at 0.00025, not at 0.001.']
+    """
+    if config.warmup <= total:
+        return []
+    ends = learning_rate(config, total, total)
+    return [
+        _longer(
+            "--warmup", config.warmup, total, f"the learning rate ends at {ends:g}, not at {config.learning_rate:g}"
+        )
+    ]
+
+
+def model_cautions(config: TrainConfig, total: int) -> list[str]:
+    """What the warm-ups of the learning rate and of the KL weight do not reach, in a sentence each.
+
+    >>> model_cautions(TrainConfig(kl_warmup=200), 100)
+    ['--kl-warmup 200 is longer than the run of 100 images: beta ends at 0.5, not at 1.']
+    """
+    said = schedule_cautions(config, total)
+    if config.kl_warmup > total:
+        ends = kl_weight(config, total)
+        said.append(_longer("--kl-warmup", config.kl_warmup, total, f"beta ends at {ends:g}, not at {config.beta:g}"))
+    return said
+
+
+def _longer(flag: str, images: int, total: int, then: str) -> str:
+    return f"{flag} {images} is longer than the run of {total} images: {then}."

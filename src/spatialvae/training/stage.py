@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from spatialvae.config import AbstractOptimisation
 from spatialvae.data.record import DataRecord
 from spatialvae.training.run import Run
+from spatialvae.training.schedule import schedule_cautions
 
 __all__ = ["AbstractStage", "Network"]
 
@@ -80,12 +81,25 @@ class AbstractStage(ABC, Generic[Network]):
         return {}
 
     @abstractmethod
-    def said(self, values: dict[str, float]) -> str:
-        """The terms in the words of the progress bar."""
+    def described(self, network: Network) -> str:
+        """What is trained and how large it is, in a line for the start."""
+
+    def cautions(self) -> list[str]:
+        """What of the settings cannot come true in a run of this length, each in a sentence."""
+        return schedule_cautions(self.config, self.total)
+
+    @abstractmethod
+    def said(self, values: dict[str, float]) -> list[str]:
+        """The terms of a loss, or what `validate` measured, in words for the progress line; the first matter most."""
 
     @abstractmethod
     def not_finite(self, values: dict[str, float]) -> str:
-        """The terms of a loss that is not finite, and in a second line what to try."""
+        """The terms of a loss that is not finite, in words."""
+
+    @property
+    def command(self) -> str:
+        """What a user repeats to go on, in the words of a message."""
+        return "the same command"
 
     @abstractmethod
     def validate(self, network: Network) -> dict[str, float]:

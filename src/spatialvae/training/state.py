@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spatialvae.config import AbstractOptimisation
+from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
+from spatialvae.finite import not_finite
 from spatialvae.globals import globals_kept
 from spatialvae.precision import resolve_precision
 from spatialvae.training.acceleration import compiling_pays, prepare_device
@@ -23,7 +26,7 @@ from spatialvae.training.stage import AbstractStage, Network
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["TrainingState", "check_start", "make_accelerator", "set_learning_rate", "start"]
+__all__ = ["TrainingState", "make_accelerator", "set_learning_rate", "start"]
 
 
 @dataclass
@@ -52,48 +55,44 @@ class TrainingState(Generic[Network]):
         """What a checkpoint holds."""
         return {"model": self.network} if self.average is None else {"model": self.network, "average": self.average}
 
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """All of them by name: weights, buffers, averages and the optimiser's moments."""
+        found = {name: value for module in self.modules.values() for name, value in module.state_dict().items()}
+        slots = self.optimizer.state_dict()["state"].items()
+        return found | {f"moment {key} of weight {i}": value for i, slot in slots for key, value in slot.items()}
+
     def save(self, run: Run, images: int, stage: AbstractStage[Network]) -> None:
         """A checkpoint, and what the stage stores with it."""
         save_checkpoint(run.checkpoints, images, self.modules, self.optimizer, {"fingerprint": stage.fingerprint})
         stage.save(self.scored, run)
 
 
-def make_accelerator(config: AbstractOptimisation) -> Accelerator:
-    """Devices, processes and number format; a UserError if the processes cannot share the batch."""
+def make_accelerator(config: AbstractOptimisation, device: torch.device | None = None) -> Accelerator:
+    """Devices, processes and number format; a UserError if the processes cannot share the batch.
+
+    Args:
+        device: where to compute; default: the fastest. Of several processes each gets its own of this kind.
+    """
     with globals_kept():
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
 
-    precision = resolve_precision(config.precision)
-    AcceleratorState._reset_state()  # a process may train several models, each in its own precision
-    cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    device = fastest_device() if device is None else device
+    precision = resolve_precision(config.precision, device)
+    # A process may train several models, each in its own precision, and where it is alone, on its own device.
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     # Accelerate joins the processes of a CPU launch (gloo) only when it is told that the CPU is meant.
-    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=cpu)
+    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=device.type == "cpu")
     processes = accelerator.num_processes
+    if processes == 1:
+        accelerator.state.device = device  # pyright: ignore[reportAttributeAccessIssue]
     if config.batch_size % processes:
         raise UserError(
             f"--batch-size {config.batch_size} cannot be shared by {processes} processes: "
             f"use a multiple of {processes}."
         )
     return accelerator
-
-
-def check_start(stage: AbstractStage, run: Run) -> None:
-    """Refuse settings and data that do not fit what is in the run folder, before anything is written there.
-
-    Raises:
-        UserError: a name that does not exist; a folder of something else; a run with other settings or other data.
-    """
-    stage.check()
-    run.check(stage.config, stage.total, stage.free)
-    found, record = latest_checkpoint(run.checkpoints), run.record()
-    before = stage.fingerprint
-    if found is not None:
-        before = found[1]["fingerprint"]
-    elif record is not None and any(run.folder.glob("*.safetensors")):
-        before = record.fingerprint
-    if before != stage.fingerprint:
-        raise UserError(stage.other_data(run.folder))
 
 
 def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> TrainingState[Network]:
@@ -105,7 +104,7 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
         UserError: a checkpoint that is damaged.
     """
     device, config = accelerator.device, stage.config
-    prepare_device(device, resolve_precision(config.precision))
+    prepare_device(device, "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision)
     torch.manual_seed(config.seed)
     network = stage.build(device)
     average = WeightAverage(network, config.ema) if config.ema else None
@@ -116,12 +115,22 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
     if found is not None:
         path, before = found
         restore_checkpoint(path, state.modules, optimizer)
+        refuse_diverged(path, state)
         state.step = before["images"] // config.batch_size
     state.wrapped, state.accelerated = accelerator.prepare(network, optimizer)
     left = math.ceil(stage.total / config.batch_size) - state.step
     if compiling_pays(left, accelerator):
         state.wrapped = stage.compiled(state.wrapped, network)
     return state
+
+
+def refuse_diverged(path: Path, state: TrainingState) -> None:
+    """Refuse to go on from a checkpoint of weights that diverged, as earlier versions stored them."""
+    if found := not_finite(state.tensors):
+        raise UserError(
+            f"The checkpoint {path} holds numbers that are not finite ({found[0]}).\nDelete that folder: the same "
+            "command then goes on from the checkpoint before it."
+        )
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

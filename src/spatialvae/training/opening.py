@@ -1,0 +1,50 @@
+"""Whether a command may train in a run folder: all that can be refused, before anything is written there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spatialvae.errors import UserError
+from spatialvae.training.checkpoint import latest_checkpoint
+from spatialvae.training.divergence import REMEDIES
+from spatialvae.training.journal import read_journal
+from spatialvae.training.run import Run
+from spatialvae.training.stage import AbstractStage
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+__all__ = ["check_start", "write_start"]
+
+
+def check_start(stage: AbstractStage, run: Run) -> dict[str, list[Any]]:
+    """Refuse settings and data that do not fit what is in the run folder.
+
+    As long as nothing is stored in the folder it takes a run with any settings. A run that diverged takes another of
+    `REMEDIES`; what changed of these is given back, {name: [before, now]}.
+
+    Raises:
+        UserError: a name that does not exist; a folder of something else; a run with other settings or other data.
+    """
+    stage.check()
+    config, found = stage.config, latest_checkpoint(run.checkpoints)
+    if found is None and not any(run.folder.glob("*.safetensors")):
+        run.check(config, stage.total, frozenset(type(config).model_fields))
+        return {}
+    lines = read_journal(run.journal)
+    diverged = bool(lines) and "diverged" in lines[-1]
+    run.check(config, stage.total, stage.free | REMEDIES if diverged else stage.free)
+    record = run.record()
+    fingerprint = found[1]["fingerprint"] if found else record.fingerprint if record else stage.fingerprint
+    if fingerprint != stage.fingerprint:
+        raise UserError(stage.other_data(run.folder))
+    before = type(config).read(run.config)
+    pairs = {name: [getattr(before, name), getattr(config, name)] for name in sorted(REMEDIES)}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def write_start(stage: AbstractStage, run: Run, accelerator: Accelerator) -> None:
+    """Write the settings and what is trained on, once no process checks the folder any more."""
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        run.write(stage.config, stage.total, stage.record)
