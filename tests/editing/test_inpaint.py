@@ -47,8 +47,8 @@ def test_draws_have_the_conditional_moments(temperature: float) -> None:
 def test_a_region_is_drawn_given_draws_and_beside_means(temperature: float) -> None:
     # z_K ~ N(m_K, S_K) and z_R | z_K ~ N(loc_R + G (z_K - loc_K), C_R|K): so z_R has C_R|K + G S_K G^T.
     loc, tril = random_gaussian()
-    mean, spread = torch.randn(1, *SHAPE, dtype=torch.float64), 0.5 + torch.rand(1, *SHAPE, dtype=torch.float64)
-    posterior, count = Independent(Normal(mean, spread), 3), 1000
+    mean, spread = torch.randn(1, *SHAPE, dtype=torch.float64), 4 + torch.rand(1, *SHAPE, dtype=torch.float64)
+    posterior, count = Independent(Normal(mean, spread), 3), 200
     codes = region_drawn(gaussian(loc, tril), posterior, KNOWN, count, temperature=temperature)
     assert (codes[:, :, KNOWN] == mean[0][:, KNOWN]).all()
     known = KNOWN.expand(SHAPE).flatten()
@@ -60,24 +60,7 @@ def test_a_region_is_drawn_given_draws_and_beside_means(temperature: float) -> N
     deviation = wanted.diagonal().sqrt()
     assert ((flat.mean(0) - centre) / deviation).abs().max() < 5 / count**0.5
     assert ((flat.T.cov() - wanted) / deviation / deviation[:, None]).abs().max() < 5 * (2 / count) ** 0.5
-    assert (wanted.trace() / given.trace() / temperature**2) > 1.3  # what conditions on means would miss
-
-
-def test_codes_of_many_images_whose_regions_are_drawn_follow_the_law() -> None:
-    # x -> m ~ N(loc, C - S), z ~ N(m, S): the law of draws is N(loc, C), and so is that of (z_K, z_R).
-    loc, tril = random_gaussian()
-    covariance = tril @ tril.mT
-    noise = 0.8 * torch.linalg.eigvalsh(covariance)[0]
-    images, signal = 1000, torch.linalg.cholesky(covariance - noise * torch.eye(12))
-    regions = []
-    for _ in range(images):
-        mean = loc + (signal @ torch.randn(12, dtype=torch.float64)).reshape(SHAPE)
-        posterior = Independent(Normal(mean[None], noise.sqrt()), 3)
-        regions.append(region_drawn(gaussian(loc, tril), posterior, KNOWN, 1)[0][:, ~KNOWN].flatten())
-    drawn, hidden = torch.stack(regions), ~KNOWN.expand(SHAPE).flatten()
-    wanted = covariance[hidden][:, hidden]
-    deviation = wanted.diagonal().sqrt()
-    assert ((drawn.T.cov() - wanted) / deviation / deviation[:, None]).abs().max() < 5 * (2 / images) ** 0.5
+    assert (wanted.diagonal() / given.diagonal() / temperature**2).max() > 3  # conditions on means would miss it
 
 
 def test_a_region_of_all_cells_is_a_draw() -> None:
