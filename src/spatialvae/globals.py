@@ -1,5 +1,8 @@
 """What the whole process shares, kept as its owner set it: packages and training change some of it for themselves.
 
+Changed on purpose: torch's table of KL divergences, which `spatialvae.distributions` adds to; its rule for two
+`Independent` laws takes the place of torch's, and agrees with it wherever torch has an answer.
+
 Left as others make it: the loggers that third parties install for themselves, the variables that scikit-learn (KMP_*)
 and torch's compiler (TORCHINDUCTOR_CACHE_DIR) set for libraries and processes to come, and, on glibc, the thresholds of
 malloc, which after `freed_memory_kept` stand where glibc moves them by itself.

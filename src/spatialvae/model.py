@@ -37,7 +37,8 @@ class SpatialVAE(nn.Module):
     """A variational auto-encoder whose latent is N maps of d_h x d_w.
 
     `encode` gives q(z|x), `decode` p(x|z), `elbo` the two terms of the bound in nats per image. Images go in as uint8
-    [B C H W] or floats in [-1, 1]; pictures come out as uint8.
+    [B C H W] or floats in [-1, 1], not in [0, 1]; pictures come out as uint8. `double`, `half` and `bfloat16` work as
+    for any module. `torch.export` takes modules made of `encode` and `decode`, with a batch of any size.
 
     >>> _ = torch.manual_seed(0)
     >>> model = SpatialVAE(ModelConfig(latent="low-rank", image_size=(8, 8), channels=1)).eval()

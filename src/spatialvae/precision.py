@@ -46,7 +46,7 @@ def fast_autocast(device: torch.device) -> AbstractContextManager:
 
 
 def unrounded(values: Tensor) -> Tensor:
-    """float32 in place of a shorter format, others as they are: networks may compute in 8 or 11 bits, densities may not.
+    """float32 in place of a shorter format: networks may compute in 8 or 11 bits, densities may not.
 
     >>> unrounded(torch.ones(1, dtype=torch.bfloat16)).dtype, unrounded(torch.ones(1).double()).dtype
     (torch.float32, torch.float64)

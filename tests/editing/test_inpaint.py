@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Independent, Normal
 
 from spatialvae.data.pixels import to_uint8
 from spatialvae.distributions import AbstractFactor, DiagonalFactor, TensorNormal, TriangularFactor
 from spatialvae.editing.cells import parse_cells
-from spatialvae.editing.inpaint import draws_given_cells, inpaint, prior_for_cells
+from spatialvae.editing.inpaint import draws_given_cells, inpaint, prior_for_cells, region_drawn
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.priors import AbstractPrior, GaussianFamily, LearnedPrior, standard_normal
@@ -40,6 +41,26 @@ def test_draws_have_the_conditional_moments(temperature: float) -> None:
     deviation = spread.diagonal().sqrt()
     assert ((flat.mean(0) - mean) / deviation).abs().max() < 0.03
     assert ((flat.T.cov() - spread) / deviation / deviation[:, None]).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_a_region_is_drawn_given_draws_and_beside_means(temperature: float) -> None:
+    # z_K ~ N(m_K, S_K) and z_R | z_K ~ N(loc_R + G (z_K - loc_K), C_R|K): so z_R has C_R|K + G S_K G^T.
+    loc, tril = random_gaussian()
+    mean, spread = torch.randn(1, *SHAPE, dtype=torch.float64), 4 + torch.rand(1, *SHAPE, dtype=torch.float64)
+    posterior, count = Independent(Normal(mean, spread), 3), 200
+    codes = region_drawn(gaussian(loc, tril), posterior, KNOWN, count, temperature=temperature)
+    assert (codes[:, :, KNOWN] == mean[0][:, KNOWN]).all()
+    known = KNOWN.expand(SHAPE).flatten()
+    covariance, flat = tril @ tril.mT, codes.flatten(1)[:, ~known]
+    gain = torch.linalg.solve(covariance[known][:, known], covariance[known][:, ~known]).mT
+    centre = loc.flatten()[~known] + gain @ (mean[0] - loc).flatten()[known]
+    given = covariance[~known][:, ~known] - gain @ covariance[known][:, ~known]
+    wanted = temperature**2 * (given + gain @ spread.flatten()[known].square().diag() @ gain.mT)
+    deviation = wanted.diagonal().sqrt()
+    assert ((flat.mean(0) - centre) / deviation).abs().max() < 5 / count**0.5
+    assert ((flat.T.cov() - wanted) / deviation / deviation[:, None]).abs().max() < 5 * (2 / count) ** 0.5
+    assert (wanted.diagonal() / given.diagonal() / temperature**2).max() > 3  # conditions on means would miss it
 
 
 def test_a_region_of_all_cells_is_a_draw() -> None:

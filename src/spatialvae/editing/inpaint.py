@@ -8,13 +8,13 @@ from torch.distributions import Distribution, Independent, Normal
 
 from spatialvae.distributions import DiagonalFactor, TensorNormal
 from spatialvae.editing.cells import check_region
-from spatialvae.editing.decoded import decoded, mean_codes_of
+from spatialvae.editing.decoded import decoded, posterior_of
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.priors.base import AbstractPrior
 from spatialvae.seeding import seeded
 
-__all__ = ["draws_given_cells", "inpaint", "prior_for_cells"]
+__all__ = ["draws_given_cells", "inpaint", "prior_for_cells", "region_drawn"]
 
 COLDEST = 1e-4
 """A law without any noise has no density to condition with."""
@@ -33,7 +33,7 @@ def inpaint(
 ) -> Tensor:
     """Pictures whose codes agree with that of `image` outside a region and are drawn inside it: uint8 [count C H W].
 
-        z_R ~ p(z_R | z_K = m_K),  m = mean q(z|x),  R the region's cells, K the others
+        z_R ~ p(z_R | z_K),  z_K ~ q(z_K|x),  R the region's cells, K the others; decoded is (m_K, z_R), m = mean q(z|x)
 
     A cell's code also depends on pixels around its place (see `influence`), so the known cells may remember some of
     what the region showed.
@@ -42,7 +42,7 @@ def inpaint(
         image: [C H W].
         cells: the region, bool [height, width] of the maps.
         prior: the name of p(z); default: see `prior_for_cells`.
-        temperature: scales the noise of the prior; 0 is its conditional mean where that is Gaussian.
+        temperature: scales the noise of the prior and of q(z_K|x); 0 is the conditional mean where that is Gaussian.
         seed: makes the draw repeatable.
 
     Raises:
@@ -51,11 +51,43 @@ def inpaint(
     """
     _, height, width = model.latent.event_shape
     check_region(cells, (height, width))
-    [code] = mean_codes_of(model, image[None])
+    posterior, known = posterior_of(model, image[None]), ~cells.to(model.device)
+    name = prior or prior_for_cells(model)
     with evaluating(model), seeded(seed):
-        name, known = prior or prior_for_cells(model), ~cells.to(model.device)
-        codes = draws_given_cells(model.prior(name), code, known, count, temperature=temperature, name=name)
+        codes = region_drawn(model.prior(name), posterior, known, count, temperature=temperature, name=name)
     return decoded(model, codes)
+
+
+def region_drawn(
+    law: Distribution,
+    posterior: Distribution,
+    known: Tensor,
+    count: int,
+    *,
+    temperature: float = 1.0,
+    name: str = "given",
+) -> Tensor:
+    """Codes with a posterior's mean in the cells `known`, and draws from `law` in the others: [count, maps, h, w].
+
+        z_R ~ integral of p(z_R | z_K) q(z_K|x) dz_K
+
+    `law` is one of draws from q(z|x), which spread wider than the means: a mean is no typical condition, and what is
+    drawn given it would spread too little. So each draw is given a z_K of its own. The known cells themselves stay at
+    the mean, the same in all: what q(z_K|x) leaves open there is no part of the question.
+
+    Args:
+        law: over codes, batch [], event [maps, height, width].
+        posterior: q(z|x) of one image, batch [1].
+        known: bool [height, width].
+        temperature: of both laws.
+
+    Raises:
+        UserError: a law that cannot be conditioned on cells.
+    """
+    [mean] = posterior.mean
+    conditions = mean + temperature * (posterior.sample(torch.Size([count])).squeeze(1) - mean)
+    drawn = [draws_given_cells(law, one, known, 1, temperature=temperature, name=name) for one in conditions]
+    return torch.where(known, mean, torch.cat(drawn))
 
 
 def prior_for_cells(model: SpatialVAE) -> str:
