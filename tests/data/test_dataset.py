@@ -89,6 +89,8 @@ def test_a_fingerprint_of_the_content() -> None:
         ImageData.from_arrays({"train": images["train"], "validation": images["test"]}),
     ):
         assert changed.fingerprint != one
+    labelled = [ImageData.from_arrays(images, {"train": np.full(12, label)}).fingerprint for label in (0, 1)]
+    assert labelled[0] != labelled[1]
 
 
 @pytest.mark.parametrize(

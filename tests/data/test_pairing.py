@@ -21,6 +21,7 @@ def paired(names: list[str] | None, others: list[str] | None) -> tuple[list[int]
         (["0.png", "1.png", "10.png", "2.png"], ["00.png", "01.png", "02.png", "10.png"], [0, 1, 3, 2]),
         (["x2.png", "x10.png"], ["test/x10.png", "test/x2.png"], [1, 0]),  # the split's folder is no part of a name
         (["cat/1.png", "dog/1.png"], ["test/dog/1.png", "test/cat/1.png"], [1, 0]),
+        (["cat/1.png", "dog/1.png"], ["dog/01.png", "cat/01.png"], [1, 0]),
         (["1.png", "2.png"], ["a/2.png", "b/1.png"], [1, 0]),  # without their folders
         (["1.png", "01.png"], ["01.png", "1.png"], [1, 0]),  # two names of one number: to the letter
     ],
