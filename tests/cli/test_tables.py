@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spatialvae.data import prepare
+from spatialvae.data.batches import some_images
+from spatialvae.grid import grid, save_picture
 from spatialvae.latents import LATENTS, variants
 from tests.cli.program import spatialvae
 from tests.conftest import smooth_images
@@ -28,6 +31,18 @@ def test_data_as_json(images: Path) -> None:
     with Image.open(found["grid"]) as picture:
         assert picture.size == (8 * 34 + 2, 8 * 34 + 2)
     assert spatialvae("data", images, "--json").json == found
+
+
+def test_the_grid_is_of_all_classes(tmp_path: Path) -> None:
+    shades = np.repeat(np.array([0, 90, 180], np.uint8), 100)[:, None, None, None]
+    np.savez(tmp_path / "sorted.npz", images=shades + smooth_images(300, 1, 8, 8) // 8)
+    found = spatialvae("data", tmp_path / "sorted.npz", "--json").json
+    expected = grid(some_images(prepare(str(tmp_path / "sorted.npz")).split("train"), 64))
+    save_picture(expected, tmp_path / "expected.png")
+    with Image.open(found["grid"]) as picture, Image.open(tmp_path / "expected.png") as wanted:
+        assert np.array_equal(np.asarray(picture), np.asarray(wanted))
+        cells = np.asarray(picture.convert("L"))[6::34, 6::34][:8, :8] // 90
+    assert set(cells.flatten().tolist()) == {0, 1, 2}
 
 
 def test_data_in_words(images: Path) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import yaml
@@ -17,11 +15,9 @@ from safetensors.torch import load_file
 
 from spatialvae.comparison import compare, paired_by_image
 from spatialvae.config import CompareConfig, EvaluationConfig
-from spatialvae.data import ImageSplit
 from spatialvae.errors import UserError
 from spatialvae.store import load
 from spatialvae.training import Interrupted, loop
-from tests.metrics.script_files import OneSize, saved
 from tests.training.tiny import same, settings, tiny_data
 
 cost: Any = importlib.import_module("spatialvae.comparison.cost")
@@ -298,26 +294,6 @@ def test_mistakes_are_told_before_any_training(
         run(tmp_path / "out", latents, **measured)
     assert words in str(caught.value)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path) -> None:
-    data = tiny_data()
-    sides = {name: ImageSplit(split.images, np.zeros(len(split), np.int64)) for name, split in data.splits.items()}
-    wanted, one_class = CompareConfig(latent=["vector", "naive"], seeds=1), replace(data, splits=sides)
-    evaluation = EvaluationConfig(metrics="mse,probe")
-    found = compare(wanted, settings(), evaluation, one_class, tmp_path, progress=False)
-    for model in found["models"]:
-        assert set(model["metrics"]) == {"mse"}
-        assert set(model["runs"][0]["failed"]) == {"probe"}
-        assert any(f"{model['latent']}, seed 0: probe failed: " in line for line in found["warnings"])
-    for name in ("report.md", "report.html"):
-        assert "probe failed" in (tmp_path / name).read_text()
-
-
-def test_a_network_that_takes_no_images_is_told_before_any_training(tmp_path: Path, no_work: None) -> None:
-    path = str(saved(OneSize(33), tmp_path / "odd.pt"))
-    with pytest.raises(UserError, match="odd takes no uint8 images"):
-        run(tmp_path / "out", features=path)
 
 
 def test_other_settings_are_refused(finished: Path, no_work: None) -> None:

@@ -47,7 +47,7 @@ def test_sorted_classes_are_all_seen() -> None:
 
 def test_nothing_is_drawn_from_the_global_generator() -> None:
     np.random.seed(3)
-    subset(100, 10)
-    drawn = np.random.random()
+    expected = np.random.random()
     np.random.seed(3)
-    assert np.random.random() == drawn
+    subset(100, 10)
+    assert np.random.random() == expected

@@ -11,41 +11,20 @@ import numpy as np
 import pytest
 import torch
 
-from spatialvae.config import EvaluationConfig, ModelConfig
-from spatialvae.data import ImageData, ImageSplit
+from spatialvae.config import EvaluationConfig
+from spatialvae.data import ImageSplit
 from spatialvae.data.pixels import to_float
-from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.metrics import Estimate, Evaluation, evaluate
-from spatialvae.model import SpatialVAE
-from spatialvae.priors import GaussianFamily, GaussianPrior
-from spatialvae.priors.normal import CodeNormal
-from tests.conftest import smooth_images
+from tests.metrics.measured import BOUND, data_of, found_by, measure, small, split
 from tests.metrics.networks import feature_file
-from tests.metrics.script_files import Divided, NotFinite, OneSize, saved
 
 module: Any = importlib.import_module("spatialvae.metrics.evaluate")  # the package has a function of that name
 
-BOUND = ["elbo", "kl", "reconstruction", "bits_per_dim"]
 NLL = ["nll", "nll_bound"]
 PAIRS = ["mse", "psnr", "ssim"]
 PIXELS = 64
-
-
-def small(**options: object) -> SpatialVAE:
-    values: dict[str, Any] = {"image_size": (8, 8), "channels": 1, "maps": 2, **options}
-    return SpatialVAE(ModelConfig(**values)).eval()
-
-
-def split(count: int = 12, channels: int = 1, height: int = 8, width: int = 8, labels: bool = False) -> ImageSplit:
-    return ImageSplit(smooth_images(count, channels, height, width), np.arange(count) % 2 if labels else None)
-
-
-def data_of(test: ImageSplit) -> ImageData:
-    _, channels, height, width = test.images.shape
-    splits = {"train": test, "validation": test, "test": test}
-    return ImageData("made-up", "made-up", "0a", height, width, channels, splits, [0.0] * channels, 0, None)
 
 
 def test_all_images_of_all_splits() -> None:
@@ -56,16 +35,6 @@ def test_all_images_of_all_splits() -> None:
     assert found.estimates["mse"].n == 13
     assert torch.equal(found.values["mse"][9:], alone.values["mse"])
     assert (found.provenance["data"], found.provenance["split"]) == ("arrays", "all")
-
-
-def measure(model: SpatialVAE, test: ImageSplit, **config: Any) -> Evaluation:
-    found = evaluate(model, data_of(test), EvaluationConfig(**{"metrics": "bound,mse,psnr,ssim", **config}))
-    assert not found.failed
-    return found
-
-
-def found_by(model: SpatialVAE, test: ImageSplit, **config: Any) -> dict[str, Estimate]:
-    return measure(model, test, **config).estimates
 
 
 def values(found: dict[str, Estimate]) -> dict[str, float]:
@@ -149,96 +118,6 @@ def test_names_and_numbers_of_images() -> None:
     assert {name: estimate.n for name, estimate in found.items()} == expected
     assert all(math.isfinite(estimate.value) for estimate in found.values())
     assert all(estimate.standard_error for estimate in found.values())
-
-
-def test_limit_takes_the_subset_of_the_seed() -> None:
-    model, images = small(), split(30)
-    few = found_by(model, images, limit=7, seed=3)
-    alone = found_by(model, ImageSplit(images.images[subset(30, 7, seed=3)], None), seed=3)
-    assert few == alone
-    assert {estimate.n for estimate in few.values()} == {7}
-    assert found_by(model, images, limit=500)["mse"].n == 30
-
-
-def test_a_smaller_subset_lies_in_a_larger_one() -> None:
-    model, images = small(), split(60)
-    whole = measure(model, images, metrics="mse").values["mse"]
-    for limit in (8, 20):
-        some = measure(model, images, metrics="mse", limit=limit).values["mse"]
-        assert torch.allclose(some, whole[torch.from_numpy(subset(60, limit))])
-    told = measure(model, images, metrics="mse", limit=8, seed=2).provenance
-    assert (told["images"], told["of"], told["seed"]) == (8, 60, 2)
-
-
-def test_images_sorted_by_class_are_all_seen() -> None:
-    """Black, grey and white images one after the other: what is measured on a third of them is of all three."""
-    model = small()
-    shades = np.repeat(np.array([20, 120, 220], np.uint8), 40)[:, None, None, None]
-    images = ImageSplit(shades + smooth_images(120, 1, 8, 8) // 16, np.repeat(np.arange(3), 40))
-    model.priors["gaussian"] = GaussianPrior(GaussianFamily(), CodeNormal(torch.zeros(2, 3, 3), (torch.eye(18),)))
-    found = evaluate(
-        model,
-        data_of(images),
-        EvaluationConfig(metrics="all", limit=40, nll_images=20, importance_samples=2, generated=20),
-    )
-    whole = measure(model, images, metrics="bound,mse", limit=120).values
-    rows = {n: torch.from_numpy(subset(120, n)) for n in (40, 20)}
-    assert all(set((each // 40).tolist()) == {0, 1, 2} for each in rows.values())
-    assert torch.allclose(found.values["mse"], whole["mse"][rows[40]])
-    assert found.provenance["probe"]["largest_class"] < 0.6
-    # The bound of nll's images is of the same ones: one draw each there, two here.
-    assert (found.values["nll_bound"] - whole["elbo"][rows[20]]).abs().mean() < 0.2 * whole["elbo"].std()
-
-
-def test_nll_stands_beside_the_bound_of_the_same_images() -> None:
-    model, images = small(), split(40)
-    for seed, samples in ((0, 1), (1, 20)):
-        found = measure(model, images, metrics="nll", nll_images=15, importance_samples=samples, seed=seed)
-        nll, bound = found.values["nll"], found.values["nll_bound"]
-        assert (nll <= -bound + 1e-4).all()  # image by image, whatever the draws
-        assert len(nll) == len(bound) == 15
-
-
-FAILING = [
-    ({"metrics": "bound,lpips,mse"}, NotFinite(), {"lpips"}, "not finite"),
-    ({"metrics": "bound,frechet,mse"}, Divided(), {"frechet/reconstructions", "frechet/standard"}, "not finite"),
-    ({"metrics": "bound,probe,mse"}, None, {"probe"}, "one label"),
-    ({"metrics": "bound,parzen,mse", "parzen_protocol": "authors", "limit": 9}, None, {"parzen/standard"}, "9 images"),
-]
-
-
-@pytest.mark.parametrize(("config", "network", "keys", "words"), FAILING, ids=lambda value: str(value)[:40])
-def test_what_fails_loses_nothing_else(
-    tmp_path: Path, config: dict[str, Any], network: Any, keys: set[str], words: str
-) -> None:
-    images = ImageSplit(smooth_images(12, 1, 8, 8) // 2 + 1, np.zeros(12, np.int64))
-    images.images[3] = 0  # Divided is not a number of black
-    if network is not None:
-        path = str(saved(network, tmp_path / "odd.pt"))
-        config = {**config, "generated": 4, "lpips" if "lpips" in config["metrics"] else "features": path}
-    found = evaluate(small(), data_of(images), EvaluationConfig(**config))
-    assert set(found.failed) == keys
-    assert all(words in why and "\n" not in why for why in found.failed.values())
-    assert set(found.estimates) == {*BOUND, "mse"}
-    assert found.as_dict()["failed"] == found.failed
-
-
-def test_a_fault_of_our_own_is_no_failed_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("a shape is wrong")
-
-    monkeypatch.setattr(module, "latent_health", broken)
-    with pytest.raises(RuntimeError, match="a shape is wrong"):
-        measure(small(), split(), metrics="health")
-
-
-def test_a_network_that_takes_no_images_is_told_before_any_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "in_order", None)
-    path = str(saved(OneSize(33), tmp_path / "odd.pt"))
-    with pytest.raises(UserError, match="odd takes no uint8 images"):
-        measure(small(), split(), metrics="frechet,mse", features=path)
 
 
 def test_the_values_an_image_are_kept() -> None:

@@ -1,0 +1,42 @@
+"""A small untrained model, a few images, and what is measured of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spatialvae.config import EvaluationConfig, ModelConfig
+from spatialvae.data import ImageData, ImageSplit
+from spatialvae.metrics import Estimate, Evaluation, evaluate
+from spatialvae.model import SpatialVAE
+from tests.conftest import smooth_images
+
+__all__ = ["BOUND", "data_of", "found_by", "measure", "small", "split"]
+
+BOUND = ["elbo", "kl", "reconstruction", "bits_per_dim"]
+
+
+def small(**options: object) -> SpatialVAE:
+    values: dict[str, Any] = {"image_size": (8, 8), "channels": 1, "maps": 2, **options}
+    return SpatialVAE(ModelConfig(**values)).eval()
+
+
+def split(count: int = 12, channels: int = 1, height: int = 8, width: int = 8, labels: bool = False) -> ImageSplit:
+    return ImageSplit(smooth_images(count, channels, height, width), np.arange(count) % 2 if labels else None)
+
+
+def data_of(test: ImageSplit) -> ImageData:
+    _, channels, height, width = test.images.shape
+    splits = {"train": test, "validation": test, "test": test}
+    return ImageData("made-up", "made-up", "0a", height, width, channels, splits, [0.0] * channels, 0, None)
+
+
+def measure(model: SpatialVAE, test: ImageSplit, **config: Any) -> Evaluation:
+    found = evaluate(model, data_of(test), EvaluationConfig(**{"metrics": "bound,mse,psnr,ssim", **config}))
+    assert not found.failed
+    return found
+
+
+def found_by(model: SpatialVAE, test: ImageSplit, **config: Any) -> dict[str, Estimate]:
+    return measure(model, test, **config).estimates
