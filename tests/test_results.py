@@ -1,0 +1,81 @@
+"""docs/results.md says what its numbers carry: its intervals are those of the seeds that are stored beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from spatialvae.comparison import Difference, paired_by_seed
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = " ".join((DOCS / "results.md").read_text(encoding="utf-8").split())
+
+
+def interval(values: list[float], others: list[float]) -> Difference:
+    found = paired_by_seed(torch.tensor(values).double(), torch.tensor(others).double())
+    assert found is not None
+    return found
+
+
+def stored(file: str, model: str, key: str) -> list[float]:
+    """A metric of a model with every seed, from either form of file."""
+    told = json.loads((DOCS / file).read_text())
+    if "models" in told:
+        [runs] = [entry["runs"] for entry in told["models"] if entry["latent"] == model]
+        return [run["metrics"][key]["value"] for run in runs]
+    return [run[key] for run in told[model]]
+
+
+@pytest.mark.parametrize(
+    ("file", "model", "other", "digits", "said"),
+    [
+        ("cifar10-bound.json", "naive elbo", "vector elbo", 0, "159 (15 to 302)"),
+        ("cifar10-bound.json", "matrix-normal elbo", "vector elbo", 0, "150 (47 to 253)"),
+        ("cifar10-bound.json", "vector elbo", "low-rank elbo", 0, "254 (149 to 358)"),
+        ("cifar10-bound.json", "matrix-normal elbo", "low-rank elbo", 0, "403 (398 to 408)"),
+        ("cifar10-bound.json", "matrix-normal elbo", "vector:maps=1152 elbo", 0, "736 (690 to 782)"),
+        ("cifar10-bound.json", "naive elbo", "matrix-normal elbo", 0, "± 113"),
+        ("cifar10-objective.json", "vector mse", "low-rank mse", 4, "0.0085 (0.0038 to 0.0131)"),
+        ("cifar10-objective.json", "low-rank mse", "vector:maps=1152 mse", 4, "± 0.0086"),
+        (
+            "cifar10-priors.json",
+            "tensor-normal frechet/gaussian",
+            "tensor-normal frechet/mixture",
+            1,
+            "2.2 (0.4 to 4.0)",
+        ),
+        ("cifar10-priors.json", "tensor-normal recall/flow", "tensor-normal recall/mixture", 3, "± 0.018"),
+        ("cifar10-priors.json", "vector prior_gain/flow", "vector prior_gain/mixture", 1, "3.6 (3.1 to 4.1)"),
+        ("faces-priors.json", "vector prior_gain/flow", "vector prior_gain/mixture", 1, "2.2 (1.6 to 2.8)"),
+        ("faces-priors.json", "tensor-normal elbo", "vector elbo", 0, "2653 (2123 to 3183)"),
+    ],
+)
+def test_intervals_are_those_of_the_stored_seeds(file: str, model: str, other: str, digits: int, said: str) -> None:
+    found = interval(stored(file, *model.split()), stored(file, *other.split()))
+    value, low, high = (f"{number:.{digits}f}" for number in (found.value, found.low, found.high))
+    half = f"{(found.high - found.low) / 2:.{digits}f}"
+    assert said == (f"{value} ({low} to {high})" if found.excludes_tie else f"± {half}")
+    spans = f"{low} to {high}" if found.excludes_tie else said  # a sentence may stand between value and interval
+    assert spans in PAGE.replace(",", "")
+
+
+def test_the_table_of_seeds_adds_up() -> None:
+    rows = re.findall(
+        r"^\| ([^|]*−[^|]*) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", (DOCS / "results.md").read_text(), re.M
+    )
+    assert len(rows) == 9
+    for name, *seeds, said in rows:
+        found = interval([float(seed.replace("−", "-")) for seed in seeds], [0.0, 0.0, 0.0])
+        value, low, high = (f"{number:.0f}".replace("-", "−") for number in (found.value, found.low, found.high))
+        half = f"{(found.high - found.low) / 2:.0f}"
+        expected = f"{value} ({low} to {high})" if found.excludes_tie else f"no difference found, {value} ± {half}"
+        assert said == expected, name
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+def test_no_page_reads_a_wide_interval_as_equality(page: Path) -> None:
+    assert not re.search(r"\b(level with|were level|draws level|costs nothing)", page.read_text(encoding="utf-8"))
