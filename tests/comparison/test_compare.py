@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml

@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from spatialvae.config import EvaluationConfig
-from spatialvae.data import ImageSplit
+from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.pixels import to_float
 from spatialvae.errors import UserError
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.metrics import Estimate, Evaluation, evaluate
+from tests.conftest import smooth_images
 from tests.metrics.measured import BOUND, data_of, found_by, measure, small, split
 from tests.metrics.networks import feature_file
 
