@@ -44,6 +44,7 @@ def prepare(
     folder; `progress` draws a bar on stderr. `UserError` tells what is wrong with a source or an option.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> folder = Path(tempfile.mkdtemp())
     >>> images = np.arange(20, dtype=np.uint8)[:, None, None, None].repeat(8, 2).repeat(8, 3)
     >>> np.save(folder / "grey.npy", images)
