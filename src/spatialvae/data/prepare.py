@@ -55,6 +55,7 @@ def prepare(
     `OtherImages`, before anything is decoded, that the fingerprint is not the one `expected`.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> folder = Path(tempfile.mkdtemp())
     >>> images = np.arange(20, dtype=np.uint8)[:, None, None, None].repeat(8, 2).repeat(8, 3)
     >>> np.save(folder / "grey.npy", images)
