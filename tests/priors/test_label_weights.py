@@ -87,3 +87,13 @@ def test_draws_of_sorted_images_are_of_every_class() -> None:
     assert counts[1] == 0
     assert counts[3] == 3
     assert all(60 < counts[k] < 140 for k in (0, 2))
+
+
+def test_a_code_without_a_label_may_be_of_any_component() -> None:
+    start, codes = components([-3.0, 0.0, 3.0], [1.0, 2.0, 3.0]), torch.tensor([-2.0, 1.0, 1.0]).reshape(3, 1, 1, 1)
+    owners = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
+    owned = Components(start.log_weights, start.law, owners.log())
+    found = owned.shares(codes, torch.tensor([-1, -1, 1]))
+    assert_close(found[:2], start.shares(codes[:2], None))
+    assert_close(found[2, 0].item(), 0.0)
+    assert_close(found.sum(1), torch.ones(3))
