@@ -25,8 +25,10 @@ __all__ = [
 
 LAST_SEED = 2**63 - 1
 """The largest seed that torch and numpy both take."""
-MOST_IMAGES = 10**12
-"""Of any length of training; weeks of the fastest machine see fewer."""
+Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
+Length = Annotated[int | None, Field(ge=1, le=10**12)]
+"""Of training or a part of it, in images; weeks of the fastest machine see fewer."""
+WarmUp = Annotated[int, Field(ge=0, le=10**12)]
 
 
 def several(*names: str) -> Any:
@@ -142,21 +144,14 @@ class ModelConfig(AbstractModelOptions):
 class AbstractOptimisation(AbstractSettings):
     """What the training loop reads, whatever it trains: length, steps, optimiser, number format."""
 
-    images: int | None = Field(
-        default=None,
-        ge=1,
-        le=MOST_IMAGES,
-        description="Length: how many images the model sees. Default: 20 epochs.",
-    )
+    images: Length = Field(default=None, description="Length: how many images the model sees. Default: 20 epochs.")
     epochs: float | None = Field(default=None, gt=0, le=10**6, description="Length in epochs, in place of --images.")
     batch_size: int = Field(default=100, ge=2, le=10**6, description="Images a step, over all devices.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size (the authors: 1e-4).")
     schedule: Literal["constant", "cosine"] = Field(
         default="constant", description="The learning rate after the warm-up."
     )
-    warmup: int = Field(
-        default=0, ge=0, le=MOST_IMAGES, description="Images over which the learning rate rises from 0."
-    )
+    warmup: WarmUp = Field(default=0, description="Images over which the learning rate rises from 0.")
     clip: float | None = Field(
         default=None, gt=0, description="Largest norm of the gradient, in nats; default: not clipped."
     )
@@ -167,11 +162,9 @@ class AbstractOptimisation(AbstractSettings):
         default="auto",
         description="auto: bf16 where the hardware multiplies it faster (CUDA, CPUs with AMX), else fp32.",
     )
-    seed: int = Field(
-        default=0, ge=0, le=LAST_SEED, description="Weights, order of the data and noise are functions of it."
-    )
-    checkpoint_every: int | None = Field(
-        default=None, ge=1, le=MOST_IMAGES, description="Images between checkpoints; default: a tenth of the run."
+    seed: Seed = Field(default=0, description="Weights, order of the data and noise are functions of it.")
+    checkpoint_every: Length = Field(
+        default=None, description="Images between checkpoints; default: a tenth of the run."
     )
 
     @model_validator(mode="after")
@@ -184,10 +177,8 @@ class AbstractOptimisation(AbstractSettings):
 class PriorConfig(AbstractOptimisation):
     """How a prior with a network is trained on the codes of a finished model: optimiser, length."""
 
-    images: int | None = Field(
+    images: Length = Field(
         default=None,
-        ge=1,
-        le=MOST_IMAGES,
         description="Length: how many codes the prior sees at most. Default: 120,000 for flow, 600,000 for diffusion.",
     )
     batch_size: int = Field(default=250, ge=2, le=10**6, description="Codes a step, over all devices.")
@@ -195,19 +186,15 @@ class PriorConfig(AbstractOptimisation):
     schedule: Literal["constant", "cosine"] = Field(
         default="cosine", description="The learning rate after the warm-up."
     )
-    warmup: int = Field(
-        default=10_000, ge=0, le=MOST_IMAGES, description="Codes over which the learning rate rises from 0."
-    )
+    warmup: WarmUp = Field(default=10_000, description="Codes over which the learning rate rises from 0.")
     clip: float | None = Field(
         default=1.0, gt=0, description="Largest norm of the gradient of the loss a number of the code."
     )
     ema: float = Field(
         default=0.99, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results."
     )
-    checkpoint_every: int | None = Field(
+    checkpoint_every: Length = Field(
         default=None,
-        ge=1,
-        le=MOST_IMAGES,
         description="Codes between checkpoints, each with a held-out loss; default: a tenth of the length.",
     )
 
@@ -221,7 +208,7 @@ class TrainConfig(AbstractOptimisation, AbstractDataOptions, AbstractModelOption
         "the latent.",
     )
     beta: float = Field(default=1.0, ge=0, description="Weight of the KL in the objective.")
-    kl_warmup: int = Field(default=0, ge=0, le=MOST_IMAGES, description="Images over which beta rises from 0.")
+    kl_warmup: WarmUp = Field(default=0, description="Images over which beta rises from 0.")
     flip: bool = Field(default=False, description="Mirror half of the images left to right.")
 
     @model_validator(mode="after")
@@ -271,9 +258,7 @@ class EvaluationConfig(AbstractSettings):
         description="held-out: sigma picked on validation images, pixels in [0, 1]. authors: their code's, pixels in "
         "[-1, 1], sigma picked on the images scored; for comparison with old numbers only.",
     )
-    seed: int = Field(
-        default=0, ge=0, le=LAST_SEED, description="Of the draws, and of the images where not all are used."
-    )
+    seed: Seed = Field(default=0, description="Of the draws, and of the images where not all are used.")
 
     _lists = several("prior")
 
@@ -311,10 +296,8 @@ class CompareConfig(AbstractSettings):
         description="Priors to measure, one or more: standard; gaussian, mixture, flow or diffusion, fitted where they "
         "are not yet; learned, with its options, which models are then trained with. Default: standard, gaussian.",
     )
-    prior_images: int | None = Field(
+    prior_images: Length = Field(
         default=None,
-        ge=1,
-        le=MOST_IMAGES,
         description="How many codes the networks of flow and diffusion see at most. Default: 120,000 and 600,000.",
     )
     out: str | None = Field(default=None, description="The folder to write runs and report into.")
