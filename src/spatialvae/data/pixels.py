@@ -38,7 +38,7 @@ def to_float(images: Tensor) -> Tensor:
         return images.to(torch.get_default_dtype()).div_(127.5).sub_(1)  # in place: three passes, one tensor
     if not images.is_floating_point():
         raise ValueError(f"images came as {images.dtype}; {WANTED}.")
-    if not (torch.compiler.is_compiling() or torch.jit.is_tracing()) and images.numel():
+    if not (torch.compiler.is_compiling() or torch.jit.is_tracing()) and images.numel():  # pyright: ignore[reportPrivateImportUsage]
         _check_range(*torch.stack(images.aminmax()).tolist())  # one wait for a GPU's queue
     return images
 
