@@ -1,4 +1,4 @@
-# make demo   train five models on handwritten digits, three seeds each, and write a report: runs/demo/report.html
+# make demo   train five models on handwritten digits and write a report: runs/demo/report.html
 # make test   everything that continuous integration runs
 #
 # Both make .venv on the first call and install into it; later calls install nothing as long as the files in
@@ -19,7 +19,7 @@ help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 demo: $(RUN_STAMP)
-	$(BIN)/spatialvae compare --data digits --seeds 3 --out runs/demo
+	$(BIN)/spatialvae compare --data digits --seeds 1 --out runs/demo
 
 test: $(TEST_STAMP)
 	$(BIN)/ruff check

@@ -34,7 +34,7 @@ LAYERS = [
     {"distributions"},
     {"latents"},
     {"posterior", "priors", "networks", "likelihoods"},
-    {"model", "elbo", "data", "config", "store", "grid"},
+    {"model", "elbo", "data", "config", "settings", "store", "grid"},
     {"codes"},
     {"training", "metrics"},
     {"fitting"},

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from spatialvae.config import (
     LAST_SEED,
     AbstractModelOptions,
-    AbstractSettings,
     BenchConfig,
     CompareConfig,
     EvaluationConfig,
@@ -25,6 +24,7 @@ from spatialvae.config import (
 )
 from spatialvae.errors import UserError
 from spatialvae.seeding import seeded, stream_seed
+from spatialvae.settings import AbstractSettings
 from spatialvae.sizes import parse_size
 
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from spatialvae.errors import UserError, nearest
+from spatialvae.settings import AbstractSettings, several
 
 __all__ = [
     "AbstractDataOptions",
     "AbstractModelOptions",
     "AbstractOptimisation",
-    "AbstractSettings",
     "BenchConfig",
     "CompareConfig",
     "EvaluationConfig",
     "ModelConfig",
     "PriorConfig",
     "TrainConfig",
-    "read_settings",
 ]
 
 LAST_SEED = 2**63 - 1
@@ -29,62 +26,6 @@ Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
 Length = Annotated[int | None, Field(ge=1, le=10**12)]
 """Of training or a part of it, in images; weeks of the fastest machine see fewer."""
 WarmUp = Annotated[int, Field(ge=0, le=10**12)]
-
-
-def several(*names: str) -> Any:
-    """A check of fields that are lists: one value is a list of one, as in `beta: 1` in a file; none is refused."""
-
-    def check(value: Any) -> Any:
-        found = value if value is None or isinstance(value, list | tuple) else [value]
-        if found is not None and not found:
-            raise ValueError("name at least one")
-        return found
-
-    return field_validator(*names, mode="before")(check)
-
-
-class AbstractSettings(BaseModel):
-    """Settings that refuse unknown keys and numbers that are not finite, and never change once made."""
-
-    # A YAML file says `image_size: 64`, a flag says the same as text.
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
-
-    @classmethod
-    def parse(cls, values: dict[str, Any], where: str) -> Self:
-        """Settings from plain values; a UserError names the field, the value and the rule."""
-        for key in values:
-            if key not in cls.model_fields:
-                raise UserError(f"{where} has an unknown setting {key!r}. {nearest(str(key), cls.model_fields)}")
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
-            rule = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-            value = f" {first['input']}" if first["loc"] else ""
-            raise UserError(f"{where}: {name}{value} is not possible: {rule}.") from None
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Settings from a YAML file (never executed: the safe subset)."""
-        return cls.parse(read_settings(path), str(path))
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """The plain values of a YAML file (never executed: the safe subset), not yet checked against any settings.
-
-    Raises:
-        UserError: no such file, no YAML, or something else than names with values.
-    """
-    import yaml  # here, since the command line's help should not wait for it
-
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read as settings: {str(error).splitlines()[0]}.") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path} holds no settings: a YAML mapping of names to values is wanted.")
-    return values
 
 
 class AbstractDataOptions(AbstractSettings):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import yaml
@@ -97,17 +95,6 @@ def test_every_file_is_there(finished: Path) -> None:
     assert {"samples-standard", "samples-gaussian", "reconstructions", "curves"} <= set(figures)
     assert all((finished / path).is_file() for path in figures.values())
     assert not [path for path in finished.rglob("*") if path.name.endswith(".tmp")]
-
-
-def test_data_of_one_class_finishes_without_a_probe(tmp_path: Path) -> None:
-    labelled = {
-        name: replace(split, labels=np.zeros(len(split), np.int64)) for name, split in tiny_data().splits.items()
-    }
-    data = replace(tiny_data(), splits=labelled, label_names=["digit"])
-    wanted, evaluation = CompareConfig(latent=["vector"], seeds=1), EvaluationConfig(**FAST)
-    found = compare(wanted, settings(images=20), evaluation, data, tmp_path / "out", command="", progress=False)
-    assert found["warnings"] == ["no linear probe: all training images with a label have one label, 'digit'"]
-    assert set(found["models"][0]["metrics"]) == METRICS - {"rank_one_share"}
 
 
 def test_the_comparison_is_complete(finished: Path) -> None:

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from spatialvae.comparison import compare
 from spatialvae.config import CompareConfig, EvaluationConfig
-from spatialvae.data import ImageSplit
 from spatialvae.errors import UserError
 from spatialvae.training import loop
 from tests.metrics.script_files import OneSize, saved
 from tests.training.tiny import settings, tiny_data
 
+evaluate: Any = importlib.import_module("spatialvae.metrics.evaluate")  # the package has a function of that name
 
-def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path) -> None:
-    data = tiny_data()
-    sides = {name: ImageSplit(split.images, np.zeros(len(split), np.int64)) for name, split in data.splits.items()}
-    wanted, one_class = CompareConfig(latent=["vector", "naive"], seeds=1), replace(data, splits=sides)
-    evaluation = EvaluationConfig(metrics="mse,probe")
-    found = compare(wanted, settings(), evaluation, one_class, tmp_path, progress=False)
+
+def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise UserError("The codes have no spread.")
+
+    monkeypatch.setattr(evaluate, "latent_health", fail)
+    wanted, evaluation = CompareConfig(latent=["vector", "naive"], seeds=1), EvaluationConfig(metrics="mse,health")
+    found = compare(wanted, settings(), evaluation, tiny_data(), tmp_path, progress=False)
     for model in found["models"]:
         assert set(model["metrics"]) == {"mse"}
-        assert set(model["runs"][0]["failed"]) == {"probe"}
-        assert any(f"{model['latent']}, seed 0: probe failed: " in line for line in found["warnings"])
+        assert set(model["runs"][0]["failed"]) == {"health"}
+        assert any(f"{model['latent']}, seed 0: health failed: " in line for line in found["warnings"])
     for name in ("report.md", "report.html"):
-        assert "probe failed" in (tmp_path / name).read_text()
+        assert "health failed" in (tmp_path / name).read_text()
+
+
+def test_data_of_one_class_finishes_without_a_probe(tmp_path: Path) -> None:
+    labelled = {
+        name: replace(split, labels=np.zeros(len(split), np.int64)) for name, split in tiny_data().splits.items()
+    }
+    data = replace(tiny_data(), splits=labelled, label_names=["digit"])
+    wanted, evaluation = CompareConfig(latent=["vector"], seeds=1), EvaluationConfig(nll_images=10)
+    found = compare(wanted, settings(images=20), evaluation, data, tmp_path / "out", progress=False)
+    assert found["warnings"] == ["no linear probe: all training images with a label have one label, 'digit'"]
+    assert "probe" not in found["models"][0]["metrics"] and "elbo" in found["models"][0]["metrics"]
 
 
 def test_a_network_that_takes_no_images_is_told_before_any_training(

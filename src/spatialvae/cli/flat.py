@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig, read_settings
+from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
 from spatialvae.errors import UserError, nearest
+from spatialvae.settings import read_settings
 
 __all__ = ["NOT_FLAGS", "comparison_settings"]
 

@@ -16,11 +16,11 @@ from spatialvae.config import (
     LAST_SEED,
     AbstractDataOptions,
     AbstractModelOptions,
-    AbstractSettings,
     BenchConfig,
     CompareConfig,
     EvaluationConfig,
 )
+from spatialvae.settings import AbstractSettings
 
 __all__ = [
     "Device",
