@@ -231,7 +231,8 @@ def test_no_images() -> None:
         found_by(small(), ImageSplit(np.zeros((0, 1, 8, 8), np.uint8), None))
 
 
-def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spatialvae.progress.FIRST_LINE", 0.0)
     evaluate(small(), data_of(split(2)), EvaluationConfig(metrics="bound"), progress=True)
     said = capsys.readouterr()
     assert said.out == ""

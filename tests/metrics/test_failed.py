@@ -23,7 +23,6 @@ module: Any = importlib.import_module("spatialvae.metrics.evaluate")  # the pack
 FAILING = [
     ({"metrics": "bound,lpips,mse"}, NotFinite(), {"lpips"}, "not finite"),
     ({"metrics": "bound,frechet,mse"}, Divided(), {"frechet/reconstructions", "frechet/standard"}, "not finite"),
-    ({"metrics": "bound,probe,mse"}, None, {"probe"}, "one label"),
     ({"metrics": "bound,parzen,mse", "parzen_protocol": "authors", "limit": 9}, None, {"parzen/standard"}, "9 images"),
 ]
 

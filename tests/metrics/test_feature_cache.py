@@ -137,7 +137,8 @@ def test_no_such_split_and_no_images() -> None:
         reference_features(network(Noted()), DATA, "test", 0)
 
 
-def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spatialvae.progress.FIRST_LINE", 0.0)
     reference_features(network(Noted()), DATA, "test", 5, progress=True)
     said = capsys.readouterr()
     assert said.out == ""

@@ -257,7 +257,8 @@ def test_a_model_whose_training_diverged(value: float) -> None:
         latent_health(model, split(3))
 
 
-def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spatialvae.progress.FIRST_LINE", 0.0)
     latent_health(small(), split(2), progress=True)
     said = capsys.readouterr()
     assert said.out == ""

@@ -73,7 +73,7 @@ def test_weights_that_the_last_step_ruined_are_not_stored(tmp_path: Path) -> Non
     assert "after step 1" in said
     assert "Nothing is stored yet: repeat the same command with --learning-rate 0.001 (or --clip 1000)." in said
     files = {path.name for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    assert {name for name in files if not name.startswith("events")} == {"config.yaml", "metrics.jsonl"}
+    assert {name for name in files if not name.startswith("events")} == {"config.yaml", "data.json", "metrics.jsonl"}
     assert strict_journal(tmp_path / "run")[-1]["diverged"] in said
 
 

@@ -17,6 +17,7 @@ WINDOW, SMALL_WINDOW = (11, 1.5), (5, 0.5)
 def mean_squared_error(images: Tensor, others: Tensor) -> Tensor:
     """Mean over pixels of the squared difference, pixels in [0, 1]; uint8 [B C H W] -> [B].
 
+    >>> import torch
     >>> mean_squared_error(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.full((1, 1, 8, 8), 51, dtype=torch.uint8))
     tensor([0.0400], dtype=torch.float64)
     """
