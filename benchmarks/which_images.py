@@ -48,7 +48,7 @@ def sorted_by_label(data: ImageData, config: TrainConfig, out: Path) -> dict[str
     found = prepare(str(out / "sorted.npz"))
     model = train(config, found, out / "sorted")
     with PosteriorCodes(model, found) as codes:
-        fitted = {**codes.provenance, "classes": sum(count > 0 for count in codes.labels.counts)}
+        fitted = {**codes.provenance, "classes": sum(count > 0 for count in codes.labels.counts or ())}
     first = arrays["train_labels"][: fitted["images"]]
     measured = evaluate(model, found, EvaluationConfig(metrics="bound,nll", prior=["standard"]))
     nats = {name: measured.estimates[name].as_dict() for name in ("nll", "nll_bound", "elbo")}

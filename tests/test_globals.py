@@ -40,6 +40,15 @@ def test_importing_changes_nothing() -> None:
     assert changed_by("-c", f"{script}; print(json.dumps({{'import': changes(before)}}))") == {"import": []}
 
 
+def test_compiling_changes_nothing() -> None:
+    script = (
+        "import json, torch; from tests.process import *; from spatialvae.compiling import compiled_or_eager; "
+        "before = global_state(); compiled_or_eager(lambda x: x + 1, lambda f: f(torch.zeros(2)), backend='eager')"
+    )
+    found = changed_by("-c", f"{script}; print(json.dumps({{'compile': changes(before)}}))")["compile"]
+    assert set(found) <= {"logger torch.__trace"}  # the compiler's own
+
+
 def test_training_and_loading_change_nothing(tmp_path: Path) -> None:
     before = global_state()
     train(settings(), tiny_data(), tmp_path / "run", progress=False)

@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 
 import torch
 
+from spatialvae.globals import globals_kept
+
 __all__ = ["compiled_or_eager"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -26,9 +28,10 @@ def compiled_or_eager(function: Function, try_out: Callable[[Function], object],
     >>> compiled_or_eager(lambda x: x + 1, lambda f: f(torch.zeros(2)), backend="eager")(torch.zeros(2))
     tensor([1., 1.])
     """
-    compiled = cast(Function, torch.compile(function, **options))
     try:
-        try_out(compiled)
+        with globals_kept():  # torch's compiler switches off torch.distributions' checks when it is first used
+            compiled = cast(Function, torch.compile(function, **options))
+            try_out(compiled)
     except Exception as error:  # of torch's many compilers, each with errors of its own
         reason = " ".join(str(error).split()) or type(error).__name__
         warnings.warn(f"torch.compile failed, so it goes on without: slower, same results. {reason:.200}", stacklevel=2)

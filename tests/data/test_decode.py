@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from spatialvae.data import ImageOptions
-from spatialvae.data.picture import BadImage, picture_pixels, read_picture
+from spatialvae.data.picture import BadImage, read_picture
 from tests.data.formats import png, tiff
 from tests.data.pictures import encoded, noise, picture
 
@@ -20,7 +20,7 @@ SMALL = (np.arange(64) * 4).reshape(8, 8)
 
 
 def read(content: bytes) -> np.ndarray:
-    return picture_pixels(content, PLAIN, None)
+    return read_picture(content, PLAIN, None).pixels
 
 
 def eight(values: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_sixteen_bits_of_both_orders_and_both_whites(order: str, compressed: boo
     values = RAMP.astype(f"{order}u2")
     assert np.array_equal(read(tiff(values, 1, compressed=compressed))[0], eight(RAMP))
     assert np.array_equal(read(tiff(values, 0, compressed=compressed))[0], eight(65535 - RAMP))
-    small = picture_pixels(tiff(values, 0, compressed=compressed), ImageOptions(crop="4"), None)
+    small = read_picture(tiff(values, 0, compressed=compressed), ImageOptions(crop="4"), None).pixels
     assert np.array_equal(small[0], eight(65535 - RAMP)[2:6, 2:6])
 
 
@@ -86,7 +86,7 @@ def test_one_transparent_grey_value_lies_over_white(depth: int) -> None:
     assert chosen < (1 << depth) - 1  # no white one, which could not be told from clear
     pixels = read(png(values, depth, 0, (chosen,)))
     assert np.array_equal(pixels[0], np.where(values == chosen, 255, expected))
-    assert np.array_equal(picture_pixels(png(values, depth, 0, (chosen,)), PLAIN, 4)[3] == 0, values == chosen)
+    assert np.array_equal(read_picture(png(values, depth, 0, (chosen,)), PLAIN, 4).pixels[3] == 0, values == chosen)
     assert np.array_equal(read(png(values, depth, 0))[0], expected)
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from spatialvae.data import ImageOptions
-from spatialvae.data.picture import BadImage, array_pixels, picture_pixels
+from spatialvae.data.picture import BadImage, array_pixels, read_picture
 from spatialvae.errors import UserError
 from tests.data.pictures import encoded, noise, picture
 
@@ -30,7 +30,7 @@ def test_pixels_are_bit_exact_without_resizing() -> None:
             ImageOptions(crop="8"),
         ):
             for kind in ("PNG", "BMP", "TIFF", "PPM"):
-                assert np.array_equal(picture_pixels(encoded(image, kind), options, None), image)
+                assert np.array_equal(read_picture(encoded(image, kind), options, None).pixels, image)
             assert np.array_equal(array_pixels(image, options, None), image)
 
 
@@ -53,7 +53,7 @@ def test_exif_rotation_is_applied(orientation: int, kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     settings = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
-    pixels = picture_pixels(encoded(np.ascontiguousarray(stored), kind, exif=exif, **settings), PLAIN, None)
+    pixels = read_picture(encoded(np.ascontiguousarray(stored), kind, exif=exif, **settings), PLAIN, None).pixels
     assert pixels.shape == upright.shape
     assert np.abs(pixels.astype(int) - upright).max() <= 8
 
@@ -61,14 +61,14 @@ def test_exif_rotation_is_applied(orientation: int, kind: str) -> None:
 def test_palette_becomes_colour() -> None:
     paletted = picture(COLOUR).quantize(16)
     expected = np.asarray(paletted.convert("RGB")).transpose(2, 0, 1)
-    assert np.array_equal(picture_pixels(encoded(paletted), PLAIN, None), expected)
+    assert np.array_equal(read_picture(encoded(paletted), PLAIN, None).pixels, expected)
 
 
 def test_palette_with_transparency_lies_over_white() -> None:
     paletted = Image.new("P", (8, 8), 1)
     paletted.putpalette([10, 20, 30, 200, 100, 50])
     for transparency in (1, bytes([255, 0])):
-        pixels = picture_pixels(encoded(paletted, transparency=transparency), PLAIN, None)
+        pixels = read_picture(encoded(paletted, transparency=transparency), PLAIN, None).pixels
         assert pixels.shape == (3, 8, 8)
         assert (pixels == 255).all()
 
@@ -76,10 +76,10 @@ def test_palette_with_transparency_lies_over_white() -> None:
 def test_sixteen_bits_are_scaled() -> None:
     values = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
     for kind in ("PNG", "TIFF"):
-        pixels = picture_pixels(encoded(Image.fromarray(values), kind), PLAIN, None)
+        pixels = read_picture(encoded(Image.fromarray(values), kind), PLAIN, None).pixels
         assert np.array_equal(pixels[0], np.round(values / 257).astype(np.uint8))
     wide = b"P5 8 8 65535\n" + values.astype(">u2").tobytes()
-    assert np.array_equal(picture_pixels(wide, PLAIN, None)[0], np.round(values / 257).astype(np.uint8))
+    assert np.array_equal(read_picture(wide, PLAIN, None).pixels[0], np.round(values / 257).astype(np.uint8))
 
 
 def test_sixteen_bit_colour() -> None:
@@ -91,45 +91,45 @@ def test_sixteen_bit_colour() -> None:
 
     header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    pixels = picture_pixels(png, PLAIN, None).transpose(1, 2, 0)
+    pixels = read_picture(png, PLAIN, None).pixels.transpose(1, 2, 0)
     assert np.abs(pixels - values.astype(float) / 257).max() <= 1
 
 
 def test_cmyk() -> None:
     red = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
-    pixels = picture_pixels(encoded(red, "JPEG", quality=95), PLAIN, None)
+    pixels = read_picture(encoded(red, "JPEG", quality=95), PLAIN, None).pixels
     assert pixels.shape == (3, 8, 8)
     assert pixels[0].min() > 240 and pixels[1:].max() < 15
 
 
 def test_alpha_lies_over_white() -> None:
     clear = Image.new("RGBA", (8, 8), (10, 20, 30, 0))
-    assert (picture_pixels(encoded(clear), PLAIN, None) == 255).all()
+    assert (read_picture(encoded(clear), PLAIN, None).pixels == 255).all()
     opaque = picture(COLOUR).convert("RGBA")
-    assert np.array_equal(picture_pixels(encoded(opaque), PLAIN, None), COLOUR)
-    half = picture_pixels(encoded(Image.new("LA", (8, 8), (0, 128))), PLAIN, None)
+    assert np.array_equal(read_picture(encoded(opaque), PLAIN, None).pixels, COLOUR)
+    half = read_picture(encoded(Image.new("LA", (8, 8), (0, 128))), PLAIN, None).pixels
     assert half.shape == (1, 8, 8) and abs(int(half[0, 0, 0]) - 127) <= 1
-    assert picture_pixels(encoded(clear), PLAIN, 4)[3].max() == 0
+    assert read_picture(encoded(clear), PLAIN, 4).pixels[3].max() == 0
 
 
 def test_one_bit_and_animated_first_frame() -> None:
     black_white = Image.fromarray(GREY[0] > 127)
-    assert np.array_equal(picture_pixels(encoded(black_white), PLAIN, None)[0], (GREY[0] > 127) * np.uint8(255))
+    assert np.array_equal(read_picture(encoded(black_white), PLAIN, None).pixels[0], (GREY[0] > 127) * np.uint8(255))
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     for kind in ("GIF", "PNG", "WEBP"):
         moving = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-        pixels = picture_pixels(moving, PLAIN, None)
+        pixels = read_picture(moving, PLAIN, None).pixels
         assert pixels[0].min() > 240 and pixels[2].max() < 15
 
 
 def test_channels_on_request() -> None:
-    assert picture_pixels(encoded(GREY), PLAIN, 3).shape == (3, 8, 8)
-    assert picture_pixels(encoded(COLOUR), PLAIN, 1).shape == (1, 8, 8)
+    assert read_picture(encoded(GREY), PLAIN, 3).pixels.shape == (3, 8, 8)
+    assert read_picture(encoded(COLOUR), PLAIN, 1).pixels.shape == (1, 8, 8)
     assert np.array_equal(array_pixels(GREY, PLAIN, 3), np.repeat(GREY, 3, 0))
     assert array_pixels(COLOUR, PLAIN, 1).shape == (1, 8, 8)
     assert array_pixels(noise(1, 4)[0], PLAIN, 3).shape == (3, 8, 8)
     with pytest.raises(UserError, match="2"):
-        picture_pixels(encoded(GREY), PLAIN, 2)
+        read_picture(encoded(GREY), PLAIN, 2)
     with pytest.raises(UserError, match="2 channels"):
         array_pixels(noise(1, 2)[0], PLAIN, 3)
 
@@ -164,40 +164,40 @@ BROKEN = [
 def test_bad_pictures_have_a_reason(kind: str) -> None:
     content, reason = broken()[kind]
     with pytest.raises(BadImage, match=reason):
-        picture_pixels(content, PLAIN, None)
+        read_picture(content, PLAIN, None)
 
 
 def test_broken_metadata_do_not_spoil_a_picture() -> None:
     content = encoded(COLOUR, exif=b"Exif\0\0nonsense")
-    assert np.array_equal(picture_pixels(content, PLAIN, None), COLOUR)
+    assert np.array_equal(read_picture(content, PLAIN, None).pixels, COLOUR)
 
 
 def test_crop_before_resize() -> None:
     wide = np.zeros((1, 16, 32), np.uint8)
     wide[:, :, 8:24] = 200  # exactly the centred square
-    centred = picture_pixels(encoded(wide), ImageOptions(image_size=(8, 8), crop="center"), None)
+    centred = read_picture(encoded(wide), ImageOptions(image_size=(8, 8), crop="center"), None).pixels
     assert (centred == 200).all()
-    assert (picture_pixels(encoded(wide), ImageOptions(crop="center"), None) == 200).all()
-    assert picture_pixels(encoded(wide), ImageOptions(crop="12"), None).shape == (1, 12, 12)
-    aspect = picture_pixels(encoded(wide), ImageOptions(image_size=(8, 16), crop="center"), None)
+    assert (read_picture(encoded(wide), ImageOptions(crop="center"), None).pixels == 200).all()
+    assert read_picture(encoded(wide), ImageOptions(crop="12"), None).pixels.shape == (1, 12, 12)
+    aspect = read_picture(encoded(wide), ImageOptions(image_size=(8, 16), crop="center"), None).pixels
     assert aspect.shape == (1, 8, 16) and aspect.min() == 0
     assert array_pixels(wide, ImageOptions(image_size=(8, 8), crop="center"), None).min() == 200
     with pytest.raises(BadImage, match=r"32x16.*smaller than the crop of 17x17"):
-        picture_pixels(encoded(wide), ImageOptions(crop="17"), None)
+        read_picture(encoded(wide), ImageOptions(crop="17"), None)
 
 
 def test_resize_is_antialiased() -> None:
     stripes = np.zeros((1, 64, 64), np.uint8)
     stripes[:, :, ::2] = 255  # every second column: without a wide enough filter this aliases to 0 or 255
-    small = picture_pixels(encoded(stripes), ImageOptions(image_size=(8, 8)), None).astype(int)
+    small = read_picture(encoded(stripes), ImageOptions(image_size=(8, 8)), None).pixels.astype(int)
     assert np.abs(small - 127).max() <= 8
-    assert picture_pixels(encoded(stripes), ImageOptions(image_size=(8, 24)), None).shape == (1, 8, 24)
+    assert read_picture(encoded(stripes), ImageOptions(image_size=(8, 24)), None).pixels.shape == (1, 8, 24)
 
 
 def test_large_jpeg_read_at_a_fraction_is_the_same_picture() -> None:
     ramp = np.linspace(0, 255, 800).astype(np.uint8)[None, None].repeat(600, 1).repeat(3, 0)
     content = encoded(np.ascontiguousarray(ramp), "JPEG", quality=95)
-    small = picture_pixels(content, ImageOptions(image_size=(16, 16)), None)
+    small = read_picture(content, ImageOptions(image_size=(16, 16)), None).pixels
     whole = picture(np.asarray(Image.open(io.BytesIO(content))).transpose(2, 0, 1))
     expected = np.asarray(whole.resize((16, 16), Image.Resampling.LANCZOS)).transpose(2, 0, 1)
     assert np.abs(small.astype(int) - expected).max() <= 3

@@ -117,6 +117,7 @@ def _images(
     found = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
     pairs = {"paired": paired, "names": found.names}
     measured = metrics.evaluate_images(found.images, data, config, **pairs, device=device, progress=True)
+    measured.warnings += [f"{target}: {note}" for note in found.notes]
     if not named and config.split == "all":
         measured.warnings.append(f"{against} names no test split: all of its images are compared with.")
     return measured
@@ -139,7 +140,8 @@ def _lines(target: Path, found: Evaluation) -> list[str]:
         error = "" if estimate.standard_error is None else f" ± {estimate.standard_error:.4g}"
         n = f"n = {estimate.n:,}"
         if key in found.values and estimate.n < told["images"]:
-            n += f" of {told['images']:,}, drawn with seed {told['seed']}"
+            with_label = key == "probe"  # images without one take no part
+            n += f" of {told['images']:,}" + (" with a label" if with_label else f", drawn with seed {told['seed']}")
         lines.append(f"  {key:<{width}} {estimate.value:>12.4f}{error}  ({describe(key).unit}, {n})")
     alarms = (found.health or {}).get("alarms", [])
     failed = [f"{key} failed: {reason}" for key, reason in found.failed.items()]

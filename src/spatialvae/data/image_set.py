@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from spatialvae.data.dataset import ImageData
+from spatialvae.data.notes import Seen, notes_of
 from spatialvae.data.options import ImageOptions
-from spatialvae.data.picture import BadImage, array_pixels, picture_pixels
+from spatialvae.data.picture import BadImage, Picture, array_pixels, read_picture
 from spatialvae.data.sources import open_source
 from spatialvae.data.sources.folder import FolderSource
 from spatialvae.data.sources.source import AbstractSource
@@ -22,10 +23,14 @@ __all__ = ["ImageSet", "picture_names", "read_image_set"]
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """`images` uint8 [N C H W], and the names of their files within the folder; None for what is no folder."""
+    """`images` uint8 [N C H W], and the names of their files within the folder; None for what is no folder.
+
+    `notes` say what a user should know of them, a sentence each: files that were passed over, frames left out.
+    """
 
     images: Tensor
     names: list[str] | None
+    notes: list[str] = field(default_factory=list)
 
 
 def read_image_set(source: str, *, channels: int | None = None, layout: str = "auto") -> ImageSet:
@@ -46,13 +51,18 @@ def read_image_set(source: str, *, channels: int | None = None, layout: str = "a
     options = ImageOptions(layout=layout)
     opened, _ = open_source(source, options)
     images: list[np.ndarray] = []
+    seen = Seen()
     for record in opened.records():
         try:
             content = record.read()
-            decode = picture_pixels if isinstance(content, bytes) else array_pixels
-            pixels = decode(content, options, channels)  # type: ignore[arg-type]
+            if isinstance(content, bytes):
+                picture = read_picture(content, options, channels)
+            else:
+                picture = Picture(array_pixels(content, options, channels))
         except BadImage as reason:
             raise UserError(f"{record.name} cannot be used: {reason}.") from None
+        seen.add(picture)
+        pixels = picture.pixels
         if images and pixels.shape != images[0].shape:
             first, this = spell_shape(images[0].shape), spell_shape(pixels.shape)
             raise UserError(
@@ -62,7 +72,8 @@ def read_image_set(source: str, *, channels: int | None = None, layout: str = "a
         images.append(pixels)
     if not images:
         raise UserError(f"'{source}' has no images.")
-    return ImageSet(torch.from_numpy(np.stack(images)), _names(opened))
+    notes = notes_of(opened.passed_over, 0, {}, seen)
+    return ImageSet(torch.from_numpy(np.stack(images)), _names(opened), notes)
 
 
 def picture_names(data: ImageData, split: str) -> list[str] | None:

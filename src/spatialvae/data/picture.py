@@ -12,7 +12,7 @@ from spatialvae.data.decode import PIXEL_LIMIT, BadImage, decode
 from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError
 
-__all__ = ["PIXEL_LIMIT", "BadImage", "Picture", "array_pixels", "picture_pixels", "read_picture"]
+__all__ = ["PIXEL_LIMIT", "BadImage", "Picture", "array_pixels", "read_picture"]
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -36,11 +36,6 @@ def read_picture(content: bytes, options: ImageOptions, channels: int | None) ->
     decoded = decode(content, side)
     pixels = _to_pixels(_fit(_convert(decoded.picture, channels), options))
     return Picture(pixels, decoded.frames, decoded.peak)
-
-
-def picture_pixels(content: bytes, options: ImageOptions, channels: int | None) -> npt.NDArray[np.uint8]:
-    """The pixels alone of `read_picture`: uint8 [C, H, W]."""
-    return read_picture(content, options, channels).pixels
 
 
 def array_pixels(image: npt.NDArray[np.uint8], options: ImageOptions, channels: int | None) -> npt.NDArray[np.uint8]:
