@@ -41,7 +41,8 @@ class Outcome(NamedTuple):
         assert self.out == ""
         before, _, said = self.err.partition("Error: ")
         assert "Traceback" not in self.err
-        assert all("%" in line or "parameters" in line for line in before.splitlines())  # at most what was under way
+        under_way = ("%", "parameters", "steps of")
+        assert all(any(word in line for word in under_way) for line in before.splitlines())
         assert said
         assert said.endswith("\n")
         assert len(said.splitlines()) <= 3

@@ -49,7 +49,9 @@ def test_it_fits_says_how_well_and_keeps(own_run: Path) -> None:
 
 def test_it_says_that_sample_still_draws_from_another(own_run: Path) -> None:
     said = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3").out
-    assert "sample still draws from gaussian: say `sample --prior mixture:components=3`" in said
+    assert (
+        "sample still draws from gaussian: say `sample --prior mixture:components=3`,\n  or make it the default" in said
+    )
     assert "`fit-prior --prior mixture:components=3 --default`" in said
     assert f"next: spatialvae sample {own_run} --prior mixture:components=3 --out samples.png" in said
     assert spatialvae("sample", own_run, "--out", own_run / "a.png", "--json").json["prior"] == "gaussian"
@@ -98,7 +100,8 @@ def test_labels(labelled: Path, tmp_path: Path) -> None:
     means = []
     for label in (0, 1, "bright", "dark"):  # the classes' names in their order
         flags = ("--prior", "mixture:components=2", "--label", label, "--count", 30)
-        assert spatialvae("sample", labelled, *flags, "--out", tmp_path / f"{label}.npz").code == 0
+        said = spatialvae("sample", labelled, *flags, "--out", tmp_path / f"{label}.npz").out
+        assert said.startswith(f"30 pictures of class {label} from the mixture:components=2 prior: ")
         with np.load(tmp_path / f"{label}.npz") as file:
             means.append(file["images"].mean())
     assert means[0] > means[1] + 20

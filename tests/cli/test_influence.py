@@ -20,6 +20,8 @@ def test_a_picture_and_its_numbers(run: Path, images: Path, tmp_path: Path) -> N
     assert (found["images"], found["prior"], found["split"], found["probes"]) == (3, "gaussian", "test", None)
     count = len(prepare(str(images)).split("test"))
     assert (found["correlated"], found["of"], found["seed"]) == (count, count, 0)
+    few = f"the aggregate is that of {count} image{'s' * (count > 1)} (test), which says little"
+    assert [note.startswith(few) for note in found["notes"]] == ([True] if count < 10 else [])
     assert found["block"] == pytest.approx(1 / 9)
     for what in ("writes", "reads"):
         assert 0 < found[what]["inside"] < 1

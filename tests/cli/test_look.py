@@ -110,6 +110,8 @@ def test_reconstructions_of_files_and_folders(run: Path, tmp_path: Path, picture
     assert [pair["picture"] for pair in found["pictures"]] == [str(path) for path in pictures]
     assert all(5 < pair["psnr"] <= 100 for pair in found["pictures"])
     assert size(tmp_path / "pairs.png") == (3 * CELL + GAP, 2 * CELL + GAP)
+    alone = spatialvae("reconstruct", run, *pictures, "--out", tmp_path / "alone").out
+    assert alone.splitlines()[-1] == f"reconstructions: {tmp_path / 'alone'}"
     words = spatialvae("reconstruct", run, pictures[0].parent, "--out", tmp_path / "again.png")
     assert [line.split()[0] for line in words.out.splitlines()[:3]] == [str(path) for path in pictures]
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "pairs.png").read_bytes()

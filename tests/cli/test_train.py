@@ -201,7 +201,9 @@ def test_mistakes_leave_no_folder_behind(images: Path, tmp_path: Path, flags: st
 
 def test_a_run_that_diverged_is_told_and_its_folder_taken_again(images: Path, tmp_path: Path) -> None:
     line = ("train", "--data", images, "--images", 100, *SETTINGS, "--out", tmp_path / "run")
-    said = spatialvae(*line, "--learning-rate", "1e20").complaint
+    failed = spatialvae(*line, "--learning-rate", "1e20")
+    said = failed.complaint
+    assert " steps of " in failed.err and ", on cpu in fp32\n" in failed.err
     assert "weights are of no use after step 1: validation bound nan" in said and "Nothing is stored yet" in said
     assert "the same command with --learning-rate 0.001 (or --clip 1000)" in said
     assert len(said.splitlines()) == 2

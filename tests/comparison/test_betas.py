@@ -40,7 +40,7 @@ def test_every_beta_is_a_point_of_its_latents_curve(compared: tuple[Path, dict[s
     assert (found["betas"], found["beta"], found["seeds"]) == (BETAS, 1.0, [0])
     points = [(point["latent"], point["beta"]) for point in found["rate_distortion"]]
     assert points == [(latent, beta) for latent in ("vector", "naive") for beta in BETAS]
-    assert said == [*(f"{latent}, beta {beta:g}, seed 0" for latent, beta in points), "timing, in turn"]
+    assert said == [*(f"{latent}, beta {beta:g}, seed 0" for latent, beta in points), "timing the models in turn"]
     for point in found["rate_distortion"]:
         run = folder / "out" / point["latent"] / f"beta-{point['beta']:g}" / "seed-0"
         assert yaml.safe_load((run / "config.yaml").read_text())["beta"] == point["beta"]

@@ -137,7 +137,7 @@ def _lines(target: Path, found: Evaluation) -> list[str]:
         lines.append(f"features: {features['name']} (sha256 {features['sha256'][:12]}, resize {features['resize']})")
     width = max((len(key) for key in found.estimates), default=0)
     for key, estimate in found.estimates.items():
-        error = "" if estimate.standard_error is None else f" ± {estimate.standard_error:.4g}"
+        error = "" if estimate.standard_error is None else f" ± {estimate.standard_error:.4f}"
         n = f"n = {estimate.n:,}"
         if key in found.values and estimate.n < told["images"]:
             with_label = key == "probe"  # images without one take no part

@@ -137,7 +137,7 @@ def _lines(
     one = asked[-1]
     return [
         *lines,
-        f"sample still draws from {default}: say `sample --prior {one}`, or make it the default with "
-        f"`fit-prior --prior {one} --default`",
+        f"sample still draws from {default}: say `sample --prior {one}`,",
+        f"  or make it the default with `fit-prior --prior {one} --default`",
         f"next: spatialvae sample {run} --prior {one} --out samples.png",
     ]

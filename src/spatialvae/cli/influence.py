@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["influence"]
 
 CORRELATED = 2000  # images that the correlations are measured on, at most
+FEW = 10  # images, under which a correlation over them says little
 
 
 @with_settings(AbstractDataOptions, default="the run's")
@@ -67,9 +68,10 @@ def influence(
     summary = _summary(found, correlations, map_size)
     payload = {"run": str(run), "out": str(out), "data": shown.data.source, "split": split, "prior": chosen}
     payload |= {"seed": seed, "probes": found.probes, "images": found.images, "correlated": len(seen), "of": len(part)}
-    notes = [f"  ! {note}" for note in shown.notes]
+    told = [*shown.notes, *_few(len(seen), split)]
+    notes = [f"  ! {note}" for note in told]
     emit(
-        {**payload, **summary, "notes": shown.notes},
+        {**payload, **summary, "notes": told},
         json,
         [*_lines(summary), *notes, f"writes, reads, correlations: {out}"],
     )
@@ -91,6 +93,14 @@ def _summary(found: Influence, correlations: SiteCorrelations, map_size: tuple[i
             for name, matrix in vars(correlations).items()
         },
     }
+
+
+def _few(count: int, split: str) -> list[str]:
+    """What to beware of where there are hardly any images: over one of them nothing is correlated."""
+    if count >= FEW:
+        return []
+    images = f"{count} image{'s' * (count != 1)}"
+    return [f"the aggregate is that of {images} ({split}), which says little: choose a larger part with --split"]
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:

@@ -62,7 +62,8 @@ def sample(
     payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen, "label": label}
     if chosen == model.own_prior and (warning := metrics.holes_warning(model)):
         say(warning)
-    emit({**payload, "temperature": temperature}, json, [f"{count} pictures from the {chosen} prior: {out}"])
+    drawn = f"{count} pictures" + ("" if label is None else f" of class {label}")
+    emit({**payload, "temperature": temperature}, json, [f"{drawn} from the {chosen} prior: {out}"])
 
 
 def reconstruct(
@@ -86,13 +87,15 @@ def reconstruct(
     images, names = read_for(run, model, pictures, skip_bad_images=skip_bad_images)
     decoded = model.reconstruct(images)
     quality = peak_signal_to_noise(images, decoded)
-    if out.suffix.lower() == ".npz" or not out.suffix:
+    alone = out.suffix.lower() == ".npz" or not out.suffix
+    if alone:
         write_images(decoded, out)
     else:
         save_picture(pairs_grid(images, decoded), out)
     pairs = [{"picture": name, "psnr": value} for name, value in zip(names, quality.tolist(), strict=True)]
     lines = [f"  {pair['picture']}  {pair['psnr']:.1f} dB" for pair in pairs]
-    emit({"run": str(run), "out": str(out), "pictures": pairs}, json, [*lines, f"pairs: {out}"])
+    what = "reconstructions" if alone else "pairs"
+    emit({"run": str(run), "out": str(out), "pictures": pairs}, json, [*lines, f"{what}: {out}"])
 
 
 @with_settings(AbstractDataOptions, without=("data",))

@@ -57,7 +57,8 @@ def train(
         payload,
         json,
         [
-            f"{payload['latent']} after {last['images']} images: validation bound {last['validation_bound']:.1f} nats "
+            f"{payload['latent']} after {last['images']:,} images: "
+            f"validation bound {last['validation_bound']:.1f} nats "
             f"(reconstruction {last['validation_reconstruction']:.1f}, KL {last['validation_kl']:.1f})",
             f"run: {out}",
             f"next: spatialvae sample {out} --out samples.png",

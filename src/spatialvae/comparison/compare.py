@@ -108,7 +108,7 @@ def compare(
     comparison = _comparison(plan, config, evaluation, data, runs, models, out, command)
     comparison["warnings"] += unfitted
     comparison["machine"] = describe_machine(resolve_precision(config.precision, device), device)
-    say("timing, in turn")
+    say("timing the models in turn")
     batch = training_batch(data.split("train"), config.batch_size, 0, seed=0, flip=False)
     costs = measure_costs(models, batch, plan.baseline)
     for entry in comparison["models"]:

@@ -150,7 +150,12 @@ def store(stage: AbstractStage[Network], state: TrainingState[Network], watch: W
 def introduce(stage: AbstractStage[Network], state: TrainingState[Network], bar: Progress) -> None:
     """Say what is about to be trained, where, and what of its settings cannot come true."""
     device, precision = state.accelerator.device, state.accelerator.mixed_precision
-    bar.say(f"{stage.described(state.network)}; on {device} in {'fp32' if precision == 'no' else precision}")
+    batch = stage.config.batch_size
+    bar.say(stage.described(state.network))
+    bar.say(
+        f"{math.ceil(stage.total / batch):,} steps of {batch:,}, on {device} in "
+        f"{'fp32' if precision == 'no' else precision}"
+    )
     for caution in stage.cautions():
         warnings.warn(caution, stacklevel=2)
 
