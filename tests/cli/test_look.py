@@ -133,6 +133,22 @@ def test_reconstructions_of_a_folder_as_it_is(run: Path, tmp_path: Path, picture
     assert len(found.json["pictures"]) == len(pictures) and "broken.png cannot be used" in found.err
 
 
+def test_reconstructions_keep_the_names_so_that_they_are_paired_rightly(
+    run: Path, tmp_path: Path, pictures: list[Path]
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for number, image in enumerate(smooth_images(12, channels=1, height=8, width=8)):  # 10 comes before 2 in a folder
+        Image.fromarray(image[0]).save(folder / f"{number}.png")
+    assert spatialvae("reconstruct", run, folder, "--out", tmp_path / "out").code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{number}.png" for number in range(12)}
+    found = spatialvae(
+        "evaluate", tmp_path / "out", "--against", folder, "--paired", "--metrics", "psnr", "--json"
+    ).json
+    expected = spatialvae("reconstruct", run, folder, "--out", tmp_path / "pairs.png", "--json").json["pictures"]
+    assert found["metrics"]["psnr"]["value"] == pytest.approx(np.mean([pair["psnr"] for pair in expected]))
+
+
 def test_reconstructions_as_an_array_and_as_files(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
     assert spatialvae("reconstruct", run, pictures[0], "--out", tmp_path / "a.npz").code == 0
     with Image.open(pictures[0]) as picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,10 +16,13 @@ from spatialvae.config import AbstractDataOptions, EvaluationConfig
 from spatialvae.errors import UserError
 
 if TYPE_CHECKING:
-    from spatialvae.metrics import Evaluation
+    from spatialvae.metrics import Estimate, Evaluation
     from spatialvae.model import SpatialVAE
 
 __all__ = ["evaluate"]
+
+ROUNDING = 1e-9
+"""An error below it is 0 but for rounding."""
 
 Target = Annotated[
     Path, typer.Argument(help="A run folder (config.json, model.safetensors), or images: a folder or an .npz file.")
@@ -137,12 +141,20 @@ def _lines(target: Path, found: Evaluation) -> list[str]:
         lines.append(f"features: {features['name']} (sha256 {features['sha256'][:12]}, resize {features['resize']})")
     width = max((len(key) for key in found.estimates), default=0)
     for key, estimate in found.estimates.items():
-        error = "" if estimate.standard_error is None else f" ± {estimate.standard_error:.4f}"
         n = f"n = {estimate.n:,}"
         if key in found.values and estimate.n < told["images"]:
             with_label = key == "probe"  # images without one take no part
             n += f" of {told['images']:,}" + (" with a label" if with_label else f", drawn with seed {told['seed']}")
-        lines.append(f"  {key:<{width}} {estimate.value:>12.4f}{error}  ({describe(key).unit}, {n})")
+        lines.append(f"  {key:<{width}} {_spelled(estimate)}  ({describe(key).unit}, {n})")
     alarms = (found.health or {}).get("alarms", [])
     failed = [f"{key} failed: {reason}" for key, reason in found.failed.items()]
     return [*lines, *(f"  ! {text}" for text in (*alarms, *found.warnings, *failed))]
+
+
+def _spelled(estimate: Estimate) -> str:
+    """Value and error, with four decimals or as many more as two digits of the error take."""
+    error = estimate.standard_error
+    if error is None:
+        return f"{estimate.value:>12.4f}"
+    decimals = max(4, 1 - math.floor(math.log10(error))) if error > ROUNDING else 4
+    return f"{estimate.value:>12.{decimals}f} ± {error:.{decimals}f}"

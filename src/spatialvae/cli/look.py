@@ -80,6 +80,7 @@ def reconstruct(
 ) -> None:
     """Encode and decode pictures: each above what the model makes of it."""
     check_free(out, overwrite)
+    from spatialvae.data.chosen import own_names
     from spatialvae.grid import pairs_grid, save_picture
     from spatialvae.metrics import peak_signal_to_noise
 
@@ -89,7 +90,7 @@ def reconstruct(
     quality = peak_signal_to_noise(images, decoded)
     alone = out.suffix.lower() == ".npz" or not out.suffix
     if alone:
-        write_images(decoded, out)
+        write_images(decoded, out, names=own_names(names, pictures))
     else:
         save_picture(pairs_grid(images, decoded), out)
     pairs = [{"picture": name, "psnr": value} for name, value in zip(names, quality.tolist(), strict=True)]

@@ -47,8 +47,11 @@ def check_free(out: Path, overwrite: bool) -> None:
         raise UserError(f"{out} is already there: choose another --out, or replace it with --overwrite.")
 
 
-def write_images(images: Tensor, out: Path, columns: int | None = None) -> None:
-    """uint8 images [N C H W] as a grid picture, an .npz (`images`) or a folder of PNG files, by the name of `out`."""
+def write_images(images: Tensor, out: Path, columns: int | None = None, *, names: Sequence[str] | None = None) -> None:
+    """uint8 images [N C H W] as a grid picture, an .npz (`images`) or a folder of PNG files, by the name of `out`.
+
+    The files of a folder are called by `names`, else by numbers.
+    """
     import numpy as np
 
     from spatialvae.grid import grid, save_picture
@@ -60,8 +63,9 @@ def write_images(images: Tensor, out: Path, columns: int | None = None) -> None:
     elif out.suffix:
         save_picture(grid(images, columns), out)
     else:
-        for index, image in enumerate(images):
-            save_picture(image[:3] if len(image) != 2 else image[:1], out / f"{index:06d}.png")
-        for old in out.glob("[0-9]" * 6 + ".png"):  # of a larger set that these replace
+        called = names or [f"{index:06d}" for index in range(len(images))]
+        for name, image in zip(called, images, strict=True):
+            save_picture(image[:3] if len(image) != 2 else image[:1], out / f"{name}.png")
+        for old in () if names else out.glob("[0-9]" * 6 + ".png"):  # of a larger set that these replace
             if int(old.stem) >= len(images):
                 old.unlink()

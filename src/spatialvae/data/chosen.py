@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from spatialvae.data.sources.files import printable
 from spatialvae.data.sources.walk import look_below
 from spatialvae.errors import UserError
 
-__all__ = ["read_pictures"]
+__all__ = ["own_names", "read_pictures"]
 
 
 def read_pictures(paths: Sequence[Path], options: ImageOptions, channels: int) -> tuple[Tensor, list[str], list[str]]:
@@ -70,3 +70,32 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], dict[str, int]]:
         else:
             raise UserError(f"{path} does not exist: give a picture file, or a folder of pictures.")
     return files, passed_over
+
+
+def own_names(pictures: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """What is made of pictures is called as they are within the folders of `paths`, without the suffix.
+
+    Then sets can be paired by name. Two that would be called alike keep their suffixes, or else get numbers.
+
+    >>> own_names(["faces/b/1.png", "faces/10.jpg", "c.png"], [Path("faces"), Path("c.png")])
+    ['b/1', '10', 'c']
+    >>> own_names(["a/1.png", "a/1.jpg"], [Path("a")]), own_names(["a/1.png", "b/1.png"], [Path("a"), Path("b")])
+    (['1.png', '1.jpg'], ['000000', '000001'])
+    """
+    folders = [printable(str(path)) for path in paths]
+    found = [PurePath(name) for name in pictures]
+    below = [
+        next(
+            (
+                name.relative_to(folder)
+                for folder in folders
+                if name != PurePath(folder) and name.is_relative_to(folder)
+            ),
+            PurePath(name.name),
+        )
+        for name in found
+    ]
+    for called in ([name.with_suffix("") for name in below], below):
+        if len(set(called)) == len(called):
+            return [name.as_posix() for name in called]
+    return [f"{index:06d}" for index in range(len(found))]
