@@ -86,10 +86,13 @@ class SpatialVAE(nn.Module):
         Args:
             images: uint8 [B C H W], or floats in [-1, 1], not in [0, 1].
         """
-        return self._posterior(to_float(images))
+        return self.encode_checked(to_float(images))
 
-    def _posterior(self, floats: Tensor) -> Distribution:
-        """q(z|x) of images that `to_float` has seen: its look at their range would stop a GPU's queue each step."""
+    def encode_checked(self, floats: Tensor) -> Distribution:
+        """q(z|x) of floats from `to_float`, [B C H W]: their range is not looked at again.
+
+        A second look would stop a GPU's queue in every step, and take a batch of bright images for one in [0, 1].
+        """
         wanted = [self.config.channels, *self.config.image_size]
         if list(floats.shape[1:]) != wanted:
             raise ValueError(
@@ -163,7 +166,7 @@ class SpatialVAE(nn.Module):
         """The terms of the bound, nats per image, [B] each: E_q[log p(x|z)] by one draw, and the closed-form KL."""
         floats = to_float(images)
         floats = floats.to(torch.promote_types(self.dtype, torch.float32))
-        posterior = self._posterior(floats)
+        posterior = self.encode_checked(floats)
         with torch.autocast(floats.device.type, enabled=False):  # products of factors would be rounded to 8 bits
             codes, kl = posterior.rsample(), kl_divergence(posterior, self.prior())
         return ELBO(self.decode(codes).log_prob(floats), kl)
@@ -249,7 +252,7 @@ class SpatialVAE(nn.Module):
         """
         with evaluating(self):
             parts = to_float(images).split(CHUNK)
-            decoded = (self.decode(self.encode(part.to(self.device)).mean).mean for part in parts)
+            decoded = (self.decode(self.encode_checked(part.to(self.device)).mean).mean for part in parts)
             return torch.cat([to_uint8(part).cpu() for part in decoded])
 
 

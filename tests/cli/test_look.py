@@ -14,6 +14,7 @@ from spatialvae.grid import GAP
 from spatialvae.store import load
 from tests.cli.looks import CELL, arrays, size
 from tests.cli.program import spatialvae
+from tests.conftest import smooth_images
 
 
 def test_a_grid(run: Path, tmp_path: Path) -> None:

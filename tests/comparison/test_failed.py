@@ -54,3 +54,13 @@ def test_a_network_that_takes_no_images_is_told_before_any_training(
     path = str(saved(OneSize(33), tmp_path / "odd.pt"))
     with pytest.raises(UserError, match="odd takes no uint8 images"):
         compare(wanted, settings(), EvaluationConfig(features=path), tiny_data(), tmp_path / "out", progress=False)
+
+
+def test_a_prior_of_too_many_components_is_told_before_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "train_step", None)
+    wanted, asked = CompareConfig(latent=["vector"], seeds=1), EvaluationConfig(prior=["mixture:components=61"])
+    with pytest.raises(UserError, match="use at most components=60"):
+        compare(wanted, settings(), asked, tiny_data(), tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()

@@ -76,6 +76,16 @@ def test_arrays_in_memory() -> None:
     assert whole.labels is not None and whole.labels[12:].tolist() == [-1] * 5 + [0, -1, 2, 1]
 
 
+def test_arrays_that_change_afterwards_change_no_data() -> None:
+    images, labels = noise(12), np.arange(12) % 2
+    data = ImageData.from_arrays({"train": images}, {"train": labels})
+    before = images.copy()
+    images[:], labels[:] = 0, 0
+    split = data.split("train")
+    assert np.array_equal(split.images, before)
+    assert split.labels is not None and split.labels.sum() == 6
+
+
 def test_a_fingerprint_of_the_content() -> None:
     images = {"train": noise(12), "test": noise(4, seed=2)}
     one = ImageData.from_arrays(images).fingerprint

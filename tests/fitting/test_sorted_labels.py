@@ -32,7 +32,7 @@ def test_sorted_images_lose_no_class(tmp_path: Path) -> None:
         assert codes.labels.names == tuple(LEVELS)
         assert codes.labels.counts is not None
         assert min(codes.labels.counts) > 15
-        training = PriorConfig(images=20_000, batch_size=100, learning_rate=0.003)
+        training = PriorConfig(images=40_000, batch_size=100, learning_rate=0.003)
         for prior in priors:
             fit_prior(model, folder, parse_family(prior), codes, training=training)
     model, middles = load(folder), np.array(list(LEVELS.values())) + 21

@@ -33,8 +33,8 @@ class LinearGaussian:
         }
         self.shared = {n: 0.15 * torch.randn(s, dtype=torch.float64) for n, s in latent.shared_shapes.items()}
 
-    def encode(self, images: Tensor) -> Distribution:
-        pixels = images.flatten(1)
+    def encode_checked(self, floats: Tensor) -> Distribution:
+        pixels = floats.flatten(1)
         shapes = self.latent.shapes
         found = {name: (pixels @ head).unflatten(1, shapes[name]) for name, head in self.heads.items()}
         return self.latent.distribution({**found, **self.shared})

@@ -231,6 +231,15 @@ def test_no_images() -> None:
         found_by(small(), ImageSplit(np.zeros((0, 1, 8, 8), np.uint8), None))
 
 
+def test_bright_images_are_not_taken_for_floats_of_another_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spatialvae.data.pixels._doubted", [False])
+    bright = ImageSplit(smooth_images(12, 1, 8, 8) // 4 + 190, None)
+    config = EvaluationConfig(metrics="bound,nll,prior_gain,mse,health", importance_samples=2, prior=["standard"])
+    model = small()
+    evaluate(model, data_of(bright), config)  # a warning is an error here
+    model.reconstruct(torch.from_numpy(bright.images))
+
+
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spatialvae.progress.FIRST_LINE", 0.0)
     evaluate(small(), data_of(split(2)), EvaluationConfig(metrics="bound"), progress=True)

@@ -86,7 +86,7 @@ def test_it_takes_as_many_images_as_a_prior_is_scored_by() -> None:
 def test_it_is_of_the_same_images_for_every_prior_in_their_order() -> None:
     model = small()
     model.priors["gaussian"] = gaussian(model, 1.0)
-    model.encode = Sure  # type: ignore[assignment, method-assign]: one code an image, no noise
+    model.encode_checked = Sure  # type: ignore[assignment, method-assign]: one code an image, no noise
     split = ImageSplit(smooth_images(600, 1, 8, 8), None)
     whole = prior_gains(model, split, 600, ["gaussian"])["gaussian"]
     assert whole.unique().numel() > 500
@@ -119,6 +119,6 @@ def test_an_estimated_density_moves_no_code(monkeypatch: pytest.MonkeyPatch) -> 
     assert torch.equal(found[1]["diffusion"][:250], found[2]["diffusion"][:250])  # of the first batch
     # Two batches, so that signs would repeat if each began anew: of equal images and codes every gain differs.
     equal = ImageSplit(np.repeat(smooth_images(1, 1, 8, 8), 256, 0), None)
-    monkeypatch.setattr(model, "encode", lambda images: Normal(torch.ones(len(images), 2, 3, 3), 1e-30))
+    monkeypatch.setattr(model, "encode_checked", lambda images: Normal(torch.ones(len(images), 2, 3, 3), 1e-30))
     assert diffusion.scored == 256
     assert len(prior_gains(model, equal, 256, ["diffusion"])["diffusion"].unique()) > 250

@@ -28,6 +28,8 @@ def test_names_come_first_then_numbers() -> None:
         (ANIMALS, 2, "--label 2: the prior was fitted to no image of this class"),
         (Labels(("7", "1000000", "8"), (1, 1, 0)), 0, "labels go from 7 to 1000000, nearest 7"),
         (Labels(("7", "1000000", "8"), (1, 1, 0)), 8, "--label 8: the prior was fitted to no image of this class"),
+        (Labels(("7", "9")), 8, "--label 8 does not exist. Choose from: 7, 9."),
+        (Labels(("1", "03", "cat")), 4, "--label 4 does not exist. Choose from: 1, 03, cat."),
         (Labels(("7", "1000000")), "cat", "--label cat does not exist. Choose from: 7, 1000000."),
         (Labels(tuple("x" * k for k in range(1, 101))), "yy", "and 70 more."),
     ],

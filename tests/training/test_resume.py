@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,23 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(UserError, match="is not empty and holds no run: give --out a new folder"):
         run(tmp_path, settings())
+
+
+def test_settings_that_somebody_typed_are_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("# my own\nmaps: 2\nimages: 60\n")
+    with pytest.raises(UserError, match="a run would write over it: give --out another folder"):
+        run(tmp_path, settings())
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+    assert (tmp_path / "config.yaml").read_text().startswith("# my own")
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_data_without_a_split_leaves_no_folder_behind(tmp_path: Path, split: str) -> None:
+    data = tiny_data()
+    lacking = replace(data, splits={name: part for name, part in data.splits.items() if name != split})
+    with pytest.raises(UserError):
+        train(settings(), lacking, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

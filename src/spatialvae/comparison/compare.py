@@ -121,7 +121,7 @@ def compare(
 
 def _check(evaluation: EvaluationConfig, data: ImageData) -> dict[str, str | None]:
     """Refuse what would only fail once hours of training have passed; the networks' sha256."""
-    check_priors(evaluation.prior or [])
+    check_priors(evaluation.prior or [], len(data.split("train")))
     select(evaluation, no_probe=no_probe(data, evaluation.split))
     return network_hashes(evaluation, (data.height, data.width))
 

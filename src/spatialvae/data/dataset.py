@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,7 +125,8 @@ class ImageData:
         """Data from arrays in memory: for each split its images, uint8 [N, C, H, W], and labels where there are any.
 
         Labels are classes 0 to K-1, -1 for none. The fingerprint is a hash of all of it, and `source` is None: a run
-        that was trained on it cannot open it again by itself.
+        that was trained on it cannot open it again by itself. Arrays that can be written to are copied, so that the
+        fingerprint stays true.
 
         Raises:
             UserError: a split that has another name, no image, or images of another kind or shape than the first.
@@ -136,6 +138,10 @@ class ImageData:
         labels = labels or {}
         splits = {split: ImageSplit(part, labels.get(split)) for split, part in images.items()}
         _check_arrays(splits, labels)
+        splits = {
+            name: ImageSplit(_kept(one.images), None if one.labels is None else _kept(one.labels))
+            for name, one in splits.items()
+        }
         first = next(iter(splits.values()))
         channels, height, width = first.shape
         return cls(
@@ -209,6 +215,15 @@ class ImageData:
         'all'
         """
         return WHOLE if "test" in self.carved or "test" not in self.splits else "test"
+
+
+def _kept(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array, if it is read-only, else a read-only copy."""
+    if not array.flags.writeable:
+        return array
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
 
 
 def _check_arrays(splits: Mapping[str, ImageSplit], labels: Mapping[str, npt.NDArray[np.int64]]) -> None:

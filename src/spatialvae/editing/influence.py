@@ -49,9 +49,9 @@ def influence(model: SpatialVAE, images: Tensor, *, probes: int = 32, seed: int 
     exact = model.latent.maps <= EXACT_MAPS
     with evaluating(model), seeded(seed):
         with torch.no_grad():
-            codes = model.encode(floats).mean
+            codes = model.encode_checked(floats).mean
         written = writes(lambda z: model.decode(z).mean, codes, None if exact else probes)
-        read = reads(lambda x: model.encode(x).mean, floats, None if exact else probes)
+        read = reads(lambda x: model.encode_checked(x).mean, floats, None if exact else probes)
     return Influence(written.cpu(), read.cpu(), len(images), None if exact else probes)
 
 

@@ -181,8 +181,8 @@ def present(model: SpatialVAE, names: Sequence[str] | None) -> list[str] | None:
     return [name for name in names or [] if there(name)] or None
 
 
-def check_priors(names: Sequence[str]) -> None:
-    """Refuse names that are no prior, before any work is done."""
+def check_priors(names: Sequence[str], images: int) -> None:
+    """Refuse names that are no prior, and priors that want more training images than `images`, before any work."""
     for name in names:
         if name not in NOT_FITTED:
-            parse_family(name)
+            parse_family(name).check(min(LIMIT, images))

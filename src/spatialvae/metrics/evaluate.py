@@ -124,7 +124,7 @@ def _one_pass(task: _Task, pairs: PairMetrics, *, keep: bool) -> Tensor:
     with bar("metrics", task.count, task.progress) as advance:
         for images in in_order(task.split, BATCH, task.rows(task.count)):
             floats = to_float(to_device(images, task.model.device))
-            posterior = task.model.encode(floats)
+            posterior = task.model.encode_checked(floats)
             values = _bound(task.model, floats, posterior) if "bound" in task.wanted else {}
             decoded = to_uint8(task.model.decode(posterior.mean).mean).cpu()
             for name, value in {**values, **pairs(images, decoded)}.items():

@@ -43,7 +43,7 @@ def two_bounds(model: SpatialVAE, images: Tensor, samples: int) -> tuple[Tensor,
 
 
 def _bounds(model: SpatialVAE, images: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-    posterior, prior = model.encode(images), model.prior()
+    posterior, prior = model.encode_checked(images), model.prior()
     parts = []
     for start in range(0, samples, DECODED_AT_ONCE):
         parts.append(_log_weights(model, images, posterior, prior, min(DECODED_AT_ONCE, samples - start)))

@@ -49,7 +49,7 @@ def prior_gains(
     rows = drawn(len(split), most, seed=seed)
     with bar("codes under each prior", most, progress) as advance:
         for images in in_order(split, BATCH, rows):
-            codes = model.encode(to_float(to_device(images, model.device))).sample()
+            codes = model.encode_checked(to_float(to_device(images, model.device))).sample()
             before = own.log_prob(codes)
             for name, law in laws.items():
                 left = max(0, wanted[name] - seen)

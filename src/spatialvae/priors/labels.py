@@ -56,7 +56,8 @@ class Labels:
         if found is not None:
             raise UserError(f"--label {word}: the prior was fitted to no image of this class.\n{nearest(word, names)}")
         numbers = {int(name): name for name, k in known.items() if k in seen and name.isdecimal()}
-        if not numbers or not word.removeprefix("-").isdecimal():
+        mixed = len({name.isdecimal() for name in names}) > 1
+        if mixed or not numbers or not word.removeprefix("-").isdecimal() or min(numbers) < int(word) < max(numbers):
             raise UserError(f"--label {word} does not exist. {nearest(word, names)}")
         near = min(numbers, key=lambda number: abs(number - int(word)))
         span = f"{numbers[min(numbers)]} to {numbers[max(numbers)]}"

@@ -14,6 +14,7 @@ from spatialvae.data import ImageData
 from spatialvae.data.record import DataRecord
 from spatialvae.data.resident import AbstractBatches, training_batches
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
+from spatialvae.errors import UserError
 from spatialvae.latents import spell_latent
 from spatialvae.likelihoods import parse_likelihood
 from spatialvae.model import SpatialVAE, resolve_latent
@@ -129,7 +130,10 @@ class ModelStage(AbstractStage[SpatialVAE]):
 
 
 def check_settings(config: TrainConfig, data: ImageData) -> None:
-    """Refuse names that would only fail once the run has begun."""
+    """Refuse names, and data without a split, that would only fail once the run has begun."""
+    data.split("train")
+    if "validation" not in data.splits:
+        raise UserError(f"Training wants validation images too; {data.name} has only {', '.join(data.splits)}.")
     model = config.model((data.height, data.width), data.channels)
     latent, _ = resolve_latent(model)
     parse_prior(model.prior, latent)

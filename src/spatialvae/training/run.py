@@ -59,6 +59,7 @@ class Run:
             UserError: the folder holds something else, or a run with other settings; the changed ones are named.
         """
         if self.config.is_file():
+            self._keep_foreign(type(config))
             self._compare(type(config).read(self.config), _with_length(config, images), free)
         elif self.folder.exists() and any(self.folder.iterdir()):
             raise UserError(f"{self.folder} is not empty and holds no run: give --out a new folder.")
@@ -67,9 +68,18 @@ class Run:
         """Make the folder, and write its settings and what is trained on."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.config) as path:
-            path.write_text(yaml.safe_dump(_with_length(config, images).model_dump(mode="json"), sort_keys=False))
+            path.write_text(_text(_with_length(config, images)))
         if record is not None:
             write_json(self.data, record.as_dict())
+
+    def _keep_foreign(self, kind: type[AbstractOptimisation]) -> None:
+        """Refuse to write over a config.yaml that is no run's: the settings that somebody typed, given as --config."""
+        if (
+            not self.journal.exists()
+            and not self.data.exists()
+            and self.config.read_text() != _text(kind.read(self.config))
+        ):
+            raise UserError(f"{self.config} is of no run, and a run would write over it: give --out another folder.")
 
     def _compare(self, before: AbstractOptimisation, now: AbstractOptimisation, free: frozenset[str]) -> None:
         names = [name for name in type(now).model_fields if name not in free]
@@ -90,3 +100,8 @@ class Run:
 def _with_length(config: AbstractOptimisation, images: int) -> AbstractOptimisation:
     """The settings with their length in images, however it was given."""
     return config.model_copy(update={"images": images, "epochs": None})
+
+
+def _text(config: AbstractOptimisation) -> str:
+    """What config.yaml says of these settings."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
