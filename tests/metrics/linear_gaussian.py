@@ -58,7 +58,7 @@ class LinearGaussian:
 
         The sites of all four laws are independent given x, so that their variances are all it takes.
         """
-        posterior = self.encode(images)
+        posterior = self.encode_checked(images)
         at_mean = self.decode(posterior.mean).log_prob(images)
         spread = (posterior.variance.flatten(1) @ self.weight.square().sum(0)) / (2 * SCALE**2)
         return at_mean - spread - kl_divergence(posterior, self.prior())
