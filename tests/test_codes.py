@@ -27,7 +27,7 @@ def trained(folder: Path) -> SpatialVAE:
 def test_means_and_draws_are_those_of_the_posterior(tmp_path: Path) -> None:
     model, data = trained(tmp_path / "run"), tiny_data()
     with torch.no_grad(), evaluating(model):
-        law = model.encode(torch.from_numpy(data.split("train").images[:]))
+        law = model.encode(torch.from_numpy(data.split("train").images.copy()))
     with PosteriorCodes(model, data) as codes:
         assert_close(torch.cat(list(codes.means())), law.mean, rtol=1e-4, atol=1e-4)
         passes = torch.stack([torch.cat([part for part, _ in codes.draws()]) for _ in range(100)])

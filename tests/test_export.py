@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from spatialvae.globals import globals_kept
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
 from tests.test_model import pictures, small
+
+
+@pytest.fixture(autouse=True)
+def _globals_kept() -> Iterator[None]:
+    """torch's own compiler switches off the checks of torch.distributions."""
+    with globals_kept():
+        yield
+
 
 SPECS = [*LATENTS, "matrix-normal:covariance=ar1", "tensor-normal:covariance=full"]
 

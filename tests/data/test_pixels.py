@@ -54,6 +54,6 @@ def test_one_value_outside_is_an_error_that_says_the_range() -> None:
 
 
 def test_values_are_not_looked_at_while_torch_compiles() -> None:
-    compiled = torch.compile(to_float, backend="eager", fullgraph=True)
     with globals_kept():
+        compiled = torch.compile(to_float, backend="eager", fullgraph=True)
         assert torch.equal(compiled(torch.full((1, 1, 2, 2), 9.0)), torch.full((1, 1, 2, 2), 9.0))
