@@ -33,7 +33,7 @@ from spatialvae.benchmarking.timing import Work
 from spatialvae.config import ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.model import SpatialVAE
-from spatialvae.precision import resolve_precision
+from spatialvae.runtime.precision import resolve_precision
 
 EPOCH, EPOCHS, SIDE, GENERATED = 162_770, 20, 64, 10_000
 TARGETS = {100: 1.0, 1000: 0.3}

@@ -31,7 +31,7 @@ from spatialvae.benchmarking.timing import Work
 from spatialvae.config import TrainConfig
 from spatialvae.devices import fastest_device, synchronize
 from spatialvae.model import SpatialVAE
-from spatialvae.precision import resolve_precision
+from spatialvae.runtime.precision import resolve_precision
 
 LENGTH = 20 * 162_770  # images of the run that ours is told to be: 20 epochs of CelebA
 

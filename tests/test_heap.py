@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spatialvae import heap
-from spatialvae.heap import freed_memory_kept
+from spatialvae.runtime import allocator
+from spatialvae.runtime.allocator import freed_memory_kept
 
 ROOT = Path(__file__).resolve().parent.parent
 GLIBC = sys.platform.startswith("linux") and heap._mallopt() is not None
@@ -20,7 +20,7 @@ GLIBC = sys.platform.startswith("linux") and heap._mallopt() is not None
 SCRIPT = """
 import resource
 import torch
-from spatialvae.heap import freed_memory_kept
+from spatialvae.runtime.allocator import freed_memory_kept
 
 def page_faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

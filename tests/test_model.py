@@ -12,7 +12,6 @@ from torch.distributions import kl_divergence
 from torch.testing import assert_close
 
 import spatialvae.model as module
-from spatialvae import precision
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_uint8
 from spatialvae.errors import UserError
@@ -20,6 +19,7 @@ from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.priors import MixtureFamily
+from spatialvae.runtime import precision
 from tests.priors.gaussians import gaussian
 from tests.priors.toy import ToyCodes
 

@@ -17,9 +17,9 @@ from spatialvae.data.pixels import to_float
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE, evaluating
-from spatialvae.precision import fast_autocast
 from spatialvae.priors import Labels
 from spatialvae.progress import bar
+from spatialvae.runtime.precision import fast_autocast
 from spatialvae.seeding import seeded
 
 __all__ = ["LIMIT", "PosteriorCodes"]

@@ -14,14 +14,14 @@ from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
 from spatialvae.errors import UserError, nearest
-from spatialvae.heap import freed_memory_kept
 from spatialvae.latents import AbstractLatent, parse_latent
 from spatialvae.likelihoods import AbstractPixels, parse_likelihood
 from spatialvae.networks import PaperDecoder, PaperEncoder
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.posterior import Amortized
-from spatialvae.precision import unrounded
 from spatialvae.priors import FAMILIES, AbstractPrior, LearnedPrior, parse_family, parse_prior, standard_normal
+from spatialvae.runtime.allocator import freed_memory_kept
+from spatialvae.runtime.precision import unrounded
 from spatialvae.seeding import seeded
 from spatialvae.sizes import default_grid, parse_size
 

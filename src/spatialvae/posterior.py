@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from spatialvae.latents import AbstractLatent
-from spatialvae.precision import unrounded
+from spatialvae.runtime.precision import unrounded
 
 __all__ = ["Amortized"]
 

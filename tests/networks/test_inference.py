@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from spatialvae import precision
 from spatialvae.networks import PaperDecoder
 from spatialvae.networks import inference as module
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder, folded
+from spatialvae.runtime import precision
 
 CPU = torch.device("cpu")
 

@@ -11,12 +11,12 @@ from torch import nn
 from torch.testing import assert_close
 
 from spatialvae.errors import UserError
-from spatialvae.precision import resolve_precision
+from spatialvae.runtime.precision import resolve_precision
 from spatialvae.training import train
 from spatialvae.training.loop import train_step
 from tests.training.tiny import begin, settings, stage, tiny_data, weights
 
-AMX = "spatialvae.precision._cpu_has_amx"
+AMX = "spatialvae.runtime.precision._cpu_has_amx"
 
 
 def kinds(tmp_path: Path, precision: str, **changed: Any) -> dict[str, set[torch.dtype]]:

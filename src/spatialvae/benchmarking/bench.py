@@ -32,9 +32,9 @@ from spatialvae.data.resident import training_batches
 from spatialvae.devices import peak_memory, reset_peak_memory
 from spatialvae.errors import UserError
 from spatialvae.globals import globals_kept
-from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
-from spatialvae.precision import resolve_precision
+from spatialvae.runtime.allocator import freed_memory_kept
+from spatialvae.runtime.precision import resolve_precision
 from spatialvae.seeding import seeded
 from spatialvae.training.acceleration import compiling_pays, suit_layout
 from spatialvae.training.model_stage import check_settings, make_optimizer

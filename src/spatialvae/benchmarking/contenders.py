@@ -16,8 +16,8 @@ from spatialvae.data import ImageData
 from spatialvae.data.pixels import to_uint8
 from spatialvae.elbo import ELBO, elbo_loss
 from spatialvae.globals import globals_kept
-from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
+from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.loop import train_stepwise
 from spatialvae.training.model_stage import make_optimizer

@@ -25,8 +25,8 @@ from spatialvae.fitting import check_priors, fit_missing, present
 from spatialvae.metrics.probe import no_probe
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
-from spatialvae.precision import resolve_precision
 from spatialvae.report import draw_figures, intervals, write_report
+from spatialvae.runtime.precision import resolve_precision
 from spatialvae.store import write_json
 from spatialvae.training import train
 

@@ -20,7 +20,6 @@ from spatialvae.metrics import Estimate
 from spatialvae.metrics.codes import check_images
 from spatialvae.metrics.result import FAILURES, reason
 from spatialvae.model import SpatialVAE
-from spatialvae.precision import resolve_precision
 from spatialvae.priors import (
     AbstractDirectFamily,
     AbstractFamily,
@@ -32,6 +31,7 @@ from spatialvae.priors import (
     seen_flat,
     signal_directions,
 )
+from spatialvae.runtime.precision import resolve_precision
 from spatialvae.seeding import seeded
 from spatialvae.store import prior_file, save_prior, weights_hash
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from spatialvae.likelihoods.base import HALF_BIN, AbstractLikelihood, AbstractPixels
-from spatialvae.precision import unrounded
+from spatialvae.runtime.precision import unrounded
 
 __all__ = ["DiscretizedLogistic", "DiscretizedLogisticPixels"]
 

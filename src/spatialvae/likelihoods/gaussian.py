@@ -11,7 +11,7 @@ from torch.nn.functional import mse_loss
 from torch.special import erfcx, log_ndtr
 
 from spatialvae.likelihoods.base import HALF_BIN, AbstractLikelihood, AbstractPixels
-from spatialvae.precision import unrounded
+from spatialvae.runtime.precision import unrounded
 
 __all__ = ["Gaussian", "GaussianPixels"]
 

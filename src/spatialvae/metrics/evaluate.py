@@ -17,7 +17,6 @@ from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.data.subset import subset
 from spatialvae.elbo import ELBO
-from spatialvae.heap import freed_memory_kept
 from spatialvae.metrics.codes import check_images
 from spatialvae.metrics.estimate import ONE_TRAINING, Estimate
 from spatialvae.metrics.health import latent_health
@@ -30,6 +29,7 @@ from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.selection import ALL, ON_PAIRS, select
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.progress import bar
+from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.seeding import seeded
 
 __all__ = ["evaluate"]

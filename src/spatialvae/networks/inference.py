@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from spatialvae.compiling import compiled_or_eager
 from spatialvae.networks.subpixel import SubpixelConvolution
-from spatialvae.precision import fast_dtype, unrounded
+from spatialvae.runtime.compilation import compiled_or_eager
+from spatialvae.runtime.precision import fast_dtype, unrounded
 
 __all__ = ["compiling_pays", "decoded_at_once", "fast_decoder", "folded", "with_subpixels"]
 

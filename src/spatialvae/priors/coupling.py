@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spatialvae.globals import globals_kept
-from spatialvae.precision import unrounded
+from spatialvae.runtime.precision import unrounded
 
 with globals_kept():  # zuko stops torch.distributions from checking arguments, for the whole process
     from zuko.flows.coupling import GeneralCouplingTransform

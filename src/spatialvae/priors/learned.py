@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from spatialvae.errors import UserError, nearest
 from spatialvae.latents import AbstractLatent, parse_latent, spell_latent
-from spatialvae.precision import unrounded
+from spatialvae.runtime.precision import unrounded
 
 __all__ = ["PRIORS", "LearnedPrior", "parse_prior"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from spatialvae.compiling import compiled_or_eager
 from spatialvae.elbo import elbo_loss
 from spatialvae.model import SpatialVAE
+from spatialvae.runtime.compilation import compiled_or_eager
 from spatialvae.seeding import seeded
 
 if TYPE_CHECKING:

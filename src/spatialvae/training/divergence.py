@@ -14,7 +14,7 @@ from spatialvae.config import AbstractOptimisation
 from spatialvae.errors import UserError
 from spatialvae.finite import not_finite
 from spatialvae.model import evaluating
-from spatialvae.precision import resolve_precision
+from spatialvae.runtime.precision import resolve_precision
 from spatialvae.seeding import seeded
 from spatialvae.training.checkpoint import latest_checkpoint
 from spatialvae.training.journal import Journal

@@ -13,9 +13,9 @@ from torch import Tensor
 from spatialvae.config import TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.globals import globals_kept
-from spatialvae.heap import freed_memory_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.progress import Progress
+from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.seeding import seeded, stream_seed
 from spatialvae.training.divergence import Watch
 from spatialvae.training.interrupt import Interrupted, stop_requests
