@@ -26,13 +26,13 @@ from torch import Tensor, nn
 
 from spatialvae import load
 from spatialvae.cli.images import images_for
-from spatialvae.codes import PosteriorCodes
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.pixels import to_uint8
-from spatialvae.grid import grid, save_picture
 from spatialvae.metrics.reference import Reference
 from spatialvae.metrics.result import Evaluation
 from spatialvae.model import SpatialVAE
+from spatialvae.picture_grid import grid, save_picture
+from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import GaussianPrior, signal_directions
 from spatialvae.seeding import seeded
 

@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from spatialvae.codes import PosteriorCodes
 from spatialvae.config import EvaluationConfig, TrainConfig
 from spatialvae.data import ImageData, ImageOptions, prepare
 from spatialvae.data.chosen import read_pictures
 from spatialvae.data.dataset import SPLITS
 from spatialvae.metrics import evaluate, peak_signal_to_noise
+from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.training import train
 
 TWICE, CROPPED, MARGIN = 1000, 400, 6

@@ -11,10 +11,10 @@ import torch
 from torch.testing import assert_close
 
 from spatialvae import codes as module
-from spatialvae.codes import PosteriorCodes
 from spatialvae.data import ImageSplit
 from spatialvae.data.subset import subset
 from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import Labels, MixtureFamily
 from spatialvae.training import train
 from tests.training.tiny import settings, tiny_data

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spatialvae.grid import GAP, grid, outlined, pairs_grid, save_picture
+from spatialvae.picture_grid import GAP, grid, outlined, pairs_grid, save_picture
 
 
 def flat(values: list[int], channels: int = 3, height: int = 32, width: int = 40) -> Tensor:

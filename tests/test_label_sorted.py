@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from spatialvae.codes import PosteriorCodes
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData, prepare
 from spatialvae.metrics import evaluate
 from spatialvae.metrics.codes import mean_codes
+from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.training import read_journal, train, validation
 from tests.conftest import smooth_images
 from tests.training.tiny import settings

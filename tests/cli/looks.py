@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from spatialvae.grid import GAP
+from spatialvae.picture_grid import GAP
 
 __all__ = ["CELL", "arrays", "size"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spatialvae.grid import GAP
+from spatialvae.picture_grid import GAP
 from spatialvae.store import load
 from tests.cli.looks import CELL, arrays, size
 from tests.cli.program import spatialvae

@@ -11,8 +11,8 @@ from PIL import Image
 
 from spatialvae.data import prepare
 from spatialvae.data.batches import some_images
-from spatialvae.grid import grid, save_picture
 from spatialvae.latents import LATENTS, variants
+from spatialvae.picture_grid import grid, save_picture
 from tests.cli.program import spatialvae
 from tests.conftest import smooth_images
 

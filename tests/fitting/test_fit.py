@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spatialvae.codes import PosteriorCodes
 from spatialvae.config import PriorConfig
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.fitting import fit_missing, fit_prior
+from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import GaussianFamily, GaussianPrior, signal
 from spatialvae.store import load, prior_file
 from spatialvae.training import loop, read_journal, train

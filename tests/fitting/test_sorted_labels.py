@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spatialvae.codes import PosteriorCodes
 from spatialvae.config import PriorConfig
 from spatialvae.data import prepare
 from spatialvae.fitting import fit_prior
 from spatialvae.metrics.probe import probe
+from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import parse_family
 from spatialvae.store import load
 from spatialvae.training import train

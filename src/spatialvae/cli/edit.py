@@ -130,7 +130,7 @@ def inpaint(
 def _write_outlined(images: Tensor, out: Path, cells: Tensor, which: Sequence[int]) -> None:
     """A row of pictures with the cells' place outlined in some; arrays and folders hold the pictures as they are."""
     from spatialvae.editing import pixels_of
-    from spatialvae.grid import outlined
+    from spatialvae.picture_grid import outlined
 
     if out.suffix and out.suffix.lower() != ".npz":
         height, width = images.shape[-2:]

@@ -116,7 +116,7 @@ def _lines(summary: dict[str, Any]) -> list[str]:
 def _write(out: Path, found: Influence, correlations: SiteCorrelations, prior: str) -> None:
     """The picture, or the arrays by their names."""
     from spatialvae.editing.influence_picture import influence_picture
-    from spatialvae.grid import save_picture
+    from spatialvae.picture_grid import save_picture
     from spatialvae.store import replacing
 
     if out.suffix.lower() != ".npz":

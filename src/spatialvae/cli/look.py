@@ -81,8 +81,8 @@ def reconstruct(
     """Encode and decode pictures: each above what the model makes of it."""
     check_free(out, overwrite)
     from spatialvae.data.chosen import own_names
-    from spatialvae.grid import pairs_grid, save_picture
     from spatialvae.metrics import peak_signal_to_noise
+    from spatialvae.picture_grid import pairs_grid, save_picture
 
     model = load_model(run, device, threads)
     images, names = read_for(run, model, pictures, skip_bad_images=skip_bad_images)
@@ -111,7 +111,7 @@ def data(
     prepared = prepare_images(chosen)
     from spatialvae.data.batches import some_images
     from spatialvae.data.cache import default_cache
-    from spatialvae.grid import grid, save_picture
+    from spatialvae.picture_grid import grid, save_picture
 
     picture = default_cache() / prepared.fingerprint / "grid.png"
     save_picture(grid(some_images(next(iter(prepared.splits.values())), 64)), picture)

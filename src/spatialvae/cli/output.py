@@ -54,7 +54,7 @@ def write_images(images: Tensor, out: Path, columns: int | None = None, *, names
     """
     import numpy as np
 
-    from spatialvae.grid import grid, save_picture
+    from spatialvae.picture_grid import grid, save_picture
     from spatialvae.store import replacing
 
     if out.suffix.lower() == ".npz":

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from spatialvae.codes import LIMIT, PosteriorCodes
 from spatialvae.config import PriorConfig
 from spatialvae.data import ImageData
 from spatialvae.data.subset import subset
@@ -20,6 +19,7 @@ from spatialvae.metrics import Estimate
 from spatialvae.metrics.codes import check_images
 from spatialvae.metrics.result import FAILURES, reason
 from spatialvae.model import SpatialVAE
+from spatialvae.posterior_codes import LIMIT, PosteriorCodes
 from spatialvae.priors import (
     AbstractDirectFamily,
     AbstractFamily,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from spatialvae.codes import PosteriorCodes
 from spatialvae.data import ImageData
 from spatialvae.model import SpatialVAE
+from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import AbstractPrior, GaussianFamily
 from spatialvae.seeding import seeded
 from spatialvae.store import save_prior
