@@ -28,8 +28,8 @@ from spatialvae import load
 from spatialvae.cli.images import images_for
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.pixels import to_uint8
-from spatialvae.metrics.reference import Reference
 from spatialvae.metrics.result import Evaluation
+from spatialvae.metrics.samples.reference import Reference
 from spatialvae.model import SpatialVAE
 from spatialvae.picture_grid import grid, save_picture
 from spatialvae.posterior_codes import PosteriorCodes

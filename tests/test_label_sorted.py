@@ -11,7 +11,7 @@ import torch
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData, prepare
 from spatialvae.metrics import evaluate
-from spatialvae.metrics.codes import mean_codes
+from spatialvae.metrics.latent.codes import mean_codes
 from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.training import read_journal, train, validation
 from tests.conftest import smooth_images

@@ -10,7 +10,7 @@ from spatialvae.distributions import TensorNormal, TriangularFactor
 from spatialvae.editing import correlation as module
 from spatialvae.editing.correlation import neighbours, off_diagonal, site_correlation, site_correlations
 from spatialvae.latents import LATENTS
-from spatialvae.metrics.divergence import marginal_maps
+from spatialvae.metrics.latent.divergence import marginal_maps
 from tests.editing.models import pictures, small
 
 

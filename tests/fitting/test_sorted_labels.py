@@ -10,7 +10,7 @@ import pytest
 from spatialvae.config import PriorConfig
 from spatialvae.data import prepare
 from spatialvae.fitting import fit_prior
-from spatialvae.metrics.probe import probe
+from spatialvae.metrics.latent.probe import probe
 from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import parse_family
 from spatialvae.store import load

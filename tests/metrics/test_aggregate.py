@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 from torch.testing import assert_close
 
-import spatialvae.metrics.aggregate as module
+import spatialvae.metrics.latent.aggregate as module
 from spatialvae.distributions import DiagonalFactor, TensorNormal, TriangularFactor
 from spatialvae.latents import parse_latent
 from spatialvae.latents.base import independent_normals
-from spatialvae.metrics.aggregate import Aggregate, Moments
+from spatialvae.metrics.latent.aggregate import Aggregate, Moments
 from tests.metrics.laws import EVENTS, KINDS, dense, made_up
 
 

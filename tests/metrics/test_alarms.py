@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.latents.base import independent_normals
-from spatialvae.metrics.aggregate import Aggregate, Moments
-from spatialvae.metrics.alarms import alarms
-from spatialvae.metrics.holes import share_outside
+from spatialvae.metrics.latent.aggregate import Aggregate, Moments
+from spatialvae.metrics.latent.alarms import alarms
+from spatialvae.metrics.latent.holes import share_outside
 from spatialvae.priors import standard_normal
 
 WELL: dict[str, Any] = {

@@ -8,7 +8,7 @@ from torch.distributions import Distribution, MultivariateNormal, Normal, kl_div
 from torch.testing import assert_close
 
 from spatialvae.latents.base import independent_normals
-from spatialvae.metrics.divergence import divergence_per_map, divergence_per_site
+from spatialvae.metrics.latent.divergence import divergence_per_map, divergence_per_site
 from spatialvae.priors import standard_normal
 from tests.metrics.laws import EVENTS, KINDS, dense, made_up
 

@@ -170,7 +170,7 @@ def test_reconstructions_that_are_the_images_are_at_distance_zero(tmp_path: Path
     model, images = small(), split(30)
     model.reconstruct = None  # type: ignore[assignment, method-assign]
     decoded = torch.from_numpy(images.images)
-    from spatialvae.metrics.reference import Reference
+    from spatialvae.metrics.samples.reference import Reference
 
     config = EvaluationConfig(features=str(feature_file(tmp_path)), metrics="frechet,precision,recall")
     found = Evaluation()

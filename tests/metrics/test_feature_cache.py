@@ -14,8 +14,8 @@ from torch import Tensor
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
-from spatialvae.metrics.feature_cache import reference_features
-from spatialvae.metrics.features import FeatureNetwork
+from spatialvae.metrics.samples.feature_cache import reference_features
+from spatialvae.metrics.samples.features import FeatureNetwork
 from tests.conftest import smooth_images
 
 SPLITS = {"train": ImageSplit(smooth_images(9, seed=1), None), "test": ImageSplit(smooth_images(7, seed=2), None)}

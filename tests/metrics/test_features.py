@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from spatialvae.errors import UserError
 from spatialvae.metrics import features as module
-from spatialvae.metrics.features import FeatureNetwork, check_features, images_at_once
+from spatialvae.metrics.samples.features import FeatureNetwork, check_features, images_at_once
 from tests.conftest import smooth_images
 from tests.metrics.script_files import (
     Asserts,

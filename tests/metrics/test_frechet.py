@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError
-from spatialvae.metrics.frechet import bootstrap_counts, frechet, frechet_distance, too_few
+from spatialvae.metrics.samples.frechet import bootstrap_counts, frechet, frechet_distance, too_few
 from tests.metrics.feature_sets import Pooled, gaussian, skewed
 
-module: Any = importlib.import_module("spatialvae.metrics.frechet")  # the package has a function of that name
+module: Any = importlib.import_module("spatialvae.metrics.samples.frechet")  # the package has a function of that name
 
 CASES = [(40, 60, 5), (200, 100, 16), (2000, 3000, 8), (2, 2, 1)]
 

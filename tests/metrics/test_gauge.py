@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from spatialvae.distributions import MatrixNormal
-from spatialvae.metrics.gauge import ScaleSums, fixed_gauge
+from spatialvae.metrics.latent.gauge import ScaleSums, fixed_gauge
 
 ROW, COLUMN = torch.tensor([0.5, 1.0, 6.0]).double(), torch.tensor([2.0, 0.1]).double()
 

@@ -18,13 +18,13 @@ from spatialvae.distributions import MatrixNormal
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.latents.base import independent_normals
-from spatialvae.metrics.gauge import fixed_gauge
-from spatialvae.metrics.health import latent_health
+from spatialvae.metrics.latent.gauge import fixed_gauge
+from spatialvae.metrics.latent.health import latent_health
 from spatialvae.model import SpatialVAE
 from tests.conftest import smooth_images
 
-module: Any = importlib.import_module("spatialvae.metrics.health")
-codes_module: Any = importlib.import_module("spatialvae.metrics.codes")
+module: Any = importlib.import_module("spatialvae.metrics.latent.health")
+codes_module: Any = importlib.import_module("spatialvae.metrics.latent.codes")
 
 NAMES = [
     "n", "units", "kl", "kl_per_map", "kl_per_site", "active_units", "active_per_site", "row_scale", "column_scale",

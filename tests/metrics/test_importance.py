@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spatialvae.latents import LATENTS, parse_latent
 from spatialvae.metrics import importance_weighted_bound
-from spatialvae.metrics.importance import two_bounds
+from spatialvae.metrics.likelihood.importance import two_bounds
 from tests.metrics.linear_gaussian import SHAPE, LinearGaussian
 
 SPECS = [*LATENTS, "low-rank:rank=2"]

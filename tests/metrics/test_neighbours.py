@@ -11,9 +11,9 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from spatialvae.errors import UserError
-from spatialvae.metrics import distances
 from spatialvae.metrics.estimate import Estimate
-from spatialvae.metrics.neighbours import ROUNDING, density_coverage, neighbour_metrics, precision_recall
+from spatialvae.metrics.samples import distances
+from spatialvae.metrics.samples.neighbours import ROUNDING, density_coverage, neighbour_metrics, precision_recall
 
 NAMES = ["precision", "recall", "density", "coverage"]
 

@@ -16,9 +16,11 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from spatialvae.errors import UserError
-from spatialvae.metrics import distances
+from spatialvae.metrics.samples import distances
 
-module: Any = importlib.import_module("spatialvae.metrics.parzen")  # the package may have a function of that name
+module: Any = importlib.import_module(
+    "spatialvae.metrics.samples.parzen"
+)  # the package may have a function of that name
 log_likelihood, choose_sigma, parzen = module.parzen_log_likelihood, module.choose_sigma, module.parzen
 
 
@@ -208,8 +210,8 @@ def test_an_edge_is_told() -> None:
 
 MEASURE = """
 import resource, torch
-from spatialvae.metrics import distances
-from spatialvae.metrics.parzen import parzen_log_likelihood
+from spatialvae.metrics.samples import distances
+from spatialvae.metrics.samples.parzen import parzen_log_likelihood
 distances.BLOCK_BYTES, distances.BLOCK_ROWS = 2**21, 256
 a, b = torch.randint(0, 256, (2, 1500, 3072), dtype=torch.uint8)
 parzen_log_likelihood(a[:300], b[:300], 0.1)

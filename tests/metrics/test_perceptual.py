@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from spatialvae.errors import UserError
-from spatialvae.metrics import features
-from spatialvae.metrics.perceptual import PerceptualDistance
+from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
+from spatialvae.metrics.samples import features
 from tests.metrics.script_files import AssertsPairs, FloatsOnly, MeanColour, NotFinite, TwoImages, Vectors, saved
 
 

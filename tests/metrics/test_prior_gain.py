@@ -15,7 +15,7 @@ from spatialvae.config import ModelConfig
 from spatialvae.data import ImageSplit
 from spatialvae.data.pixels import to_float
 from spatialvae.data.subset import subset
-from spatialvae.metrics.prior_gain import prior_gains
+from spatialvae.metrics.likelihood.prior_gain import prior_gains
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import DiffusionFamily, GaussianFamily, GaussianPrior
 from spatialvae.priors.normal import CodeNormal

@@ -17,11 +17,11 @@ from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.metrics.estimate import Estimate
-from spatialvae.metrics.probe import linear_probe, probe
+from spatialvae.metrics.latent.probe import linear_probe, probe
 from spatialvae.model import SpatialVAE
 from tests.conftest import smooth_images
 
-module: Any = importlib.import_module("spatialvae.metrics.probe")
+module: Any = importlib.import_module("spatialvae.metrics.latent.probe")
 
 
 def clusters(count: int, classes: int = 3, spread: float = 0.3) -> tuple[Tensor, Tensor]:

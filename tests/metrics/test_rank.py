@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from spatialvae.latents import parse_latent
-from spatialvae.metrics.rank import rank_one_share
+from spatialvae.metrics.latent.rank import rank_one_share
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 3), (4, 2, 5), (3, 5, 2), (2, 1, 4), (3, 1, 1)])

@@ -13,7 +13,7 @@ from spatialvae.config import ModelConfig
 from spatialvae.elbo import elbo_loss
 from spatialvae.errors import UserError
 from spatialvae.latents import AbstractLatent, parse_latent, spell_latent, variants
-from spatialvae.metrics.importance import importance_weighted_bound
+from spatialvae.metrics.likelihood.importance import importance_weighted_bound
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import LearnedPrior, parse_prior, standard_normal
 from spatialvae.store import load, save_model

@@ -51,7 +51,7 @@ def influence(
     check_free(out, overwrite)
     from spatialvae import editing
     from spatialvae.data.batches import some_images
-    from spatialvae.metrics.codes import check_images
+    from spatialvae.metrics.latent.codes import check_images
 
     model = load_model(run, device, threads)
     map_size = model.latent.event_shape[1:]

@@ -22,7 +22,7 @@ from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.data.record import DataRecord
 from spatialvae.fitting import check_priors, fit_missing, present
-from spatialvae.metrics.probe import no_probe
+from spatialvae.metrics.latent.probe import no_probe
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
 from spatialvae.report import draw_figures, intervals, write_report

@@ -18,8 +18,8 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.metrics import Estimate
 from spatialvae.metrics.evaluate import evaluate
-from spatialvae.metrics.features import FeatureNetwork
-from spatialvae.metrics.perceptual import PerceptualDistance
+from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
+from spatialvae.metrics.samples.features import FeatureNetwork
 from spatialvae.model import SpatialVAE
 from spatialvae.store import WEIGHTS, prior_file, replacing, write_json
 

@@ -16,7 +16,7 @@ from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.fitting.stage import train_prior
 from spatialvae.metrics import Estimate
-from spatialvae.metrics.codes import check_images
+from spatialvae.metrics.latent.codes import check_images
 from spatialvae.metrics.result import FAILURES, reason
 from spatialvae.model import SpatialVAE
 from spatialvae.posterior_codes import LIMIT, PosteriorCodes

@@ -3,19 +3,19 @@
 from spatialvae.metrics.catalogue import CATALOGUE, Metric, describe
 from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.evaluate import evaluate
-from spatialvae.metrics.features import FeatureNetwork
-from spatialvae.metrics.frechet import frechet, frechet_distance
-from spatialvae.metrics.health import latent_health
-from spatialvae.metrics.holes import holes_warning
 from spatialvae.metrics.image_sets import evaluate_images
-from spatialvae.metrics.importance import importance_weighted_bound
-from spatialvae.metrics.kernel import kernel_distance
-from spatialvae.metrics.neighbours import density_coverage, precision_recall
-from spatialvae.metrics.parzen import parzen_log_likelihood
-from spatialvae.metrics.perceptual import PerceptualDistance
-from spatialvae.metrics.pictures import mean_squared_error, peak_signal_to_noise, structural_similarity
-from spatialvae.metrics.probe import linear_probe
+from spatialvae.metrics.latent.health import latent_health
+from spatialvae.metrics.latent.holes import holes_warning
+from spatialvae.metrics.latent.probe import linear_probe
+from spatialvae.metrics.likelihood.importance import importance_weighted_bound
+from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
+from spatialvae.metrics.reconstruction.pictures import mean_squared_error, peak_signal_to_noise, structural_similarity
 from spatialvae.metrics.result import Evaluation
+from spatialvae.metrics.samples.features import FeatureNetwork
+from spatialvae.metrics.samples.frechet import frechet, frechet_distance
+from spatialvae.metrics.samples.kernel import kernel_distance
+from spatialvae.metrics.samples.neighbours import density_coverage, precision_recall
+from spatialvae.metrics.samples.parzen import parzen_log_likelihood
 
 __all__ = [
     "CATALOGUE",

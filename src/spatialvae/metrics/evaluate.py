@@ -17,15 +17,15 @@ from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.data.subset import subset
 from spatialvae.elbo import ELBO
-from spatialvae.metrics.codes import check_images
 from spatialvae.metrics.estimate import ONE_TRAINING, Estimate
-from spatialvae.metrics.health import latent_health
-from spatialvae.metrics.importance import two_bounds
-from spatialvae.metrics.pairs import PairMetrics
-from spatialvae.metrics.prior_gain import prior_gains
-from spatialvae.metrics.probe import no_probe, probe
-from spatialvae.metrics.reference import Reference
+from spatialvae.metrics.latent.codes import check_images
+from spatialvae.metrics.latent.health import latent_health
+from spatialvae.metrics.latent.probe import no_probe, probe
+from spatialvae.metrics.likelihood.importance import two_bounds
+from spatialvae.metrics.likelihood.prior_gain import prior_gains
+from spatialvae.metrics.reconstruction.pairs import PairMetrics
 from spatialvae.metrics.result import Evaluation
+from spatialvae.metrics.samples.reference import Reference
 from spatialvae.metrics.selection import ALL, ON_PAIRS, select
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.progress import bar

@@ -14,9 +14,9 @@ from spatialvae.data.image_set import picture_names
 from spatialvae.data.pairing import pair
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
-from spatialvae.metrics.pairs import PairMetrics
-from spatialvae.metrics.reference import Reference
+from spatialvae.metrics.reconstruction.pairs import PairMetrics
 from spatialvae.metrics.result import Evaluation
+from spatialvae.metrics.samples.reference import Reference
 from spatialvae.metrics.selection import select
 from spatialvae.sizes import spell_shape
 

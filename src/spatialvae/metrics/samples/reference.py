@@ -14,13 +14,13 @@ from spatialvae.data import ImageData
 from spatialvae.data.batches import some_images
 from spatialvae.errors import UserError
 from spatialvae.metrics.estimate import Estimate
-from spatialvae.metrics.feature_cache import reference_features
-from spatialvae.metrics.features import FeatureNetwork
-from spatialvae.metrics.frechet import frechet, too_few
-from spatialvae.metrics.kernel import kernel_distance
-from spatialvae.metrics.neighbours import neighbour_metrics
-from spatialvae.metrics.parzen import parzen
 from spatialvae.metrics.result import FAILURES, Evaluation, reason
+from spatialvae.metrics.samples.feature_cache import reference_features
+from spatialvae.metrics.samples.features import FeatureNetwork
+from spatialvae.metrics.samples.frechet import frechet, too_few
+from spatialvae.metrics.samples.kernel import kernel_distance
+from spatialvae.metrics.samples.neighbours import neighbour_metrics
+from spatialvae.metrics.samples.parzen import parzen
 from spatialvae.metrics.selection import ON_FEATURES
 from spatialvae.progress import bar
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.distributions import TensorNormal
-from spatialvae.metrics.divergence import marginal_maps
+from spatialvae.metrics.latent.divergence import marginal_maps
 
 __all__ = ["LARGEST_FULL", "LARGEST_GRID", "Aggregate", "Moments"]
 

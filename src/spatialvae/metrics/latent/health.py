@@ -13,14 +13,14 @@ from torch.distributions import Distribution
 
 from spatialvae.data import ImageSplit
 from spatialvae.data.subset import subset
-from spatialvae.metrics.aggregate import Aggregate, Moments
-from spatialvae.metrics.alarms import alarms
-from spatialvae.metrics.codes import check_images, posteriors
-from spatialvae.metrics.divergence import divergence_per_map, divergence_per_site
 from spatialvae.metrics.estimate import Estimate
-from spatialvae.metrics.gauge import ScaleSums
-from spatialvae.metrics.holes import share_outside
-from spatialvae.metrics.rank import rank_one_share
+from spatialvae.metrics.latent.aggregate import Aggregate, Moments
+from spatialvae.metrics.latent.alarms import alarms
+from spatialvae.metrics.latent.codes import check_images, posteriors
+from spatialvae.metrics.latent.divergence import divergence_per_map, divergence_per_site
+from spatialvae.metrics.latent.gauge import ScaleSums
+from spatialvae.metrics.latent.holes import share_outside
+from spatialvae.metrics.latent.rank import rank_one_share
 from spatialvae.model import SpatialVAE, evaluating
 from spatialvae.progress import bar
 from spatialvae.seeding import seeded

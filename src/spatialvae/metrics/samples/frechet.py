@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.metrics.estimate import Estimate
-from spatialvae.metrics.features import check_features
+from spatialvae.metrics.samples.features import check_features
 
 __all__ = ["bootstrap_counts", "frechet", "frechet_distance", "too_few"]
 

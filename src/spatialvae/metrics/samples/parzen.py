@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError, nearest
-from spatialvae.metrics.distances import squared_distances
 from spatialvae.metrics.estimate import Estimate
+from spatialvae.metrics.samples.distances import squared_distances
 
 __all__ = ["HELD_OUT_SIGMAS", "PARZEN_SIGMAS", "PROTOCOLS", "choose_sigma", "parzen", "parzen_log_likelihood"]
 

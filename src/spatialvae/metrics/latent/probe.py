@@ -15,7 +15,7 @@ from spatialvae.data.dataset import WHOLE
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.globals import globals_kept
-from spatialvae.metrics.codes import check_images, mean_codes
+from spatialvae.metrics.latent.codes import check_images, mean_codes
 from spatialvae.model import SpatialVAE
 
 __all__ = ["linear_probe", "no_probe", "probe"]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from spatialvae.metrics.estimate import Estimate
-from spatialvae.metrics.features import check_features
-from spatialvae.metrics.frechet import bootstrap_counts
+from spatialvae.metrics.samples.features import check_features
+from spatialvae.metrics.samples.frechet import bootstrap_counts
 
 __all__ = ["kernel_distance"]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from spatialvae.data.batches import to_device
 from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
-from spatialvae.metrics.features import CPU, arguments, as_colour, images_at_once, open_script, others_code
+from spatialvae.metrics.samples.features import CPU, arguments, as_colour, images_at_once, open_script, others_code
 
 __all__ = ["PerceptualDistance"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from spatialvae.config import EvaluationConfig
-from spatialvae.metrics.perceptual import PerceptualDistance
-from spatialvae.metrics.pictures import mean_squared_error, peak_signal_to_noise, structural_similarity
+from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
+from spatialvae.metrics.reconstruction.pictures import mean_squared_error, peak_signal_to_noise, structural_similarity
 from spatialvae.metrics.result import Evaluation
 
 __all__ = ["PairMetrics"]

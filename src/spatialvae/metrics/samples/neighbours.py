@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError
-from spatialvae.metrics.distances import squared_distances
 from spatialvae.metrics.estimate import Estimate
+from spatialvae.metrics.samples.distances import squared_distances
 
 __all__ = ["density_coverage", "neighbour_metrics", "precision_recall"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from spatialvae.metrics.aggregate import Aggregate
-from spatialvae.metrics.alarms import HOLES
+from spatialvae.metrics.latent.aggregate import Aggregate
+from spatialvae.metrics.latent.alarms import HOLES
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import GaussianPrior
 from spatialvae.seeding import seeded

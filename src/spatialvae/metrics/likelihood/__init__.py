@@ -1,0 +1,1 @@
+"""Metrics of the density: bounds on log p(x)."""

@@ -1,0 +1,1 @@
+"""Metrics of sets of images, such as the samples of a prior."""
