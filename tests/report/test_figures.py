@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from spatialvae.report import draw_figures
-from spatialvae.report.curves import curves_svg
-from spatialvae.report.frame import svg_file
+from spatialvae.report.plots.curves import curves_svg
+from spatialvae.report.plots.frame import svg_file
 from tests.report import made_up
 
 

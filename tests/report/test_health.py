@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spatialvae.report.bars import MOST, bar_strip
-from spatialvae.report.frame import svg_file
-from spatialvae.report.health import alarms, health_figures, health_svg, informative
-from spatialvae.report.heatmaps import heat_map
-from spatialvae.report.panel import Panel, panel_svg
-from spatialvae.report.shades import diverging, ink_on, luminance, sequential
+from spatialvae.report.plots.bars import MOST, bar_strip
+from spatialvae.report.plots.frame import svg_file
+from spatialvae.report.plots.health import alarms, health_figures, health_svg, informative
+from spatialvae.report.plots.heatmaps import heat_map
+from spatialvae.report.plots.panel import Panel, panel_svg
+from spatialvae.report.plots.shades import diverging, ink_on, luminance, sequential
 from tests.report import made_up
 
 

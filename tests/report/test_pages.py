@@ -11,7 +11,7 @@ from PIL import Image
 
 from spatialvae.errors import UserError
 from spatialvae.report import draw_figures, write_report
-from spatialvae.report.layout import picture_figures
+from spatialvae.report.pages.layout import picture_figures
 from tests.report import made_up
 
 

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from spatialvae.report.frame import FONT, svg_file
 from spatialvae.report.models import colour_variable
-from spatialvae.report.rate_distortion import rate_distortion_svg
+from spatialvae.report.plots.frame import FONT, svg_file
+from spatialvae.report.plots.rate_distortion import rate_distortion_svg
 from tests.report import made_up
 
 BETAS = (0.3, 1.0, 3.0)

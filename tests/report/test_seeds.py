@@ -12,10 +12,10 @@ from rich.console import Console
 
 from spatialvae.metrics.estimate import ONE_TRAINING
 from spatialvae.report import intervals, result_table, terminal_table
-from spatialvae.report.html import html_report
-from spatialvae.report.markdown import markdown_report
-from spatialvae.report.seeds import left_open
-from spatialvae.report.wording import verdict
+from spatialvae.report.pages.html import html_report
+from spatialvae.report.pages.markdown import markdown_report
+from spatialvae.report.pages.seeds import left_open
+from spatialvae.report.pages.wording import verdict
 from tests.report import made_up
 
 

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from spatialvae.metrics.catalogue import CATALOGUE
 from spatialvae.report import result_table, terminal_table
+from spatialvae.report.pages.wording import verdict
 from spatialvae.report.spelling import MISSING, difference, estimate
-from spatialvae.report.table import ONE_SEED, RULE, cost_note
-from spatialvae.report.wording import verdict
+from spatialvae.report.tables.table import ONE_SEED, RULE, cost_note
 from tests.report import made_up
 
 

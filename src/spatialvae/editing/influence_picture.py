@@ -12,7 +12,7 @@ from torch import Tensor
 from spatialvae.editing.cells import pixels_of
 from spatialvae.editing.correlation import SiteCorrelations
 from spatialvae.editing.influence import Influence
-from spatialvae.report.shades import diverging, sequential
+from spatialvae.report.plots.shades import diverging, sequential
 from spatialvae.report.spelling import amount
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spatialvae.report.figures import Pictures, draw_figures
-from spatialvae.report.html import html_report
-from spatialvae.report.markdown import markdown_report
-from spatialvae.report.seeds import intervals
-from spatialvae.report.table import ResultTable, Row, result_table
-from spatialvae.report.terminal import terminal_table
+from spatialvae.report.pages.html import html_report
+from spatialvae.report.pages.markdown import markdown_report
+from spatialvae.report.pages.seeds import intervals
+from spatialvae.report.plots.figures import Pictures, draw_figures
+from spatialvae.report.tables.table import ResultTable, Row, result_table
+from spatialvae.report.tables.terminal import terminal_table
 from spatialvae.store import replacing
 
 __all__ = [

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spatialvae.errors import UserError
-from spatialvae.report import curves, health, rate_distortion, wording
-from spatialvae.report.layout import picture_figures
 from spatialvae.report.models import colour_rules, colour_variable, labels
-from spatialvae.report.panel import panel_svg
-from spatialvae.report.sections import sections
-from spatialvae.report.sources import INTRODUCTION, evaluation_facts, sources
-from spatialvae.report.table import cost_note, result_table
+from spatialvae.report.pages import wording
+from spatialvae.report.pages.layout import picture_figures
+from spatialvae.report.pages.sources import INTRODUCTION, evaluation_facts, sources
+from spatialvae.report.plots import curves, health, rate_distortion
+from spatialvae.report.plots.panel import panel_svg
+from spatialvae.report.tables.sections import sections
+from spatialvae.report.tables.table import cost_note, result_table
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from spatialvae.report.panel import LETTERS, Panel
+from spatialvae.report.plots.panel import LETTERS, Panel
 
 __all__ = ["bar_strip"]
 

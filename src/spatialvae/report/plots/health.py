@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from spatialvae.report.bars import bar_strip
-from spatialvae.report.heatmaps import colour_bar, heat_map
 from spatialvae.report.models import colour_variable, labels
-from spatialvae.report.panel import LETTERS, Panel, panel_svg
-from spatialvae.report.shades import diverging, sequential
+from spatialvae.report.plots.bars import bar_strip
+from spatialvae.report.plots.heatmaps import colour_bar, heat_map
+from spatialvae.report.plots.panel import LETTERS, Panel, panel_svg
+from spatialvae.report.plots.shades import diverging, sequential
 from spatialvae.report.spelling import alike, amount, finite
 
 __all__ = [

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from spatialvae.report.curves import curves_svg
-from spatialvae.report.frame import svg_file
-from spatialvae.report.health import health_svg
-from spatialvae.report.layout import (
+from spatialvae.report.models import light_colour
+from spatialvae.report.pages.layout import (
     CURVES,
     HEALTH,
     RATE_DISTORTION,
@@ -23,8 +21,10 @@ from spatialvae.report.layout import (
     picture_figures,
     samples_id,
 )
-from spatialvae.report.models import light_colour
-from spatialvae.report.rate_distortion import rate_distortion_svg
+from spatialvae.report.plots.curves import curves_svg
+from spatialvae.report.plots.frame import svg_file
+from spatialvae.report.plots.health import health_svg
+from spatialvae.report.plots.rate_distortion import rate_distortion_svg
 from spatialvae.store import replacing
 
 if TYPE_CHECKING:

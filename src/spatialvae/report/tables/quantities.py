@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from spatialvae.metrics.catalogue import CATALOGUE, OF, describe
 from spatialvae.report import spelling
-from spatialvae.report.health import INFORMATIVE, informative
 from spatialvae.report.models import baseline_label
+from spatialvae.report.plots.health import INFORMATIVE, informative
 
 __all__ = ["GROUPS", "Model", "Quantity", "quantities"]
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from spatialvae.report import curves, health, rate_distortion, wording
-from spatialvae.report.layout import CURVES, HEALTH, RATE_DISTORTION, picture_figures
 from spatialvae.report.models import labels
-from spatialvae.report.sections import Section, sections
-from spatialvae.report.sources import INTRODUCTION, evaluation_facts, sources
-from spatialvae.report.table import ResultTable, Row, cost_note, result_table
+from spatialvae.report.pages import wording
+from spatialvae.report.pages.layout import CURVES, HEALTH, RATE_DISTORTION, picture_figures
+from spatialvae.report.pages.sources import INTRODUCTION, evaluation_facts, sources
+from spatialvae.report.plots import curves, health, rate_distortion
+from spatialvae.report.tables.sections import Section, sections
+from spatialvae.report.tables.table import ResultTable, Row, cost_note, result_table
 
 __all__ = ["markdown_report", "markdown_table"]
 

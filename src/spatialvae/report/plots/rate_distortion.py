@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from spatialvae.report.frame import FONT, Axis, Frame, Points, line, plain, plot, widened
 from spatialvae.report.models import colour_variable, labels
-from spatialvae.report.seeds import repeated
+from spatialvae.report.pages.seeds import repeated
+from spatialvae.report.plots.frame import FONT, Axis, Frame, Points, line, plain, plot, widened
 from spatialvae.report.spelling import finite
 
 __all__ = ["TITLE", "caption", "rate_distortion_svg"]

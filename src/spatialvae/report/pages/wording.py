@@ -6,8 +6,8 @@ from typing import Any
 
 from spatialvae.report import spelling
 from spatialvae.report.models import labels
-from spatialvae.report.seeds import intervals, repeated
-from spatialvae.report.table import ResultTable
+from spatialvae.report.pages.seeds import intervals, repeated
+from spatialvae.report.tables.table import ResultTable
 
 __all__ = ["SIGNS", "headline", "how_made", "introduction", "objective_note", "verdict"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from spatialvae.report.frame import Axis, Frame, Points, line, mean_line, plain, plot, widened
 from spatialvae.report.models import colour_variable, labels
-from spatialvae.report.seeds import repeated
+from spatialvae.report.pages.seeds import repeated
+from spatialvae.report.plots.frame import Axis, Frame, Points, line, mean_line, plain, plot, widened
 from spatialvae.report.spelling import finite, short
 
 __all__ = ["TITLE", "caption", "curves_svg"]

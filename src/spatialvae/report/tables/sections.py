@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spatialvae.report.table import ResultTable, Row
+from spatialvae.report.tables.table import ResultTable, Row
 
 __all__ = ["Part", "Section", "sections"]
 

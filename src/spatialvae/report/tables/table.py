@@ -7,8 +7,8 @@ from typing import Any
 
 from spatialvae.report import spelling
 from spatialvae.report.models import baseline_index, baseline_label, labels
-from spatialvae.report.quantities import Quantity, quantities
-from spatialvae.report.seeds import intervals, left_open, repeated
+from spatialvae.report.pages.seeds import intervals, left_open, repeated
+from spatialvae.report.tables.quantities import Quantity, quantities
 
 __all__ = ["NO_DIFFERENCE", "ONE_SEED", "RULE", "ResultTable", "Row", "cost_note", "result_table"]
 
@@ -28,7 +28,7 @@ class Row:
     unit: str
     meaning: str
     group: str
-    """Rows of the same group stand together: see `spatialvae.report.quantities.GROUPS`."""
+    """Rows of the same group stand together: see `spatialvae.report.tables.quantities.GROUPS`."""
     cells: tuple[str, ...]
     best: int | None = None
     """The index of the best cell; None where no model is ahead beyond doubt."""

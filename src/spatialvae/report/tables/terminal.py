@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spatialvae.report.health import alarms
-from spatialvae.report.table import RULE, cost_note, result_table
+from spatialvae.report.plots.health import alarms
+from spatialvae.report.tables.table import RULE, cost_note, result_table
 
 if TYPE_CHECKING:
     from rich.table import Table

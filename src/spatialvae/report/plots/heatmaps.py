@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from spatialvae.report.panel import LETTERS, Panel
-from spatialvae.report.shades import ink_on
+from spatialvae.report.plots.panel import LETTERS, Panel
+from spatialvae.report.plots.shades import ink_on
 
 __all__ = ["colour_bar", "heat_map"]
 

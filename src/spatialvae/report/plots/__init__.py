@@ -1,0 +1,1 @@
+"""The figures of a report: SVG plots, and pictures in rows."""

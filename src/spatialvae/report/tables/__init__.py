@@ -1,0 +1,1 @@
+"""The table of a report: its rows, cells and sections, and the same table for a terminal."""
