@@ -106,7 +106,7 @@ class Sure:
 
 
 def test_an_estimated_density_moves_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spatialvae.priors.diffusion.LARGEST_EXACT", 4)
+    monkeypatch.setattr("spatialvae.priors.diffusion.diffusion.LARGEST_EXACT", 4)
     model, split = small(), ImageSplit(smooth_images(300, 1, 8, 8), None)
     model.priors["gaussian"] = gaussian(model, 0.8)
     start = DiffusionFamily(width=16, blocks=1, steps=2).start(gaussian(model, 0.8), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.testing import assert_close
 
-from spatialvae.priors.centres import centres_of
+from spatialvae.priors.mixture.centres import centres_of
 from tests.priors.toy import ToyCodes
 
 EVENT = (2, 2, 2)

@@ -10,8 +10,8 @@ from torch.testing import assert_close
 
 from spatialvae.errors import UserError
 from spatialvae.priors import DiffusionFamily, DiffusionPrior, GaussianPrior, parse_family
+from spatialvae.priors.diffusion.ode import heun, scale
 from spatialvae.priors.normal import CodeNormal
-from spatialvae.priors.ode import heun, scale
 from tests.priors.gaussians import gaussian
 from tests.priors.trained import correlated, stirred
 
@@ -86,15 +86,15 @@ def test_its_density_is_that_of_its_map() -> None:
 @pytest.fixture
 def estimated(monkeypatch: pytest.MonkeyPatch) -> DiffusionPrior:
     """A prior whose divergence is estimated, by few signs, though its codes are small."""
-    monkeypatch.setattr("spatialvae.priors.diffusion.LARGEST_EXACT", 4)
-    monkeypatch.setattr("spatialvae.priors.diffusion.PROBES", 2)
+    monkeypatch.setattr("spatialvae.priors.diffusion.diffusion.LARGEST_EXACT", 4)
+    monkeypatch.setattr("spatialvae.priors.diffusion.diffusion.PROBES", 2)
     return stirred(FAMILY.start(correlated((2, 2, 2)), 0), 0.2).with_steps(4)
 
 
 def exactly(prior: DiffusionPrior, codes: Tensor) -> Tensor:
     """The density by the exact trace."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spatialvae.priors.diffusion.LARGEST_EXACT", 64)
+        patch.setattr("spatialvae.priors.diffusion.diffusion.LARGEST_EXACT", 64)
         return prior.log_prob(codes)
 
 

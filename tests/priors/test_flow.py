@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from spatialvae.errors import UserError
 from spatialvae.priors import AbstractTrainedPrior, FlowFamily, parse_family
-from spatialvae.priors.coupling import FlatFlow, MapFlow
+from spatialvae.priors.flow.coupling import FlatFlow, MapFlow
 from tests.priors.trained import correlated, stirred
 
 FAMILY = FlowFamily(couplings=4, width=32)

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from spatialvae.priors import DiffusionFamily, DiffusionPrior
-from spatialvae.priors.guidance import GuidedCells, Pull
+from spatialvae.priors.diffusion.guidance import GuidedCells, Pull
 from tests.priors.gaussians import gaussian
 from tests.priors.trained import correlated, stirred
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from spatialvae.priors import MixtureFamily
-from spatialvae.priors.kronecker import Components
-from spatialvae.priors.label_weights import labelled_draws, with_labels
+from spatialvae.priors.mixture.kronecker import Components
+from spatialvae.priors.mixture.label_weights import labelled_draws, with_labels
 from spatialvae.priors.normal import CodeNormal
 from tests.priors.toy import ToyCodes
 

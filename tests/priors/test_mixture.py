@@ -14,7 +14,7 @@ from torch.testing import assert_close
 import spatialvae.priors.gaussian as gaussian_module
 from spatialvae.errors import UserError
 from spatialvae.priors import GaussianFamily, MixtureFamily, MixturePrior, parse_family
-from spatialvae.priors.kronecker import Components, fit_components, held_out, standard_components
+from spatialvae.priors.mixture.kronecker import Components, fit_components, held_out, standard_components
 from spatialvae.priors.normal import CodeNormal
 from tests.priors.gaussians import gaussian
 from tests.priors.toy import ToyCodes

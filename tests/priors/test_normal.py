@@ -10,7 +10,7 @@ from scipy import stats
 from torch import Tensor
 from torch.testing import assert_close
 
-from spatialvae.priors.conditional import GivenCells
+from spatialvae.priors.mixture.conditional import GivenCells
 from spatialvae.priors.normal import CodeNormal, axes_of
 from tests.priors.gaussians import gaussian
 

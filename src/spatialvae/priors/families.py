@@ -6,10 +6,10 @@ from dataclasses import fields
 
 from spatialvae.errors import UserError, nearest
 from spatialvae.priors.base import AbstractFamily
-from spatialvae.priors.diffusion import DiffusionFamily
-from spatialvae.priors.flow import FlowFamily
+from spatialvae.priors.diffusion.diffusion import DiffusionFamily
+from spatialvae.priors.flow.flow import FlowFamily
 from spatialvae.priors.gaussian import GaussianFamily
-from spatialvae.priors.mixture import MixtureFamily
+from spatialvae.priors.mixture.mixture import MixtureFamily
 from spatialvae.spec import split_spec, whole_number
 
 __all__ = ["FAMILIES", "parse_family"]

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, checked
-from spatialvae.priors.conditional import GivenCells
-from spatialvae.priors.kronecker import fit_kronecker
+from spatialvae.priors.mixture.conditional import GivenCells
+from spatialvae.priors.mixture.kronecker import fit_kronecker
 from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky, kron
 from spatialvae.progress import bar
 

@@ -74,7 +74,7 @@ class AbstractInSignal(nn.Module, ABC):
 class SignalVelocity(AbstractInSignal):
     """g(u, t, label) = B h(B^T u, t, label) with a velocity network h: other directions stay the noise they began as.
 
-    >>> from spatialvae.priors.velocity import VelocityNetwork
+    >>> from spatialvae.priors.diffusion.velocity import VelocityNetwork
     >>> inner = VelocityNetwork((3, 1, 1), classes=0, width=16, blocks=1)
     >>> network = SignalVelocity(torch.eye(18)[:, :3], inner)
     >>> network(torch.randn(5, 2, 3, 3), torch.rand(5), None).shape
@@ -89,7 +89,7 @@ class SignalVelocity(AbstractInSignal):
 class SignalFlow(AbstractInSignal):
     """f(y) = y + B (h(B^T y) - B^T y) with a flow h: |det df/dy| is that of h, since B is orthonormal.
 
-    >>> from spatialvae.priors.coupling import FlatFlow
+    >>> from spatialvae.priors.flow.coupling import FlatFlow
     >>> flow = SignalFlow(torch.eye(18)[:, :4], FlatFlow((4, 1, 1), couplings=2, width=8))
     >>> noise, log_det = flow(codes := torch.randn(5, 2, 3, 3))
     >>> torch.allclose(flow.inverse(noise), codes, atol=1e-5), log_det.shape

@@ -13,13 +13,13 @@ from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
 from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, MappedCodes, checked
-from spatialvae.priors.centres import centres_of
-from spatialvae.priors.conditional import GivenCells
-from spatialvae.priors.full_mixture import fit_full
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
-from spatialvae.priors.kronecker import Components, fit_components, standard_components
-from spatialvae.priors.label_weights import with_labels
 from spatialvae.priors.labels import Labels
+from spatialvae.priors.mixture.centres import centres_of
+from spatialvae.priors.mixture.conditional import GivenCells
+from spatialvae.priors.mixture.full_mixture import fit_full
+from spatialvae.priors.mixture.kronecker import Components, fit_components, standard_components
+from spatialvae.priors.mixture.label_weights import with_labels
 from spatialvae.priors.normal import CodeNormal, axes_of
 from spatialvae.priors.signal import signal_directions
 

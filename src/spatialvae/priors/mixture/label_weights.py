@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.priors.base import Codes
-from spatialvae.priors.kronecker import Components
+from spatialvae.priors.mixture.kronecker import Components
 
 __all__ = ["labelled_draws", "with_labels"]
 

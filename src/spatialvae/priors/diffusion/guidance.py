@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from spatialvae.priors.diffusion.ode import Field, heun, scale
 from spatialvae.priors.gaussian import GaussianPrior
-from spatialvae.priors.ode import Field, heun, scale
 from spatialvae.priors.trained import in_chunks
 
 __all__ = ["GuidedCells", "Pull"]

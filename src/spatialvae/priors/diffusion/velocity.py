@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from spatialvae.priors.coupling import seen_flat
+from spatialvae.priors.flow.coupling import seen_flat
 
 __all__ = ["VelocityNetwork"]
 

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
+from spatialvae.priors.diffusion.guidance import GuidedCells, Pull
+from spatialvae.priors.diffusion.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_divergence, scale
+from spatialvae.priors.diffusion.velocity import GROUPS, VelocityNetwork
 from spatialvae.priors.gaussian import GaussianPrior
-from spatialvae.priors.guidance import GuidedCells, Pull
 from spatialvae.priors.labels import Labels
-from spatialvae.priors.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_divergence, scale
 from spatialvae.priors.signal import SignalVelocity
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
-from spatialvae.priors.velocity import GROUPS, VelocityNetwork
 
 __all__ = ["DiffusionFamily", "DiffusionPrior"]
 

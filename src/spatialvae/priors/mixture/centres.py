@@ -7,7 +7,7 @@ from torch import Tensor
 
 from spatialvae.globals import globals_kept
 from spatialvae.priors.base import Codes
-from spatialvae.priors.label_weights import labelled_draws
+from spatialvae.priors.mixture.label_weights import labelled_draws
 
 __all__ = ["centres_of"]
 

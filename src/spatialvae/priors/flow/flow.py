@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError
-from spatialvae.priors.coupling import FlatFlow, MapFlow, seen_flat
+from spatialvae.priors.flow.coupling import FlatFlow, MapFlow, seen_flat
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.signal import SignalFlow
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks

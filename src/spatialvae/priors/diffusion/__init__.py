@@ -1,0 +1,1 @@
+"""The diffusion prior over whole codes."""
