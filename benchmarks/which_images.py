@@ -24,8 +24,8 @@ from PIL import Image
 
 from spatialvae.config import EvaluationConfig, TrainConfig
 from spatialvae.data import ImageData, ImageOptions, prepare
-from spatialvae.data.chosen import read_pictures
 from spatialvae.data.dataset import SPLITS
+from spatialvae.data.user_pictures import read_pictures
 from spatialvae.metrics import evaluate, peak_signal_to_noise
 from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.training import train

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spatialvae.cli.flat import comparison_settings
+from spatialvae.cli.comparison_settings import comparison_settings
 from spatialvae.latents import parse_latent
 from spatialvae.sizes import default_grid
 from tests.cli.program import spatialvae

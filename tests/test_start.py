@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LIBRARY = "import spatialvae; spatialvae.load; spatialvae.SpatialVAE; spatialvae.TrainConfig"
-TRAINING = "import spatialvae.cli.run; from spatialvae import training; from spatialvae.data import prepare"
+TRAINING = "import spatialvae.cli.train; from spatialvae import training; from spatialvae.data import prepare"
 EVALUATION = "import spatialvae.cli.evaluate; from spatialvae import metrics"
 
 NEVER = {"datasets", "huggingface_hub", "jinja2", "matplotlib", "pyarrow", "scipy", "sklearn", "tensorboard"}

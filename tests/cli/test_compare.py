@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from spatialvae.cli.flat import comparison_settings
-from spatialvae.cli.several import spread
+from spatialvae.cli.comparison_settings import comparison_settings
+from spatialvae.cli.repeated_flags import spread
 from spatialvae.config import CompareConfig, EvaluationConfig
 from tests.cli.conftest import SETTINGS
 from tests.cli.program import spatialvae, stop_at_step
@@ -50,7 +50,7 @@ def test_in_words_it_uses_what_is_there(
 ) -> None:
     monkeypatch.setattr("spatialvae.comparison.cost.GENERATED", 5)
     monkeypatch.setattr("spatialvae.training.loop.train_step", None)
-    monkeypatch.setattr("spatialvae.comparison.evaluated.evaluate", None)
+    monkeypatch.setattr("spatialvae.comparison.cached_evaluation.evaluate", None)
     monkeypatch.setenv("COLUMNS", "160")
     found = spatialvae(*line(images, compared[0]))
     assert found.code == 0

@@ -75,7 +75,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a training step nor an evaluation is allowed."""
     monkeypatch.setattr(loop, "train_step", None)
-    monkeypatch.setattr(importlib.import_module("spatialvae.comparison.evaluated"), "evaluate", None)
+    monkeypatch.setattr(importlib.import_module("spatialvae.comparison.cached_evaluation"), "evaluate", None)
 
 
 def test_every_file_is_there(finished: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from spatialvae.comparison.cached_evaluation import Measured
 from spatialvae.comparison.entries import Trained, health_over_seeds, training_seconds
-from spatialvae.comparison.evaluated import Measured
 
 
 def trained(seed: int, kl: float, alarms: list[str]) -> Trained:

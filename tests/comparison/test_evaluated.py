@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import torch
 
-from spatialvae.comparison.evaluated import Measured, evaluated, network_hashes
+from spatialvae.comparison.cached_evaluation import Measured, evaluated, network_hashes
 from spatialvae.config import EvaluationConfig
 from spatialvae.metrics import Evaluation
 from tests.metrics.networks import feature_file
 from tests.training.tiny import tiny_data
 
-module: Any = importlib.import_module("spatialvae.comparison.evaluated")
+module: Any = importlib.import_module("spatialvae.comparison.cached_evaluation")
 NONE: dict[str, str | None] = {"features": None, "lpips": None}
 
 

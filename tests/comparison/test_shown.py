@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from spatialvae.comparison.shown import SHOWN, pictures
+from spatialvae.comparison.pictures import SHOWN, pictures
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.subset import subset
 from tests.conftest import smooth_images

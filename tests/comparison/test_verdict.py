@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spatialvae.comparison.evaluated import Measured
+from spatialvae.comparison.cached_evaluation import Measured
 from spatialvae.comparison.verdict import best, difference
 from spatialvae.metrics import Estimate
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spatialvae.data.chosen import read_pictures
 from spatialvae.data.options import ImageOptions
+from spatialvae.data.user_pictures import read_pictures
 from spatialvae.errors import UserError
 from tests.data.pictures import encoded, noise, picture, prepared, write_folder
 

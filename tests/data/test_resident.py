@@ -11,7 +11,7 @@ import torch
 from spatialvae.data import ImageSplit
 from spatialvae.data import resident as module
 from spatialvae.data.batches import to_device, training_batch
-from spatialvae.data.resident import ResidentBatches, StreamedBatches, training_batches
+from spatialvae.data.training_batches import ResidentBatches, StreamedBatches, training_batches
 
 CPU = torch.device("cpu")
 

@@ -28,7 +28,7 @@ from spatialvae.benchmarking.stages import Laps, staged_step
 from spatialvae.benchmarking.timing import Work, interleaved, seconds
 from spatialvae.config import BenchConfig, ModelConfig, TrainConfig
 from spatialvae.data import ImageData
-from spatialvae.data.resident import training_batches
+from spatialvae.data.training_batches import training_batches
 from spatialvae.devices import peak_memory, reset_peak_memory
 from spatialvae.errors import UserError
 from spatialvae.globals import globals_kept

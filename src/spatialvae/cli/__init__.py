@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from spatialvae._version import __version__
-from spatialvae.cli import bench, compare, edit, evaluate, fit_prior, influence, look, run, traverse
-from spatialvae.cli.several import SeveralValues
+from spatialvae.cli import bench, compare, edit, evaluate, fit_prior, influence, look, train, traverse
+from spatialvae.cli.repeated_flags import SeveralValues
 from spatialvae.cli.suggestions import suggested_command, suggested_flag
 from spatialvae.errors import UserError
 
@@ -58,7 +58,7 @@ def _add(command: Callable[..., None], **settings: Any) -> None:
 
 
 for command in (
-    run.train,
+    train.train,
     look.sample,
     look.reconstruct,
     edit.interpolate,

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spatialvae.cli.flat import NOT_FLAGS, comparison_settings
+from spatialvae.cli.comparison_settings import NOT_FLAGS, comparison_settings
 from spatialvae.cli.images import prepare_images
 from spatialvae.cli.machine import use_machine
 from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say, say_notes
-from spatialvae.cli.run import ConfigFile
+from spatialvae.cli.train import ConfigFile
 from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
 from spatialvae.errors import UserError
 

@@ -105,7 +105,7 @@ def read_for(
     pictures of a folder without a record, are cropped to the centre.
     """
     from spatialvae.data import ImageOptions
-    from spatialvae.data.chosen import read_pictures
+    from spatialvae.data.user_pictures import read_pictures
     from spatialvae.training import Run
 
     record, size = Run(run).record(), model.config.image_size

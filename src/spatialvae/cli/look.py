@@ -80,7 +80,7 @@ def reconstruct(
 ) -> None:
     """Encode and decode pictures: each above what the model makes of it."""
     check_free(out, overwrite)
-    from spatialvae.data.chosen import own_names
+    from spatialvae.data.user_pictures import own_names
     from spatialvae.metrics import peak_signal_to_noise
     from spatialvae.picture_grid import pairs_grid, save_picture
 

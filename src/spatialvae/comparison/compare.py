@@ -11,11 +11,11 @@ import torch
 
 from spatialvae._version import __version__
 from spatialvae.benchmarking import describe_machine
+from spatialvae.comparison.cached_evaluation import evaluated, network_hashes
 from spatialvae.comparison.cost import Cost, measure_costs
 from spatialvae.comparison.entries import Trained, differences, model_entry, rate_distortion, training_seconds
-from spatialvae.comparison.evaluated import evaluated, network_hashes
+from spatialvae.comparison.pictures import pictures
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
-from spatialvae.comparison.shown import pictures
 from spatialvae.comparison.verdict import best
 from spatialvae.config import CompareConfig, EvaluationConfig, PriorConfig, TrainConfig
 from spatialvae.data import ImageData

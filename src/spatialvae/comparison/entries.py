@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from spatialvae.comparison.evaluated import FILE, Measured
+from spatialvae.comparison.cached_evaluation import FILE, Measured
 from spatialvae.comparison.verdict import difference, keys
 from spatialvae.config import TrainConfig
 from spatialvae.elbo import authors_kl_weight

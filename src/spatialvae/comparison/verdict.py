@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from spatialvae.comparison.evaluated import Measured
+from spatialvae.comparison.cached_evaluation import Measured
 from spatialvae.comparison.paired import Difference, paired_by_image, paired_by_seed, unpaired
 from spatialvae.metrics.catalogue import describe
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from spatialvae.config import AbstractDataOptions, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.record import DataRecord
-from spatialvae.data.resident import AbstractBatches, training_batches
+from spatialvae.data.training_batches import AbstractBatches, training_batches
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
 from spatialvae.latents import spell_latent
