@@ -42,7 +42,8 @@ def test_importing_changes_nothing() -> None:
 
 def test_compiling_changes_nothing() -> None:
     script = (
-        "import json, torch; from tests.process import *; from spatialvae.runtime.compilation import compiled_or_eager; "
+        "import json, torch; from tests.process import *; "
+        "from spatialvae.runtime.compilation import compiled_or_eager; "
         "before = global_state(); compiled_or_eager(lambda x: x + 1, lambda f: f(torch.zeros(2)), backend='eager')"
     )
     found = changed_by("-c", f"{script}; print(json.dumps({{'compile': changes(before)}}))")["compile"]

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = ["UserError", "last_line", "nearest"]
+
+SETTING = re.compile("`([a-z_]+)`")
 
 
 class UserError(ValueError):
     """A mistake in what the user asked for: one or two plain lines, shown without a traceback (exit code 2).
 
-    The message names the value that came, the rule it breaks and the nearest valid choice.
+    The message names the value, the rule that it breaks and the nearest valid choice. A setting stands in it between
+    backquotes, by its name in Python; the command line shows the flag of that name.
+
+    >>> error = UserError("`map_size` 9x9 does not fit into images of 8x8: use at most 8x8.")
+    >>> print(error)
+    map_size 9x9 does not fit into images of 8x8: use at most 8x8.
+    >>> error.with_flags(), error.settings
+    ('--map-size 9x9 does not fit into images of 8x8: use at most 8x8.', ('map_size',))
     """
+
+    def __init__(self, message: str = "") -> None:
+        self.message = message
+        super().__init__(SETTING.sub(r"\1", message))
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The names of the settings that the message speaks of."""
+        return tuple(dict.fromkeys(SETTING.findall(self.message)))
+
+    def with_flags(self) -> str:
+        """The message as the command line says it: each setting by its flag."""
+        return SETTING.sub(lambda match: "--" + match[1].replace("_", "-"), self.message)
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[str]]:
+        return type(self), (self.message,)
 
 
 def last_line(error: BaseException) -> str:

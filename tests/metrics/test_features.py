@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from spatialvae.errors import UserError
-from spatialvae.metrics import features as module
+from spatialvae.metrics.samples import features as module
 from spatialvae.metrics.samples.features import FeatureNetwork, check_features, images_at_once
 from tests.conftest import smooth_images
 from tests.metrics.script_files import (

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError
-from spatialvae.metrics import kernel as module
+from spatialvae.metrics.samples import kernel as module
 from spatialvae.metrics.samples.frechet import bootstrap_counts
 from spatialvae.metrics.samples.kernel import kernel_distance
 from tests.metrics.feature_sets import Pooled, skewed

@@ -116,7 +116,7 @@ def _run() -> None:
     try:
         sys.exit(app(args=sys.argv[1:] or ["--help"], prog_name="spatialvae", standalone_mode=False))
     except UserError as error:
-        complaint = str(error)
+        complaint = error.with_flags()
     except UsageError as error:  # an unknown flag, a value of the wrong type
         complaint = _usage(error)
     except BrokenPipeError:

@@ -3,7 +3,7 @@
 Importing this package registers the closed-form Kullback-Leibler divergences with `torch.distributions`.
 """
 
-from . import kl, nesting  # noqa: F401  (imported for the divergences they register)
+from . import kl, kl_independent  # noqa: F401  (imported for the divergences they register)
 from .autoregressive import AutoregressiveFactor
 from .factor import AbstractFactor, DiagonalFactor, TriangularFactor
 from .matrix_normal import MatrixNormal

@@ -13,7 +13,7 @@ from spatialvae.runtime import allocator
 from spatialvae.runtime.allocator import freed_memory_kept
 
 ROOT = Path(__file__).resolve().parent.parent
-GLIBC = sys.platform.startswith("linux") and heap._mallopt() is not None
+GLIBC = sys.platform.startswith("linux") and allocator._mallopt() is not None
 
 
 # In a process of its own: what other tests left free in the heap would serve the first blocks without a fault.
@@ -48,14 +48,14 @@ def test_a_second_use_of_the_memory_faults_no_pages() -> None:
 
 def test_nesting_restores_what_was_before() -> None:
     with freed_memory_kept():
-        inside = heap._kept[0]
+        inside = allocator._kept[0]
         with freed_memory_kept(False):
-            assert not heap._kept[0]
-        assert heap._kept[0] is inside
-    assert not heap._kept[0]
+            assert not allocator._kept[0]
+        assert allocator._kept[0] is inside
+    assert not allocator._kept[0]
 
 
 def test_another_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heap, "_mallopt", lambda: None)
+    monkeypatch.setattr(allocator, "_mallopt", lambda: None)
     with freed_memory_kept():
-        assert not heap._kept[0]
+        assert not allocator._kept[0]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spatialvae.data import ImageSplit
-from spatialvae.data import resident as module
+from spatialvae.data import training_batches as module
 from spatialvae.data.batches import to_device, training_batch
 from spatialvae.data.training_batches import ResidentBatches, StreamedBatches, training_batches
 

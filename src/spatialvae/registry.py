@@ -1,0 +1,228 @@
+"""Tables of named parts: a name on the command line, in a file or a report stands for a class and its options."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+
+from spatialvae.errors import UserError, nearest
+from spatialvae.plugins import load_entry_points
+
+__all__ = ["Option", "Registry", "split_spec"]
+
+Part = TypeVar("Part")
+Kind = TypeVar("Kind", bound=Callable[..., Any])
+TRUTHS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a part: its name, the types that it takes, and its default (`inspect.Parameter.empty`: none)."""
+
+    name: str
+    types: tuple[Any, ...]
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether a text has to give it."""
+        return self.default is inspect.Parameter.empty
+
+    def parse(self, owner: str, text: str) -> Any:
+        """The value that `text` spells; `UserError` with the rule where it spells none."""
+        for kind in self.types:
+            value = _value(kind, text)
+            if value is not None or (kind is type(None) and text == "none"):
+                return value
+        raise UserError(f"{owner}:{self.name}={text} is not possible: {self.name} is {self.rule(owner, text)}.")
+
+    def rule(self, owner: str, text: str) -> str:
+        """What the option takes, in words, with an example."""
+        words = [_words(kind) for kind in self.types if kind is not type(None)]
+        words += ["none"] if type(None) in self.types else []
+        choices = [choice for kind in self.types if get_origin(kind) is Literal for choice in get_args(kind)]
+        if choices:
+            return f"{' or '.join(words)}. {nearest(text, choices)}".rstrip(".")
+        example = next((_example(kind) for kind in self.types if kind is not type(None)), "none")
+        return f"{' or '.join(words)}, for instance {owner}:{self.name}={example}"
+
+
+class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
+    """A table of parts of one kind by name: the only place where a part's name stands.
+
+    A part is a class, or a function that returns an object; its parameters with their annotations and defaults are
+    its options (int, float, bool, str, a `Literal`, or one of these or None). An object keeps each option as an
+    attribute of the same name, so that `spell` can write it again.
+
+    >>> from dataclasses import dataclass
+    >>> shapes = Registry("shape")
+    >>> @shapes.register("box")
+    ... @dataclass(frozen=True)
+    ... class Box:
+    ...     side: int
+    ...     weight: float = 1.0
+    >>> shapes.parse("box:side=2,weight=0.5")
+    Box(side=2, weight=0.5)
+    >>> shapes.spell(Box(side=3))
+    'box:side=3'
+
+    Args:
+        kind: what a part is called in messages, such as ``latent``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._parts: dict[str, Callable[..., Part]] = {}
+
+    def register(self, name: str) -> Callable[[Kind], Kind]:
+        """A decorator that gives a part its name.
+
+        Raises:
+            UserError: the name is another part's already, or no name.
+        """
+        if not name or any(mark in name for mark in ":,=/ "):
+            raise UserError(f"{name!r} is no name for a {self.kind}: use letters, digits, '-' and '.' only.")
+
+        def add(part: Kind) -> Kind:
+            before = self._parts.get(name)
+            if before is not None and _place(before) != _place(part):
+                raise UserError(
+                    f"The {self.kind} {name!r} is registered already, as {_place(before)}: "
+                    f"give {_place(part)} another name."
+                )
+            self._parts[name] = part
+            return part
+
+        return add
+
+    def parse(self, spec: str, defaults: Mapping[str, Any] | None = None) -> Part:
+        """The object that a text such as ``low-rank:rank=2`` spells.
+
+        Args:
+            spec: ``name`` or ``name:option=value,option=value``.
+            defaults: values for options that the text leaves out.
+
+        Raises:
+            UserError: an unknown name or option, or a value that it cannot take.
+        """
+        name, pairs = self.split(spec)
+        options = self.options(name)
+        values: dict[str, Any] = {}
+        for key, text in pairs:
+            if key not in options:
+                hint = nearest(key, options) if options else "It has none."
+                raise UserError(f"{name} has no option {key!r}. {hint}")
+            values[key] = options[key].parse(name, text)
+        merged = {**{key: value for key, value in (defaults or {}).items() if key in options}, **values}
+        for option in options.values():
+            if option.required and option.name not in merged:
+                raise UserError(f"{spec} leaves out {option.name}: {option.name} is {option.rule(name, '')}.")
+        return self[name](**merged)
+
+    def split(self, spec: str) -> tuple[str, list[tuple[str, str]]]:
+        """The name in a text, one of the table's, and its (option, value) pairs; see `split_spec`."""
+        if spec.strip().partition(":")[0] not in self._parts:
+            load_entry_points()  # installed packages may know it
+        return split_spec(spec, self.kind, self._parts)
+
+    def spell(self, part: Part) -> str:
+        """The text of an object, with the options that are not at their defaults; `parse` gives the same back.
+
+        Raises:
+            UserError: an object of a class that has no name here.
+        """
+        name = self.name_of(part)
+        if name is None:
+            raise UserError(
+                f"{type(part).__name__} has no name among the {self.kind}s: register it with a name of your own."
+            )
+        options = self.options(name).values()
+        given = [(option.name, getattr(part, option.name)) for option in options]
+        defaults = {option.name: option.default for option in options}
+        text = ",".join(f"{key}={_text(value)}" for key, value in given if value != defaults[key])
+        return f"{name}:{text}" if text else name
+
+    def name_of(self, part: object) -> str | None:
+        """The name of an object's class; None where it has none."""
+        return next((name for name, kind in self._parts.items() if kind is type(part)), None)
+
+    def options(self, name: str) -> dict[str, Option]:
+        """The options of a part by name, in order."""
+        part = self[name]
+        function = part.__init__ if inspect.isclass(part) else part
+        hints = typing.get_type_hints(function)
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        parameters = [one for one in inspect.signature(part).parameters.values() if one.kind in named]
+        return {one.name: Option(one.name, _types(hints.get(one.name, str)), one.default) for one in parameters}
+
+    def __getitem__(self, name: str) -> Callable[..., Part]:
+        return self._parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+
+def split_spec(spec: str, kind: str, names: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    """The name, one of `names`, and the (option, value) pairs of a text; an option without ``=`` has the value ``""``.
+
+    Raises:
+        UserError: a name that is not there.
+
+    >>> split_spec("mixture:components=20", "prior", {"gaussian": None, "mixture": None})
+    ('mixture', [('components', '20')])
+    """
+    name, _, rest = spec.strip().partition(":")
+    if name not in names:
+        raise UserError(f"There is no {kind} {name!r}. {nearest(name, names)}")
+    pairs = (item.partition("=") for item in rest.split(",") if item)
+    return name, [(key, value) for key, _, value in pairs]
+
+
+def _types(hint: Any) -> tuple[Any, ...]:
+    """The plain types that an annotation allows."""
+    if isinstance(hint, types.UnionType) or get_origin(hint) is typing.Union:
+        return tuple(kind for part in get_args(hint) for kind in _types(part))
+    return (hint,)
+
+
+def _value(kind: Any, text: str) -> Any:
+    """The value of one type that a text spells; None where it spells none."""
+    if get_origin(kind) is Literal:
+        return next((choice for choice in get_args(kind) if str(choice) == text), None)
+    if kind is bool:
+        return True if text == "" else TRUTHS.get(text.lower())
+    if kind is str:
+        return text or None
+    if kind in (int, float) and text.isascii():
+        try:
+            number = kind(text)
+        except ValueError:
+            return None
+        return number if abs(number) < float("inf") else None
+    return None
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(str(choice) for choice in get_args(kind))}"
+    return {int: "a whole number", float: "a finite number", bool: "true or false"}.get(kind, "a word")
+
+
+def _example(kind: Any) -> str:
+    return {int: "2", float: "0.1", bool: "true"}.get(kind, "NAME")
+
+
+def _text(value: Any) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _place(part: Any) -> str:
+    """Where a part was defined, the same for a notebook's cell that runs again."""
+    return f"{part.__module__}.{part.__qualname__}"
