@@ -25,6 +25,7 @@ LAYERS = [
         "globals",
         "plugins",
         "progress",
+        "records",
         "registry",
         "runtime",
         "seeding",
