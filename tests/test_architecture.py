@@ -35,7 +35,7 @@ LAYERS = [
     {"distributions"},
     {"latents"},
     {"posterior", "priors", "networks", "likelihoods"},
-    {"model", "elbo", "data", "config", "settings", "store", "picture_grid"},
+    {"model", "sampling", "elbo", "data", "config", "settings", "store", "picture_grid"},
     {"posterior_codes"},
     {"training", "metrics"},
     {"fitting"},

@@ -28,7 +28,7 @@ def with_priors(model: SpatialVAE) -> SpatialVAE:
     """The model with a prior of every kind that an untrained one can have."""
     law = gaussian(torch.randn(model.latent.event_shape))
     flow, diffusion = FlowFamily(couplings=2, width=16), DiffusionFamily(width=16, blocks=1, steps=2)
-    model.priors |= {"gaussian": law, "flow": flow.start(law, 0), "diffusion": diffusion.start(law, 0)}
+    model.priors.update({"gaussian": law, "flow": flow.start(law, 0), "diffusion": diffusion.start(law, 0)})
     return model
 
 

@@ -11,15 +11,16 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 from torch.testing import assert_close
 
-import spatialvae.model as module
+import spatialvae.sampling as module
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_uint8
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
 from spatialvae.priors import MixtureFamily
 from spatialvae.runtime import precision
+from spatialvae.runtime.evaluating import evaluating
 from tests.priors.gaussians import gaussian
 from tests.priors.toy import ToyCodes
 
@@ -210,24 +211,24 @@ def test_temperature_nought_is_the_priors_mean(prior: str) -> None:
 def test_a_priors_name_is_exact_first_then_its_familys() -> None:
     model = small()
     codes = ToyCodes(torch.randn(60, *model.latent.event_shape))
-    assert (model.prior_name(), model.prior_name("standard")) == ("standard", "standard")
+    assert (model.priors.resolve(), model.priors.resolve("standard")) == ("standard", "standard")
     two, three = (MixtureFamily(components=count).fit(codes)[0] for count in (2, 3))
     model.priors["mixture:components=2"] = two
-    assert model.prior_name("mixture") == "mixture:components=2"
+    assert model.priors.resolve("mixture") == "mixture:components=2"
     assert model.prior("mixture") is two
     model.priors["mixture:components=3"] = three
     with pytest.raises(UserError, match="choose mixture:components=2 or mixture:components=3"):
         model.prior("mixture")
     assert model.prior("mixture:components=3") is three
     model.priors["mixture"] = three
-    assert model.prior_name("mixture") == "mixture"
+    assert model.priors.resolve("mixture") == "mixture"
     with pytest.raises(UserError, match="no prior 'flow' yet"):
         model.sample(1, prior="flow")
 
 
 @pytest.mark.parametrize("temperature", [math.inf, math.nan, -1.0])
 def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
-    with pytest.raises(UserError, match="--temperature"):
+    with pytest.raises(UserError, match="temperature"):
         small().sample(1, temperature=temperature)
 
 

@@ -13,9 +13,10 @@ from torch.testing import assert_close
 from spatialvae import codes as module
 from spatialvae.data import ImageSplit
 from spatialvae.data.subset import subset
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
 from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import Labels, MixtureFamily
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.training import train
 from tests.training.tiny import settings, tiny_data
 

@@ -56,7 +56,7 @@ def test_a_prior_keeps_its_classes(folder: Path) -> None:
     save_prior(folder, prior.labelled(labels))
     found = load(folder).priors[prior.family.spelled]
     assert found.labels == found.to("cpu").tempered(0.5).labels == labels
-    with pytest.raises(UserError, match=r"--label dog: the prior was fitted to no image of this class.*\n.*cat"):
+    with pytest.raises(UserError, match=r"label dog: the prior was fitted to no image of this class.*\n.*cat"):
         load(folder).sample(1, prior=prior.family.spelled, label="dog")
     pictures = [load(folder).sample(2, prior=prior.family.spelled, label=label, seed=0) for label in ("cat", 0)]
     assert torch.equal(*pictures)
@@ -78,8 +78,8 @@ def test_a_prior_of_other_weights_is_refused_by_name(folder: Path) -> None:
     save_model(folder, model)
     loaded = load(folder)
     assert loaded.priors == {}
-    assert loaded.default_prior == "standard"
-    with pytest.raises(UserError, match=r"gaussian was fitted to other weights.*\n.*fit-prior RUN --prior gaussian"):
+    assert loaded.priors.default == "standard"
+    with pytest.raises(UserError, match=r"gaussian was fitted to other weights.*\n.*fit-prior and prior gaussian"):
         loaded.sample(1, prior="gaussian")
     assert (folder / "prior-gaussian.safetensors").is_file()  # a fit may have taken long: it is not deleted
 
@@ -90,15 +90,15 @@ def test_a_prior_file_of_another_run(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "other" / "prior-gaussian.safetensors").write_bytes(
         (folder / "prior-gaussian.safetensors").read_bytes()
     )
-    assert list(load(tmp_path / "other").unusable_priors) == ["gaussian"]
+    assert list(load(tmp_path / "other").priors.unusable) == ["gaussian"]
 
 
 def test_the_default_prior(folder: Path) -> None:
-    assert load(folder).default_prior == "gaussian"
+    assert load(folder).priors.default == "gaussian"
     save_default_prior(folder, "mixture")  # not fitted, or outdated: the next best
-    assert load(folder).default_prior == "gaussian"
+    assert load(folder).priors.default == "gaussian"
     (folder / "prior-gaussian.safetensors").unlink()
-    assert load(folder).default_prior == "standard"
+    assert load(folder).priors.default == "standard"
 
 
 def test_only_plain_formats(folder: Path) -> None:
@@ -192,12 +192,12 @@ def test_a_prior_of_another_shape(folder: Path, tensors: dict[str, torch.Tensor]
     save_file(tensors, folder / "prior-gaussian.safetensors", told)
     model = load(folder)  # a prior is not the model: a file from another version stops nobody from using that
     assert len(model.sample(1, seed=0)) == 1
-    assert model.default_prior == "standard"
+    assert model.priors.default == "standard"
     with pytest.raises(UserError) as caught:
         model.sample(1, prior="gaussian")
     assert words in str(caught.value)
     assert "prior-gaussian.safetensors cannot be used" in str(caught.value)
-    assert str(caught.value).endswith("Fit it again: spatialvae fit-prior RUN --prior gaussian.")
+    assert str(caught.value).endswith("Fit it again with fit-prior and prior gaussian.")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

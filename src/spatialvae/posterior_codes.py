@@ -16,9 +16,10 @@ from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
 from spatialvae.priors import Labels
 from spatialvae.progress import bar
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.runtime.precision import fast_autocast
 from spatialvae.seeding import seeded
 

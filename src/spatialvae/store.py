@@ -77,15 +77,15 @@ def load_priors(folder: Path, model: SpatialVAE) -> None:
         tensors, told = _read_tensors(path), _read_metadata(path)
         name = told.get("prior", path.stem.removeprefix("prior-"))
         if told.get("weights") != weights:
-            model.unusable_priors[name] = f"The prior {name} was fitted to other weights than this model's."
+            model.priors.unusable[name] = f"The prior {name} was fitted to other weights than this model's."
             continue
         try:
             prior = parse_family(name).restore(model.latent.event_shape, tensors).to(model.device)
             model.priors[name] = prior.labelled(Labels.parse(told.get("labels", "")) if prior.classes else Labels())
         except UserError as error:
-            model.unusable_priors[name] = f"{path} cannot be used: {error}"
+            model.priors.unusable[name] = f"{path} cannot be used: {error}"
     if (folder / DEFAULT).is_file():
-        model.chosen_prior = str(_read_json(folder / DEFAULT).get("prior"))
+        model.priors.chosen = str(_read_json(folder / DEFAULT).get("prior"))
 
 
 def save_model(folder: Path, model: SpatialVAE) -> None:

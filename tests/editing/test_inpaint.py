@@ -140,8 +140,8 @@ def test_the_default_is_one_that_can_be_given_cells() -> None:
     model = small()
     assert prior_for_cells(model) == "gaussian"
     law = Unconditional(GaussianFamily(), (2, 3, 3))
-    model.priors["other"], model.chosen_prior = law, "other"
-    assert (model.default_prior, prior_for_cells(model)) == ("other", "gaussian")
+    model.priors["other"], model.priors.chosen = law, "other"
+    assert (model.priors.default, prior_for_cells(model)) == ("other", "gaussian")
     del model.priors["gaussian"]
     assert prior_for_cells(model) == "standard"
     [image] = pictures(1)

@@ -88,7 +88,7 @@ def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None
 def test_the_bound_and_what_is_drawn_are_of_the_learned_prior() -> None:
     model, plain = small("learned:law=matrix-normal,covariance=full"), small("standard")
     assert model.learned_prior is not None
-    assert (model.own_prior, plain.own_prior) == ("learned", "standard")
+    assert (model.priors.own, plain.priors.own) == ("learned", "standard")
     with torch.no_grad():
         model.learned_prior.free["loc"].add_(3.0)
         posterior = model.encode(IMAGES)
@@ -111,6 +111,6 @@ def test_it_is_saved_with_the_model(tmp_path: Path) -> None:
             value.add_(0.01)
     save_model(tmp_path, model)
     again = load(tmp_path)
-    assert again.own_prior == "learned"
+    assert again.priors.own == "learned"
     assert_close(again.prior().stddev, model.prior().stddev)
     assert_close(again.elbo(IMAGES).kl, model.elbo(IMAGES).kl)

@@ -179,7 +179,7 @@ def test_codes_without_a_label_take_part_in_the_whole() -> None:
         drawn = prior.given_label(label).sample([200]).flatten(1)
         assert (torch.cdist(drawn, centres.flatten(1)).argmin(1) == label // 2).float().mean() > 0.7
     found = prior.labelled(toy.labels)
-    with pytest.raises(UserError, match="--label 1: the prior was fitted to no image of this class"):
+    with pytest.raises(UserError, match="label 1: the prior was fitted to no image of this class"):
         found.tempered(0.5).given_label(1)
 
 
@@ -216,7 +216,7 @@ def test_bad_input() -> None:
     with pytest.raises(UserError, match=r"There is no prior to fit 'mixtures'. Did you mean 'mixture'"):
         parse_family("mixtures")
     prior, _ = MixtureFamily(2).fit(ToyCodes(*blobs(500)[:2]))
-    with pytest.raises(UserError, match=r"--label 3 does not exist: labels go from 0 to 2, nearest 2"):
+    with pytest.raises(UserError, match=r"label 3 does not exist: labels go from 0 to 2, nearest 2"):
         prior.given_label(3)
     with pytest.raises(UserError, match=r"knows no labels"):
         gaussian(torch.zeros(EVENT)).given_label(0)

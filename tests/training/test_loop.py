@@ -18,7 +18,8 @@ from spatialvae.data.batches import in_order
 from spatialvae.data.subset import subset
 from spatialvae.elbo import ELBO
 from spatialvae.errors import UserError
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 from spatialvae.store import load
 from spatialvae.training import loop, read_journal, train, validation

@@ -47,7 +47,7 @@ def interpolate(
     from spatialvae.editing import between_draws, between_pictures
 
     model = load_model(run, device, threads)
-    chosen = model.prior_name(prior)
+    chosen = model.priors.resolve(prior)
     if pictures:
         images = pictures_for(run, model, pictures, 2, "a path has two ends: give exactly 2, or none")
         walked = between_pictures(model, images, steps, path=path, prior=chosen)
@@ -118,7 +118,7 @@ def inpaint(
 
     model = load_model(run, device, threads)
     cells = editing.parse_cells(region, model.latent.event_shape[1:], "--region")
-    chosen = model.prior_name(prior or prior_for_cells(model))
+    chosen = model.priors.resolve(prior or prior_for_cells(model))
     images = pictures_for(run, model, [picture], 1, "exactly 1 is inpainted: give a file, no folder")
     drawn = editing.inpaint(model, images[0], cells, count, prior=chosen, temperature=temperature, seed=seed)
     _write_outlined(torch.cat([images, model.reconstruct(images), drawn]), out, cells, (0, 1))

@@ -88,7 +88,7 @@ def fit_prior(
         sys.exit(128 + stop.signum)
     frechet = {}
     if features is not None:
-        measured = list(dict.fromkeys([model.own_prior, *model.priors]))
+        measured = list(dict.fromkeys([model.priors.own, *model.priors]))
         frechet = fitting.held_out_frechet(model, data, measured, features, generated=generated, progress=True)
     chosen = None
     if default:
@@ -103,7 +103,7 @@ def fit_prior(
         },
         "kept": kept,
         "frechet": {name: value.as_dict() for name, value in frechet.items()},
-        "default": chosen or model.default_prior,
+        "default": chosen or model.priors.default,
     }
     emit(payload, json, _lines(found, kept, frechet, payload["default"], spelled, run))
 

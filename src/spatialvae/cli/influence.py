@@ -56,7 +56,7 @@ def influence(
     model = load_model(run, device, threads)
     map_size = model.latent.event_shape[1:]
     editing.check_cells(map_size)
-    chosen = model.prior_name(prior)
+    chosen = model.priors.resolve(prior)
     shown = images_for(run, model, given(settings), progress=not json)
     split = split or ("test" if shown.own else shown.data.handed_over)
     part = shown.data.split(split)

@@ -56,11 +56,11 @@ def sample(
     from spatialvae import metrics
 
     model = load_model(run, device, threads)
-    chosen = model.prior_name(prior)
+    chosen = model.priors.resolve(prior)
     images = model.sample(count, seed=seed, temperature=temperature, prior=chosen, label=label, steps=steps)
     write_images(images, out, columns)
     payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen, "label": label}
-    if chosen == model.own_prior and (warning := metrics.holes_warning(model)):
+    if chosen == model.priors.own and (warning := metrics.holes_warning(model)):
         say(warning)
     drawn = f"{count} pictures" + ("" if label is None else f" of class {label}")
     emit({**payload, "temperature": temperature}, json, [f"{drawn} from the {chosen} prior: {out}"])

@@ -70,7 +70,7 @@ def traverse(
     from spatialvae import editing
 
     model = load_model(run, device, threads)
-    chosen = model.prior_name(prior)
+    chosen = model.priors.resolve(prior)
     law = model.prior(chosen)
     draws = editing.draws_of(law, seed=seed)
     directions = _directions(draws, cell, which_maps, component)

@@ -30,5 +30,5 @@ def pictures(models: dict[str, SpatialVAE], data: ImageData, split: str, priors:
 
 
 def _samples(model: SpatialVAE, priors: list[str] | None) -> dict[str, Tensor]:
-    shown = present(model, priors) or [model.own_prior, *model.priors]
+    shown = present(model, priors) or [model.priors.own, *model.priors]
     return {prior: model.sample(SHOWN, seed=0, prior=prior) for prior in shown}

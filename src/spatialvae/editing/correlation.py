@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from spatialvae.data.subset import subset
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
 __all__ = ["SiteCorrelations", "neighbours", "off_diagonal", "site_correlation", "site_correlations"]
@@ -61,10 +62,10 @@ def site_correlations(
 
     Args:
         images: [B C H W]; with few the aggregate is that of these few.
-        prior: a name; default: the model's `default_prior`.
+        prior: a name; default: the model's `priors.default`.
     """
     with evaluating(model), seeded(seed):
-        law = model.prior(prior or model.default_prior)
+        law = model.prior(prior or model.priors.default)
         drawn = site_correlation(law.sample(torch.Size([DRAWS])).cpu())
         within, codes = [], []
         for batch in images.split(BATCH):

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.data.pixels import to_uint8
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
+from spatialvae.runtime.evaluating import evaluating
 
 __all__ = ["decoded", "mean_codes_of", "posterior_of"]
 

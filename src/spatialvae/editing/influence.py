@@ -10,7 +10,8 @@ from torch import Tensor
 
 from spatialvae.data.pixels import to_float
 from spatialvae.editing.cells import pixels_of
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
 __all__ = ["EXACT_MAPS", "Influence", "influence", "inside_share", "radius", "reads", "writes"]

@@ -10,8 +10,9 @@ from spatialvae.distributions import DiagonalFactor, TensorNormal
 from spatialvae.editing.cells import check_region
 from spatialvae.editing.decoded import decoded, posterior_of
 from spatialvae.errors import UserError
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
 from spatialvae.priors.base import AbstractPrior
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
 __all__ = ["draws_given_cells", "inpaint", "prior_for_cells", "region_drawn"]
@@ -94,8 +95,8 @@ def prior_for_cells(model: SpatialVAE) -> str:
     """The name of the prior that inpainting takes by itself: the first that can be conditioned on cells among the
     model's default, the Gaussian, the other fitted ones and its own; else standard.
     """
-    names = dict.fromkeys([model.default_prior, "gaussian", *model.priors, model.own_prior])
-    known = [name for name in names if name in model.priors or name == model.own_prior]
+    names = dict.fromkeys([model.priors.default, "gaussian", *model.priors, model.priors.own])
+    known = [name for name in names if name in model.priors or name == model.priors.own]
     return next((name for name in known if _can_be_given(model.prior(name))), "standard")
 
 

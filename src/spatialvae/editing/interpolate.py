@@ -10,7 +10,8 @@ from torch import Tensor
 from spatialvae.editing.cells import check_cells
 from spatialvae.editing.decoded import decoded, mean_codes_of
 from spatialvae.errors import UserError, nearest
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
 __all__ = ["PATHS", "between_draws", "between_pictures", "cell_by_cell", "check_path", "linear", "spherical"]
@@ -26,12 +27,14 @@ def between_pictures(
 
     Args:
         path: a name of `PATHS`.
-        prior: whose mean a spherical path goes round; default: the model's `default_prior`.
+        prior: whose mean a spherical path goes round; default: the model's `priors.default`.
     """
     check_path(model, path)
     first, last = mean_codes_of(model, images)
     with torch.no_grad():
-        return decoded(model, PATHS[path](first, last, steps, model.prior(prior or model.default_prior).mean.to(first)))
+        return decoded(
+            model, PATHS[path](first, last, steps, model.prior(prior or model.priors.default).mean.to(first))
+        )
 
 
 @torch.no_grad()

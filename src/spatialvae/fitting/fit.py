@@ -82,7 +82,6 @@ def fit_prior(
     prior = prior.to(model.device).labelled(codes.labels)
     save_prior(folder, prior)  # before it is measured: a measure that fails loses no fit
     model.priors[family.spelled] = prior
-    model.unusable_priors.pop(family.spelled, None)
     scored = codes.held_out[torch.from_numpy(subset(len(codes.held_out), prior.scored, seed=seed))]
     with seeded(seed), torch.no_grad():  # a diffusion's density is an estimate
         values = torch.cat([prior.log_prob(part.to(model.device)) for part in scored.split(500)])

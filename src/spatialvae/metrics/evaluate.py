@@ -27,9 +27,10 @@ from spatialvae.metrics.reconstruction.pairs import PairMetrics
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.samples.reference import Reference
 from spatialvae.metrics.selection import ALL, ON_PAIRS, select
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
 from spatialvae.progress import bar
 from spatialvae.runtime.allocator import freed_memory_kept
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
 __all__ = ["evaluate"]
@@ -63,8 +64,8 @@ def evaluate(
     count = check_images(model, split, config.limit)
     reason = no_probe(data, config.split)
     wanted = select(config, no_probe=reason)
-    named = config.prior or [model.own_prior, *model.priors]
-    priors = list(dict.fromkeys(map(model.prior_name, named)))  # one that is not there is told before hours of work
+    named = config.prior or [model.priors.own, *model.priors]
+    priors = list(dict.fromkeys(map(model.priors.resolve, named)))  # one that is not there is told before hours of work
     found = Evaluation()
     pairs = PairMetrics(wanted, config, found, model.device)
     reference = Reference(data, config, count, wanted, progress, model.device)
@@ -163,7 +164,7 @@ def _likelihood(task: _Task) -> None:
 
 def _gains(task: _Task, priors: list[str]) -> None:
     """What the bound gains with each prior."""
-    with task.found.attempt(*(f"prior_gain/{prior}" for prior in priors if prior != task.model.own_prior)):
+    with task.found.attempt(*(f"prior_gain/{prior}" for prior in priors if prior != task.model.priors.own)):
         seed = task.config.seed
         gains = prior_gains(task.model, task.split, task.count, priors, seed=seed, progress=task.progress)
         for prior, values in gains.items():

@@ -114,7 +114,7 @@ class AbstractPrior(Distribution, ABC):
         Raises:
             UserError: a prior whose draws take no steps.
         """
-        raise UserError(f"--steps {steps} is for diffusion: draws from {self.family.spelled} take no steps.")
+        raise UserError(f"`steps` {steps} is for diffusion: draws from {self.family.spelled} take no steps.")
 
     def given_label(self, label: int | str) -> AbstractPrior:
         """The law of the codes of one class, by name or number; overridden by priors that know labels.
@@ -128,7 +128,7 @@ class AbstractPrior(Distribution, ABC):
     def class_of(self, label: int | str) -> int:
         """The number of the class `label`; `UserError` as for `given_label`."""
         if not self.labels:
-            raise UserError(f"The prior {self.family.spelled} knows no labels: leave --label out.")
+            raise UserError(f"The prior {self.family.spelled} knows no labels: leave `label` out.")
         return self.labels.index(label)
 
     @property

@@ -20,7 +20,7 @@ class Labels:
     (1, 1)
     >>> labels.index("unicorn")
     Traceback (most recent call last):
-    spatialvae.errors.UserError: --label unicorn: the prior was fitted to no image of this class.
+    spatialvae.errors.UserError: label unicorn: the prior was fitted to no image of this class.
     Choose from: cat, dog.
     """
 
@@ -54,14 +54,14 @@ class Labels:
             return found
         names = [self.names[k] for k in sorted(seen)]
         if found is not None:
-            raise UserError(f"--label {word}: the prior was fitted to no image of this class.\n{nearest(word, names)}")
+            raise UserError(f"`label` {word}: the prior was fitted to no image of this class.\n{nearest(word, names)}")
         numbers = {int(name): name for name, k in known.items() if k in seen and name.isdecimal()}
         mixed = len({name.isdecimal() for name in names}) > 1
         if mixed or not numbers or not word.removeprefix("-").isdecimal() or min(numbers) < int(word) < max(numbers):
-            raise UserError(f"--label {word} does not exist. {nearest(word, names)}")
+            raise UserError(f"`label` {word} does not exist. {nearest(word, names)}")
         near = min(numbers, key=lambda number: abs(number - int(word)))
         span = f"{numbers[min(numbers)]} to {numbers[max(numbers)]}"
-        raise UserError(f"--label {word} does not exist: labels go from {span}, nearest {numbers[near]}.")
+        raise UserError(f"`label` {word} does not exist: labels go from {span}, nearest {numbers[near]}.")
 
     def spelled(self) -> str:
         """JSON, for a file."""

@@ -13,7 +13,7 @@ import torch
 from spatialvae.config import AbstractOptimisation
 from spatialvae.errors import UserError
 from spatialvae.finite import not_finite
-from spatialvae.model import evaluating
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.runtime.precision import resolve_precision
 from spatialvae.seeding import seeded
 from spatialvae.training.checkpoint import latest_checkpoint

@@ -22,7 +22,6 @@ def attach_gaussian(model: SpatialVAE, data: ImageData, *, seed: int = 0) -> Abs
     with PosteriorCodes(model, data, seed=seed) as codes, seeded(seed):
         prior, _ = GaussianFamily().fit(codes)
     model.priors["gaussian"] = prior.to(model.device)
-    model.unusable_priors.pop("gaussian", None)
     return prior
 
 

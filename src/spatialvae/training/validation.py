@@ -11,8 +11,9 @@ from spatialvae.config import TrainConfig
 from spatialvae.data import ImageSplit
 from spatialvae.data.batches import in_order, some_images, to_device
 from spatialvae.data.subset import subset
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
 from spatialvae.picture_grid import grid, pairs_grid, save_picture
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
 __all__ = ["draw_grids", "validate"]

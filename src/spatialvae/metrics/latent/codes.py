@@ -14,7 +14,8 @@ from torch.distributions import Distribution
 from spatialvae.data import ImageSplit
 from spatialvae.data.batches import to_device
 from spatialvae.errors import UserError
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.sizes import spell_shape
 
 __all__ = ["check_images", "mean_codes", "posteriors"]

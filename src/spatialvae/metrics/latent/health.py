@@ -21,8 +21,9 @@ from spatialvae.metrics.latent.divergence import divergence_per_map, divergence_
 from spatialvae.metrics.latent.gauge import ScaleSums
 from spatialvae.metrics.latent.holes import share_outside
 from spatialvae.metrics.latent.rank import rank_one_share
-from spatialvae.model import SpatialVAE, evaluating
+from spatialvae.model import SpatialVAE
 from spatialvae.progress import bar
+from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
 __all__ = ["latent_health"]
@@ -155,7 +156,7 @@ def _summary(sums: _Sums, outside: float | None, model: SpatialVAE) -> dict[str,
     }
     said = {name: found[name] for name in ("n", "units", "kl", "outside")}
     median = found["aggregate"]["median_variance"]
-    said |= {"active": found["active_units"], "median_variance": median, "prior": SPELLED[model.own_prior]}
+    said |= {"active": found["active_units"], "median_variance": median, "prior": SPELLED[model.priors.own]}
     return {**found, "alarms": alarms(**said)}
 
 
@@ -163,7 +164,7 @@ def _against_prior(aggregate: Aggregate, model: SpatialVAE) -> dict[str, Any]:
     prior, correlation = model.prior(), aggregate.site_correlation()
     centre, scale = (part.flatten().cpu().double() for part in (prior.mean, prior.stddev))
     variance = aggregate.variance / scale.square()
-    own = model.own_prior != "standard"
+    own = model.priors.own != "standard"
     return {
         "largest_mean": ((aggregate.mean.flatten() - centre) / scale).abs().max().item(),
         "smallest_variance": variance.min().item(),

@@ -59,9 +59,9 @@ def holes_warning(model: SpatialVAE) -> str | None:
     outside = (gaussian.whiten(drawn.to(own)).flatten(1).norm(dim=1) > edge).float().mean().item()
     if outside <= HOLES:
         return None
-    name = "N(0, I)" if model.own_prior == "standard" else "the learned prior"
+    name = "N(0, I)" if model.priors.own == "standard" else "the learned prior"
     others = [prior for prior in model.priors if prior != "gaussian"]
-    better = model.default_prior if model.default_prior != model.own_prior else (*others, "gaussian")[0]
+    better = model.priors.default if model.priors.default != model.priors.own else (*others, "gaussian")[0]
     return (
         f"{outside:.0%} of the draws from {name} lie where hardly any image is encoded to: expect noise. "
         f"Draw from a fitted prior: --prior {better}."

@@ -38,7 +38,7 @@ def prior_gains(
         {prior: [n]}, n at most `count` and the prior's `scored`, of the images of the split's `subset` of n and `seed`;
         nothing for the model's own prior.
     """
-    laws = {name: model.prior(name) for name in priors if name != model.own_prior}
+    laws = {name: model.prior(name) for name in priors if name != model.priors.own}
     wanted = {
         name: min(count, law.scored if isinstance(law, AbstractPrior) else AbstractPrior.scored)
         for name, law in laws.items()

@@ -84,7 +84,7 @@ class DiffusionPrior(AbstractTrainedPrior):
 
     def with_steps(self, steps: int) -> Self:
         if steps < 1:
-            raise UserError(f"--steps {steps} is not possible: use at least 1.")
+            raise UserError(f"`steps` {steps} is not possible: use at least 1.")
         return self._changed(steps=steps)
 
     def given_label(self, label: int | str) -> Self:

@@ -1,0 +1,148 @@
+"""Pictures of a model: codes drawn from one of its priors, decoded in batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from spatialvae.data.pixels import to_uint8
+from spatialvae.errors import UserError
+from spatialvae.latents import AbstractLatent
+from spatialvae.likelihoods import AbstractPixels
+from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
+from spatialvae.priors import AbstractPrior
+from spatialvae.priors.shelf import PriorShelf
+from spatialvae.runtime.allocator import freed_memory_kept
+from spatialvae.runtime.evaluating import evaluating
+from spatialvae.seeding import seeded
+
+__all__ = ["Generative", "sample", "sampler"]
+
+CHUNK = 500  # codes drawn at a time: part of what a seed means, so it is the same on every machine
+GROUP = 10 * CHUNK  # codes in memory at a time
+PINNED = 2**30  # bytes of pictures up to which a GPU copies straight into the result
+
+
+class Generative(Protocol):
+    """What sampling needs of a model: priors to draw codes from, and a decoder that turns them into pictures."""
+
+    training: bool
+
+    @property
+    def latent(self) -> AbstractLatent:
+        """What a code is."""
+        ...
+
+    @property
+    def likelihood(self) -> Callable[[Tensor], AbstractPixels]:
+        """p(x|z), of the decoder's outputs."""
+        ...
+
+    @property
+    def decoder(self) -> nn.Module:
+        """From codes to the likelihood's parameters."""
+        ...
+
+    @property
+    def priors(self) -> PriorShelf:
+        """The priors by name."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """Switch to the training mode, or with False to the evaluation mode."""
+        ...
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of a picture."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the weights."""
+        ...
+
+    def prior(self, name: str | None = None) -> Distribution:
+        """p(z) by name."""
+        ...
+
+
+@torch.no_grad()
+def sample(
+    model: Generative,
+    count: int,
+    *,
+    seed: int | None = None,
+    temperature: float = 1.0,
+    prior: str | None = None,
+    label: int | str | None = None,
+    steps: int | None = None,
+) -> Tensor:
+    """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
+
+    They come from the decoder's fast form (see `fast_decoder`): pixels may differ by one from those of `decode`,
+    and by about two of 255 where bf16 is fast.
+
+    Args:
+        model: a `SpatialVAE`.
+        count: how many pictures.
+        seed: makes the draw repeatable; the first k of n pictures do not depend on n.
+        temperature: scales the standard deviation of the prior's Gaussian noise.
+        prior: `standard`, `learned` or the name of a fitted one; default: the shelf's default.
+        label: draw codes of the class of this name, else of this number, from a prior that knows labels.
+        steps: of a diffusion's equation; default: the prior's own.
+
+    Raises:
+        UserError: a prior that does not exist, a temperature below 0, or a label or steps that the prior does not take.
+    """
+    draw, device = sampler(model, prior, temperature, label, steps), model.device
+    shape = (count, *model.image_shape)
+    # Made out here: a tensor made in inference mode could not be changed by the caller.
+    pictures = torch.empty(shape, dtype=torch.uint8, pin_memory=device.type == "cuda" and math.prod(shape) <= PINNED)
+    at_once = decoded_at_once(device)
+    with evaluating(model), seeded(seed), torch.inference_mode(), freed_memory_kept():
+        example = torch.zeros(at_once, *model.latent.event_shape, dtype=model.dtype, device=device)
+        decoder = fast_decoder(model.decoder, example, compile=compiling_pays(math.prod(shape), device))
+        for start in range(0, count, GROUP):
+            stop = min(start + GROUP, count)
+            draws = [draw(CHUNK) for _ in range(start, stop, CHUNK)]
+            codes = torch.cat(draws)[: stop - start]
+            parts = zip(codes.to(device).split(at_once), pictures[start:stop].split(at_once), strict=True)
+            for part, place in parts:
+                place.copy_(to_uint8(model.likelihood(decoder(part)).mean), non_blocking=True)
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
+    return pictures
+
+
+def sampler(
+    model: Generative,
+    prior: str | None = None,
+    temperature: float = 1.0,
+    label: int | str | None = None,
+    steps: int | None = None,
+) -> Callable[[int], Tensor]:
+    """A function of n that draws codes [n, maps, height, width] of a prior; `sample` describes the arguments."""
+    name = model.priors.resolve(prior)
+    chosen = model.prior(name)
+    if not 0 <= temperature < math.inf:
+        raise UserError(f"`temperature` {temperature} is not possible: it should be a finite number from 0 on.")
+    if isinstance(chosen, AbstractPrior):
+        chosen = chosen if steps is None else chosen.with_steps(steps)
+        tempered = (chosen if label is None else chosen.given_label(label)).tempered(temperature)
+        return lambda count: tempered.sample(torch.Size([count]))
+    if label is not None:
+        raise UserError(f"The prior {name} knows no labels: leave `label` out, or fit one: `prior` mixture.")
+    if steps is not None:
+        raise UserError(f"`steps` {steps} is for diffusion: draws from {name} take no steps.")
+    return lambda count: chosen.mean + temperature * (chosen.sample(torch.Size([count])) - chosen.mean)
