@@ -144,7 +144,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="add the numbers to this file")
     arguments = parser.parse_args()
-    LATENTS.update(CURES)
+    for name, kind in CURES.items():
+        LATENTS.register(name)(kind)
     for name in arguments.cure:
         values = measured(name, arguments)
         shown = {key: round(value, 4) for key, value in values.items()}

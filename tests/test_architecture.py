@@ -30,7 +30,6 @@ LAYERS = [
         "runtime",
         "seeding",
         "sizes",
-        "spec",
     },
     {"distributions"},
     {"latents"},

@@ -7,12 +7,12 @@ import torch
 from torch.distributions import kl_divergence
 from torch.testing import assert_close
 
-from spatialvae.latents import LATENTS, AbstractLatent, LowRank, Naive, spell_latent
+from spatialvae.latents import LATENTS, AbstractLatent, LowRank, Naive
 from spatialvae.posterior import Amortized
 from spatialvae.priors import standard_normal
 from tests.latents.cases import CASES
 
-every_latent = pytest.mark.parametrize("latent", CASES, ids=spell_latent)
+every_latent = pytest.mark.parametrize("latent", CASES, ids=LATENTS.spell)
 
 
 @every_latent

@@ -14,7 +14,7 @@ from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
 from spatialvae.errors import UserError
 from spatialvae.latents import AbstractLatent, parse_latent
-from spatialvae.likelihoods import AbstractPixels, parse_likelihood
+from spatialvae.likelihoods import LIKELIHOODS, AbstractPixels
 from spatialvae.networks import PaperDecoder, PaperEncoder
 from spatialvae.posterior import Amortized
 from spatialvae.priors import LearnedPrior, parse_prior, standard_normal
@@ -48,7 +48,7 @@ class SpatialVAE(nn.Module):
         super().__init__()
         self.config = config
         self.latent, reference = resolve_latent(config)
-        self.likelihood = parse_likelihood(config.likelihood)
+        self.likelihood = LIKELIHOODS.parse(config.likelihood)
         self.encoder = PaperEncoder(config.channels, config.image_size)
         self.posterior = Amortized(self.latent, self.encoder.features)
         authors = config.decoder_stem == "authors" and self.latent.event_shape != reference

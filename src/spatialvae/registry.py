@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from spatialvae.errors import UserError, nearest
 from spatialvae.plugins import load_entry_points
 
-__all__ = ["Option", "Registry", "split_spec"]
+__all__ = ["Option", "Registry", "check_options", "options_of", "split_spec"]
 
 Part = TypeVar("Part")
 Kind = TypeVar("Kind", bound=Callable[..., Any])
 TRUTHS = {"true": True, "false": False}
+WORDS = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a word"}
+EXAMPLES = {int: "2", float: "0.1", bool: "true", str: "NAME"}
+NUMBER = re.compile("[-+0-9.eE]+")
 
 
 @dataclass(frozen=True)
@@ -32,23 +38,45 @@ class Option:
         """Whether a text has to give it."""
         return self.default is inspect.Parameter.empty
 
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values of an option that takes one of a few; empty for the others."""
+        return tuple(choice for kind in self.types if get_origin(kind) is Literal for choice in get_args(kind))
+
     def parse(self, owner: str, text: str) -> Any:
-        """The value that `text` spells; `UserError` with the rule where it spells none."""
+        """The value that `text` spells.
+
+        Raises:
+            UserError: it spells none; the message names the rule.
+        """
+        if text == "none" and type(None) in self.types:
+            return None
         for kind in self.types:
             value = _value(kind, text)
-            if value is not None or (kind is type(None) and text == "none"):
+            if value is not None:
                 return value
-        raise UserError(f"{owner}:{self.name}={text} is not possible: {self.name} is {self.rule(owner, text)}.")
+        raise UserError(f"{owner}:{self.name}={text} is not possible: {self.rule(owner, text)}")
+
+    def check(self, owner: str, value: object) -> None:
+        """Refuse a value of another type, given in Python.
+
+        Raises:
+            UserError: it is none of the option's types.
+        """
+        if not any(_allows(kind, value) for kind in self.types):
+            raise UserError(f"{self.name}={value!r} is not possible: {self.rule(owner, str(value))}")
 
     def rule(self, owner: str, text: str) -> str:
-        """What the option takes, in words, with an example."""
-        words = [_words(kind) for kind in self.types if kind is not type(None)]
+        """A sentence on what the option takes, with an example or the choice nearest to `text`."""
+        kinds = [kind for kind in self.types if kind in WORDS]
+        words = [f"one of {', '.join(map(str, self.choices))}"] if self.choices else []
+        words += [WORDS[kind] for kind in kinds]
+        if not words:
+            return f"{owner} takes {self.name} from Python only."
         words += ["none"] if type(None) in self.types else []
-        choices = [choice for kind in self.types if get_origin(kind) is Literal for choice in get_args(kind)]
-        if choices:
-            return f"{' or '.join(words)}. {nearest(text, choices)}".rstrip(".")
-        example = next((_example(kind) for kind in self.types if kind is not type(None)), "none")
-        return f"{' or '.join(words)}, for instance {owner}:{self.name}={example}"
+        if self.choices:
+            return f"{self.name} is {' or '.join(words)}. {nearest(text, map(str, self.choices))}"
+        return f"{self.name} is {' or '.join(words)}, for instance {owner}:{self.name}={EXAMPLES[kinds[0]]}."
 
 
 class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
@@ -120,31 +148,41 @@ class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
         merged = {**{key: value for key, value in (defaults or {}).items() if key in options}, **values}
         for option in options.values():
             if option.required and option.name not in merged:
-                raise UserError(f"{spec} leaves out {option.name}: {option.name} is {option.rule(name, '')}.")
+                raise UserError(f"{spec.strip()} leaves out {option.name}: {option.rule(name, '')}")
         return self[name](**merged)
 
     def split(self, spec: str) -> tuple[str, list[tuple[str, str]]]:
         """The name in a text, one of the table's, and its (option, value) pairs; see `split_spec`."""
-        if spec.strip().partition(":")[0] not in self._parts:
-            load_entry_points()  # installed packages may know it
-        return split_spec(spec, self.kind, self._parts)
+        return split_spec(spec, self.kind, self)
 
     def spell(self, part: Part) -> str:
         """The text of an object, with the options that are not at their defaults; `parse` gives the same back.
 
         Raises:
-            UserError: an object of a class that has no name here.
+            UserError: the object's class has no name here, or an option has a value that no text spells.
         """
         name = self.name_of(part)
         if name is None:
             raise UserError(
                 f"{type(part).__name__} has no name among the {self.kind}s: register it with a name of your own."
             )
-        options = self.options(name).values()
-        given = [(option.name, getattr(part, option.name)) for option in options]
-        defaults = {option.name: option.default for option in options}
-        text = ",".join(f"{key}={_text(value)}" for key, value in given if value != defaults[key])
-        return f"{name}:{text}" if text else name
+        options = self.options(name)
+        missing = [key for key in options if not hasattr(part, key)]
+        if missing:
+            raise UserError(
+                f"{type(part).__name__} does not keep its option {missing[0]!r}: "
+                f"write self.{missing[0]} = {missing[0]} in its __init__."
+            )
+        given = {key: value for key in options if (value := getattr(part, key)) != options[key].default}
+        text = ",".join(f"{key}={_text(value)}" for key, value in given.items())
+        spec = f"{name}:{text}" if text else name
+        try:
+            again = {key: options[key].parse(name, value) for key, value in self.split(spec)[1]}
+        except (UserError, KeyError):
+            again = {}
+        if again != given:
+            raise UserError(f"{part} cannot be written as text: {spec!r} does not give its options back.")
+        return spec
 
     def name_of(self, part: object) -> str | None:
         """The name of an object's class; None where it has none."""
@@ -152,21 +190,52 @@ class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
 
     def options(self, name: str) -> dict[str, Option]:
         """The options of a part by name, in order."""
-        part = self[name]
-        function = part.__init__ if inspect.isclass(part) else part
-        hints = typing.get_type_hints(function)
-        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        parameters = [one for one in inspect.signature(part).parameters.values() if one.kind in named]
-        return {one.name: Option(one.name, _types(hints.get(one.name, str)), one.default) for one in parameters}
+        return options_of(self[name])
 
     def __getitem__(self, name: str) -> Callable[..., Part]:
+        if name not in self._parts:
+            load_entry_points()  # installed packages may know it
         return self._parts[name]
 
     def __iter__(self) -> Iterator[str]:
+        load_entry_points()
         return iter(self._parts)
 
     def __len__(self) -> int:
+        load_entry_points()
         return len(self._parts)
+
+
+@cache
+def options_of(part: Callable[..., Any]) -> dict[str, Option]:
+    """The options of a class or function: its parameters by name, in order, `*args` and `**kwargs` left out.
+
+    Raises:
+        UserError: an annotation names what its module does not define.
+
+    >>> list(options_of(split_spec))
+    ['spec', 'kind', 'names']
+    """
+    function = part if not inspect.isclass(part) or dataclasses.is_dataclass(part) else part.__init__
+    try:
+        hints = typing.get_type_hints(function)  # of a dataclass: each field in the module of the class that has it
+    except NameError as error:
+        raise UserError(
+            f"The options of {_place(part)} cannot be read ({error}): import their types at the top of its module."
+        ) from None
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = [one for one in inspect.signature(part).parameters.values() if one.kind in named]
+    return {one.name: Option(one.name, _types(hints.get(one.name, str)), one.default) for one in parameters}
+
+
+def check_options(part: object) -> None:
+    """Refuse an object that holds an option of another type than its class says: for a dataclass's `__post_init__`.
+
+    Raises:
+        UserError: the first such option, with the rule.
+    """
+    for option in options_of(type(part)).values():
+        option.check(type(part).__name__, getattr(part, option.name))
 
 
 def split_spec(spec: str, kind: str, names: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
@@ -195,12 +264,12 @@ def _types(hint: Any) -> tuple[Any, ...]:
 def _value(kind: Any, text: str) -> Any:
     """The value of one type that a text spells; None where it spells none."""
     if get_origin(kind) is Literal:
-        return next((choice for choice in get_args(kind) if str(choice) == text), None)
+        return next((choice for choice in get_args(kind) if _text(choice) == text), None)
     if kind is bool:
-        return True if text == "" else TRUTHS.get(text.lower())
+        return True if text == "" else TRUTHS.get(text)
     if kind is str:
         return text or None
-    if kind in (int, float) and text.isascii():
+    if kind in (int, float) and NUMBER.fullmatch(text):
         try:
             number = kind(text)
         except ValueError:
@@ -209,14 +278,15 @@ def _value(kind: Any, text: str) -> Any:
     return None
 
 
-def _words(kind: Any) -> str:
+def _allows(kind: Any, value: object) -> bool:
+    """Whether a value in Python is of one type; types that no text spells are left to the part itself."""
     if get_origin(kind) is Literal:
-        return f"one of {', '.join(str(choice) for choice in get_args(kind))}"
-    return {int: "a whole number", float: "a finite number", bool: "true or false"}.get(kind, "a word")
-
-
-def _example(kind: Any) -> str:
-    return {int: "2", float: "0.1", bool: "true"}.get(kind, "NAME")
+        return any(value == choice and type(value) is type(choice) for choice in get_args(kind))
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    if kind in (int, bool, str, type(None)):
+        return type(value) is kind
+    return True
 
 
 def _text(value: Any) -> str:

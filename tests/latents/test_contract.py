@@ -10,7 +10,7 @@ import torch
 from torch.distributions import Distribution, kl_divergence
 from torch.testing import assert_close
 
-from spatialvae.latents import LATENTS, AbstractLatent, parse_latent, spell_latent
+from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
 from spatialvae.priors import standard_normal
 from tests.distributions.laws import LargestTensor
 from tests.latents.cases import CASES, outputs
@@ -18,7 +18,7 @@ from tests.latents.cases import CASES, outputs
 DRAWS = 20_000
 SIGMAS = 5.5  # of a Monte Carlo mean: one false alarm in many millions
 
-every_latent = pytest.mark.parametrize("latent", CASES, ids=spell_latent)
+every_latent = pytest.mark.parametrize("latent", CASES, ids=LATENTS.spell)
 
 
 def prior(latent: AbstractLatent, dtype: torch.dtype = torch.float64) -> Distribution:
@@ -116,7 +116,7 @@ def test_is_data(latent: AbstractLatent) -> None:
     assert is_dataclass(latent)
     with pytest.raises(FrozenInstanceError):
         latent.maps = 7  # pyright: ignore[reportAttributeAccessIssue]
-    assert parse_latent(spell_latent(latent)) == latent
+    assert parse_latent(LATENTS.spell(latent)) == latent
     assert latent.law
     assert latent.equation
 

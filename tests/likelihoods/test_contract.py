@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood, AbstractPixels, parse_likelihood
+from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood, AbstractPixels
 from tests.likelihoods.levels import LEVELS, pixels
 
 SPECS = [*LIKELIHOODS, "gaussian:scale=0.1", "gaussian:scale=1"]
@@ -21,7 +21,7 @@ def images(batch: int = 4) -> torch.Tensor:
 
 @every_likelihood
 def test_shapes(spec: str) -> None:
-    law = parse_likelihood(spec)(torch.randn(4, 3, 5, 6))
+    law = LIKELIHOODS.parse(spec)(torch.randn(4, 3, 5, 6))
     assert isinstance(law, AbstractPixels)
     assert (law.batch_shape, law.event_shape) == ((4,), (3, 5, 6))
     assert law.mean.shape == law.sample().shape == (4, 3, 5, 6)
@@ -31,7 +31,7 @@ def test_shapes(spec: str) -> None:
 
 @every_likelihood
 def test_the_mean_is_an_image_and_grows_with_the_output(spec: str) -> None:
-    mean = parse_likelihood(spec)(pixels(torch.tensor(OUTPUTS))).mean.flatten()
+    mean = LIKELIHOODS.parse(spec)(pixels(torch.tensor(OUTPUTS))).mean.flatten()
     assert mean.abs().max() <= 1
     assert (mean.diff() >= 0).all()
     assert_close(mean[4], torch.zeros((), dtype=torch.float64))
@@ -43,14 +43,14 @@ def test_the_mean_is_an_image_and_grows_with_the_output(spec: str) -> None:
 @every_likelihood
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_the_masses_of_the_256_values_add_up_to_one(spec: str, output: float) -> None:
-    law = parse_likelihood(spec).double()(pixels(output))
+    law = LIKELIHOODS.parse(spec).double()(pixels(output))
     assert_close(law.log_mass(pixels(LEVELS)).exp().sum(), torch.ones((), dtype=torch.float64))
 
 
 @every_likelihood
 def test_images_are_sums_over_pixels(spec: str) -> None:
     output, value = torch.randn(2, 3, 5, 6, dtype=torch.float64), images(2).double()
-    likelihood = parse_likelihood(spec)
+    likelihood = LIKELIHOODS.parse(spec)
     whole, parts = likelihood(output), likelihood(output.reshape(-1, 1, 1, 1))
     for name in ("log_prob", "log_mass"):
         summed = getattr(parts, name)(value.reshape(-1, 1, 1, 1)).reshape(2, -1).sum(1)
@@ -60,7 +60,7 @@ def test_images_are_sums_over_pixels(spec: str) -> None:
 @every_likelihood
 @pytest.mark.parametrize("name", ["log_prob", "log_mass"])
 def test_finite_with_finite_gradients_at_the_extremes_in_float32(spec: str, name: str) -> None:
-    likelihood = parse_likelihood(spec)
+    likelihood = LIKELIHOODS.parse(spec)
     output = torch.tensor(OUTPUTS).repeat_interleave(256).reshape(-1, 1, 1, 1).requires_grad_()
     value = LEVELS.float().repeat(len(OUTPUTS)).reshape(-1, 1, 1, 1)
     for shift in (-6.0, 0.0, 6.0):  # a learned scale at its floor, where it starts, and very wide
@@ -77,7 +77,7 @@ def test_finite_with_finite_gradients_at_the_extremes_in_float32(spec: str, name
 
 @every_likelihood
 def test_float32_has_the_digits_of_float64(spec: str) -> None:
-    likelihood, output, value = parse_likelihood(spec), torch.randn(3, 3, 5, 6), images(3)
+    likelihood, output, value = LIKELIHOODS.parse(spec), torch.randn(3, 3, 5, 6), images(3)
     for name in ("log_prob", "log_mass"):
         single = getattr(likelihood(output), name)(value)
         double = getattr(likelihood.double()(output.double()), name)(value.double())
@@ -87,7 +87,7 @@ def test_float32_has_the_digits_of_float64(spec: str) -> None:
 
 @every_likelihood
 def test_every_parameter_gets_a_gradient_and_an_update(spec: str) -> None:
-    likelihood = parse_likelihood(spec)
+    likelihood = LIKELIHOODS.parse(spec)
     before = {name: value.detach().clone() for name, value in likelihood.named_parameters()}
     assert len(before) == (1 if spec in ("gaussian", "discretized-logistic") else 0)
     output = torch.randn(4, 3, 5, 6, requires_grad=True)
@@ -103,7 +103,7 @@ def test_every_parameter_gets_a_gradient_and_an_update(spec: str) -> None:
 
 @every_likelihood
 def test_samples_have_the_mean(spec: str) -> None:
-    law = parse_likelihood(spec)(torch.tensor([-0.5, 0.0, 0.3]).reshape(1, 3, 1, 1))
+    law = LIKELIHOODS.parse(spec)(torch.tensor([-0.5, 0.0, 0.3]).reshape(1, 3, 1, 1))
     draws = law.sample(torch.Size([20_000]))
     assert not draws.requires_grad
     # The discretised law is clipped to the pixel range, which pulls means towards 0.
@@ -112,4 +112,4 @@ def test_samples_have_the_mean(spec: str) -> None:
 
 
 def test_the_contract_is_of_modules() -> None:
-    assert all(isinstance(parse_likelihood(spec), AbstractLikelihood) for spec in SPECS)
+    assert all(isinstance(LIKELIHOODS.parse(spec), AbstractLikelihood) for spec in SPECS)

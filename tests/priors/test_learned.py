@@ -12,14 +12,14 @@ from torch.testing import assert_close
 from spatialvae.config import ModelConfig
 from spatialvae.elbo import elbo_loss
 from spatialvae.errors import UserError
-from spatialvae.latents import AbstractLatent, parse_latent, spell_latent, variants
+from spatialvae.latents import LATENTS, AbstractLatent, parse_latent, variants
 from spatialvae.metrics.likelihood.importance import importance_weighted_bound
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import LearnedPrior, parse_prior, standard_normal
 from spatialvae.store import load, save_model
 
 GRID = (4, 2, 3)
-LATENTS = list(variants(GRID).values())
+EVERY = list(variants(GRID).values())
 IMAGES = torch.arange(2 * 64, dtype=torch.uint8).view(2, 1, 8, 8)
 
 
@@ -28,7 +28,7 @@ def small(prior: str, latent: str = "low-rank") -> SpatialVAE:
     return SpatialVAE(ModelConfig(latent=latent, image_size=(8, 8), channels=1, maps=3, prior=prior)).eval()
 
 
-@pytest.mark.parametrize("latent", LATENTS, ids=spell_latent)
+@pytest.mark.parametrize("latent", EVERY, ids=LATENTS.spell)
 def test_it_starts_as_the_standard_normal(latent: AbstractLatent) -> None:
     law, standard = LearnedPrior(latent)(), standard_normal(latent.event_shape)
     assert law.batch_shape == ()
@@ -36,9 +36,9 @@ def test_it_starts_as_the_standard_normal(latent: AbstractLatent) -> None:
     assert_close(law.log_prob(torch.ones(latent.event_shape)), standard.log_prob(torch.ones(latent.event_shape)))
 
 
-@pytest.mark.parametrize("latent", LATENTS, ids=spell_latent)
+@pytest.mark.parametrize("latent", EVERY, ids=LATENTS.spell)
 def test_training_reaches_every_number_of_it(latent: AbstractLatent) -> None:
-    model = small("learned", spell_latent(latent))
+    model = small("learned", LATENTS.spell(latent))
     assert model.learned_prior is not None
     with torch.no_grad():  # away from the start, where one factor of a low-rank mean is 0
         for value in model.learned_prior.parameters():

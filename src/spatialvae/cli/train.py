@@ -38,7 +38,7 @@ def train(
     data = prepare_images(chosen)
     say_notes(data.notes)
     from spatialvae import training
-    from spatialvae.latents import spell_latent
+    from spatialvae.latents import LATENTS
 
     try:
         model = training.train(chosen, data, out, device=where)
@@ -48,7 +48,7 @@ def train(
     last = [line for line in training.read_journal(training.Run(out).journal) if "validation_bound" in line][-1]
     payload = {
         "run": str(out),
-        "latent": spell_latent(model.latent),
+        "latent": LATENTS.spell(model.latent),
         "encoder_outputs": model.latent.encoder_outputs,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         **last,

@@ -14,7 +14,7 @@ from spatialvae.comparison.cached_evaluation import FILE, Measured
 from spatialvae.comparison.verdict import difference, keys
 from spatialvae.config import TrainConfig
 from spatialvae.elbo import authors_kl_weight
-from spatialvae.latents import spell_latent
+from spatialvae.latents import LATENTS
 from spatialvae.metrics import Estimate
 from spatialvae.model import SpatialVAE
 from spatialvae.training import Run, read_journal
@@ -44,7 +44,7 @@ def model_entry(
     encoder = [*model.encoder.parameters(), *model.posterior.parameters()]
     return {
         "latent": latent,
-        "spec": spell_latent(law),
+        "spec": LATENTS.spell(law),
         "law": law.law,
         "equation": law.equation,
         "code": list(law.event_shape),

@@ -10,7 +10,7 @@ from pathlib import Path
 from spatialvae.config import CompareConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
-from spatialvae.latents import parse_latent, spell_latent
+from spatialvae.latents import LATENTS, parse_latent
 from spatialvae.model import SpatialVAE, resolve_latent
 from spatialvae.seeding import seeded
 
@@ -52,7 +52,7 @@ def make_plan(wanted: CompareConfig, config: TrainConfig, data: ImageData) -> Pl
     for latent in latents:
         with seeded(0):
             built = SpatialVAE(model.model_copy(update={"latent": latent}))
-        full = spell_latent(built.latent)
+        full = LATENTS.spell(built.latent)
         if full in spelled:
             same = "" if spelled[full] == latent else f" ({latent} and {spelled[full]} are the same)"
             raise UserError(f"--latent {latent} came twice{same}: name each latent to compare once.")

@@ -1,18 +1,21 @@
-"""The latents, one file each, the paper's four first; the table is the only place that lists them."""
+"""The latents, one file each, the paper's four first: each file registers its own in `LATENTS`."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from collections.abc import Mapping
 
-from spatialvae.errors import UserError, nearest
-from spatialvae.latents.base import AbstractLatent
-from spatialvae.latents.covariance import COVARIANCES, check_covariance
-from spatialvae.latents.low_rank import LowRank
-from spatialvae.latents.matrix_normal import MatrixNormalMaps
-from spatialvae.latents.naive import Naive
-from spatialvae.latents.tensor_normal import TensorNormalMaps
+from spatialvae.errors import UserError
+from spatialvae.registry import Option
+
+# The table has the order of these imports.
+# isort: off
+from spatialvae.latents.base import LATENTS, AbstractLatent
 from spatialvae.latents.vector import Vector
-from spatialvae.spec import split_spec, whole_number
+from spatialvae.latents.naive import Naive
+from spatialvae.latents.matrix_normal import MatrixNormalMaps
+from spatialvae.latents.low_rank import LowRank
+from spatialvae.latents.tensor_normal import TensorNormalMaps
+# isort: on
 
 __all__ = [
     "LATENTS",
@@ -23,23 +26,15 @@ __all__ = [
     "TensorNormalMaps",
     "Vector",
     "parse_latent",
-    "spell_latent",
     "variants",
 ]
 
-LATENTS: dict[str, type[AbstractLatent]] = {
-    "vector": Vector,
-    "naive": Naive,
-    "matrix-normal": MatrixNormalMaps,
-    "low-rank": LowRank,
-    "tensor-normal": TensorNormalMaps,
-}
-"""Every latent by its name on the command line."""
-MOST_RANKS = 3
+MOST_NUMBERS = 3
+"""Of a whole-number option, the values after its default that `variants` lists."""
 
 
 def parse_latent(spec: str, grid: tuple[int, int, int] | None = None) -> AbstractLatent:
-    """The latent that a text such as ``low-rank:rank=2`` spells.
+    """The latent that a text such as ``low-rank:rank=2`` spells; `LATENTS.spell` writes the text again.
 
     Args:
         spec: ``name`` or ``name:option=value,option=value``; an option is a field of the latent.
@@ -51,18 +46,9 @@ def parse_latent(spec: str, grid: tuple[int, int, int] | None = None) -> Abstrac
     >>> parse_latent("low-rank:rank=2", (64, 3, 3))
     LowRank(maps=64, height=3, width=3, rank=2, covariance='diagonal')
     """
-    name, pairs = split_spec(spec, "latent", LATENTS)
-    known = [field.name for field in fields(LATENTS[name])]
-    options: dict[str, int | str] = {}
-    for key, value in pairs:
-        if key not in known:
-            raise UserError(f"{name} has no option {key!r}. {nearest(key, known)}")
-        options[key] = _value(name, key, value)
-    merged = {**(LATENTS[name].on_grid(*grid) if grid else {}), **options}
-    missing = [field.name for field in fields(LATENTS[name]) if field.default is MISSING and field.name not in merged]
-    if missing:
-        raise UserError(f"{spec} leaves out {', '.join(missing)}: write for instance {name}:{missing[0]}=3.")
-    return LATENTS[name](**merged)
+    kind = LATENTS[LATENTS.split(spec)[0]]
+    sizes: Mapping[str, int] = getattr(kind, "on_grid", AbstractLatent.on_grid)(*grid) if grid else {}
+    return LATENTS.parse(spec, sizes)
 
 
 def variants(grid: tuple[int, int, int]) -> dict[str, AbstractLatent]:
@@ -71,33 +57,20 @@ def variants(grid: tuple[int, int, int]) -> dict[str, AbstractLatent]:
     >>> list(variants((64, 3, 3)))[3:7]
     ['matrix-normal:covariance=ar1', 'matrix-normal:covariance=full', 'low-rank', 'low-rank:rank=2']
     """
-    found = {}
-    for name, kind in LATENTS.items():
-        known = [field.name for field in fields(kind)]
-        options = [f":rank={rank}" for rank in range(2, min(grid[1:]) + 1)][:MOST_RANKS] if "rank" in known else []
-        options += [f":covariance={form}" for form in COVARIANCES[1:]] if "covariance" in known else []
-        found |= {name + option: parse_latent(name + option, grid) for option in ["", *options]}
-    return found
+    latents: dict[str, AbstractLatent] = {}
+    for name in LATENTS:
+        latents[name] = parse_latent(name, grid)
+        for option in LATENTS.options(name).values():
+            for value in _others(option):
+                try:
+                    latents[spec] = parse_latent((spec := f"{name}:{option.name}={value}"), grid)
+                except UserError:  # a rank of more than the map's side, and what a latent of one's own refuses
+                    break
+    return latents
 
 
-def _value(name: str, key: str, value: str) -> int | str:
-    """An option's value from its text: a whole number, or a word where the latent takes words."""
-    if key == "covariance":
-        check_covariance(value)
-        return value
-    return whole_number(name, key, value)
-
-
-def spell_latent(latent: AbstractLatent) -> str:
-    """The full text of a latent, defaults left out; `parse_latent` gives the same latent back.
-
-    >>> spell_latent(LowRank(maps=64, height=3, width=3, rank=2))
-    'low-rank:maps=64,height=3,width=3,rank=2'
-    """
-    name = next(key for key, value in LATENTS.items() if value is type(latent))
-    values = {
-        field.name: getattr(latent, field.name)
-        for field in fields(latent)
-        if getattr(latent, field.name) != field.default
-    }
-    return f"{name}:" + ",".join(f"{key}={value}" for key, value in values.items())
+def _others(option: Option) -> list[object]:
+    """The values of an option beside its default that are worth listing."""
+    if isinstance(option.default, int) and option.types == (int,):
+        return [option.default + step for step in range(1, MOST_NUMBERS + 1)]
+    return [choice for choice in option.choices if choice != option.default]

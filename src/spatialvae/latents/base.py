@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from spatialvae.errors import UserError
+from spatialvae.registry import Registry, check_options
 
-__all__ = ["AbstractLatent", "independent_normals", "positive"]
+__all__ = ["LATENTS", "AbstractLatent", "independent_normals", "positive"]
 
 TANGENT_FROM = 2.0
 
@@ -39,6 +40,7 @@ class AbstractLatent(ABC):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise UserError(f"{name}={value!r} is not possible: a latent needs a whole number of at least 1.")
+        check_options(self)
 
     @classmethod
     def on_grid(cls, maps: int, height: int, width: int) -> dict[str, int]:
@@ -86,6 +88,10 @@ class AbstractLatent(ABC):
         Returns:
             a distribution with batch shape [B] and event shape [maps, height, width].
         """
+
+
+LATENTS: Registry[AbstractLatent] = Registry("latent")
+"""Every latent by its name: `@LATENTS.register("my-latent")` above a class adds one."""
 
 
 def positive(raw: Tensor) -> Tensor:

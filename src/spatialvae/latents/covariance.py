@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from spatialvae.distributions import AbstractFactor, AutoregressiveFactor, DiagonalFactor, TriangularFactor
-from spatialvae.errors import UserError, nearest
 from spatialvae.latents.base import positive
 
-__all__ = ["COVARIANCES", "Covariance", "check_covariance", "row_and_column_shapes", "side", "side_shapes"]
+__all__ = ["Covariance", "row_and_column_shapes", "side", "side_shapes"]
 
 Covariance = Literal["diagonal", "ar1", "full"]
-COVARIANCES: tuple[str, ...] = get_args(Covariance)
 
 LARGEST_CORRELATION = 0.99
 """Beyond it the covariance of a long side is nearly singular, and float32 loses the KL's digits."""
-
-
-def check_covariance(covariance: object) -> None:
-    """Refuse a form that is not in the list."""
-    if covariance not in COVARIANCES:
-        choice = nearest(str(covariance), COVARIANCES)
-        raise UserError(f"covariance={covariance} is not possible: a side is one of {', '.join(COVARIANCES)}. {choice}")
 
 
 def side_shapes(covariance: Covariance, name: str, lead: tuple[int, ...], size: int) -> dict[str, tuple[int, ...]]:

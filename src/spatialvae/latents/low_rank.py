@@ -9,12 +9,13 @@ from torch.distributions import Distribution, Independent
 
 from spatialvae.distributions import MatrixNormal
 from spatialvae.errors import UserError
-from spatialvae.latents.base import AbstractLatent
-from spatialvae.latents.covariance import Covariance, check_covariance, row_and_column_shapes, side
+from spatialvae.latents.base import LATENTS, AbstractLatent
+from spatialvae.latents.covariance import Covariance, row_and_column_shapes, side
 
 __all__ = ["LowRank"]
 
 
+@LATENTS.register("low-rank")
 @dataclass(frozen=True)
 class LowRank(AbstractLatent):
     """N matrix-normal maps whose mean is a product of thin factors; N (h + w) (rank + 1) outputs if diagonal.
@@ -41,7 +42,6 @@ class LowRank(AbstractLatent):
             raise UserError(
                 f"rank={self.rank!r} is not possible for maps of {size}: use 1 to {largest}, for instance rank={near}."
             )
-        check_covariance(self.covariance)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

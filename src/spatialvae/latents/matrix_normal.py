@@ -8,12 +8,13 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from spatialvae.distributions import MatrixNormal
-from spatialvae.latents.base import AbstractLatent
-from spatialvae.latents.covariance import Covariance, check_covariance, row_and_column_shapes, side
+from spatialvae.latents.base import LATENTS, AbstractLatent
+from spatialvae.latents.covariance import Covariance, row_and_column_shapes, side
 
 __all__ = ["MatrixNormalMaps"]
 
 
+@LATENTS.register("matrix-normal")
 @dataclass(frozen=True)
 class MatrixNormalMaps(AbstractLatent):
     """N matrix-normal maps with a free mean; N (h w + h + w) encoder outputs if the covariances are diagonal.
@@ -32,10 +33,6 @@ class MatrixNormalMaps(AbstractLatent):
 
     law = "matrix normal"
     equation = "F_k ~ N(M_k, Omega_k (x) Psi_k)"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_covariance(self.covariance)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.distributions import Distribution
 
-from spatialvae.latents.base import AbstractLatent, independent_normals, positive
+from spatialvae.latents.base import LATENTS, AbstractLatent, independent_normals, positive
 
 __all__ = ["Naive"]
 
 
+@LATENTS.register("naive")
 @dataclass(frozen=True)
 class Naive(AbstractLatent):
     """N maps whose sites each have a mean and a scale of their own; 2 N h w encoder outputs.

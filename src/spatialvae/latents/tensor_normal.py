@@ -8,12 +8,13 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.distributions import TensorNormal
-from spatialvae.latents.base import AbstractLatent
-from spatialvae.latents.covariance import Covariance, check_covariance, row_and_column_shapes, side, side_shapes
+from spatialvae.latents.base import LATENTS, AbstractLatent
+from spatialvae.latents.covariance import Covariance, row_and_column_shapes, side, side_shapes
 
 __all__ = ["TensorNormalMaps"]
 
 
+@LATENTS.register("tensor-normal")
 @dataclass(frozen=True)
 class TensorNormalMaps(AbstractLatent):
     """N maps with a free mean and one Kronecker covariance; N h w + h + w outputs if rows and columns are diagonal.
@@ -31,10 +32,6 @@ class TensorNormalMaps(AbstractLatent):
 
     law = "tensor normal, one learned covariance across the maps"
     equation = "F ~ N(M, Sigma (x) Omega (x) Psi)"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_covariance(self.covariance)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -8,11 +8,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
-from spatialvae.latents.base import AbstractLatent, independent_normals, positive
+from spatialvae.latents.base import LATENTS, AbstractLatent, independent_normals, positive
 
 __all__ = ["Vector"]
 
 
+@LATENTS.register("vector")
 @dataclass(frozen=True)
 class Vector(AbstractLatent):
     """C independent normal numbers, z = mu(x) + sigma(x) * eps (equation 2); 2C encoder outputs.

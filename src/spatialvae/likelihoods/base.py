@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.distributions.constraints import Constraint
 
-__all__ = ["HALF_BIN", "AbstractLikelihood", "AbstractPixels"]
+from spatialvae.registry import Registry
+
+__all__ = ["HALF_BIN", "LIKELIHOODS", "AbstractLikelihood", "AbstractPixels"]
 
 HALF_BIN = 1 / 255
 """Half the distance of two neighbouring 8-bit values on the [-1, 1] scale."""
@@ -49,3 +51,7 @@ class AbstractLikelihood(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, output: Tensor) -> AbstractPixels: ...
+
+
+LIKELIHOODS: Registry[AbstractLikelihood] = Registry("likelihood")
+"""Every likelihood by its name: `@LIKELIHOODS.register("my-likelihood")` above a class adds one."""

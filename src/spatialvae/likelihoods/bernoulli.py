@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from spatialvae.likelihoods.base import AbstractLikelihood, AbstractPixels
+from spatialvae.likelihoods.base import LIKELIHOODS, AbstractLikelihood, AbstractPixels
 
 __all__ = ["Bernoulli", "BernoulliPixels"]
 
@@ -54,6 +54,7 @@ class BernoulliPixels(AbstractPixels):
             return 2 * torch.bernoulli(self.logits.sigmoid().expand(shape)) - 1
 
 
+@LIKELIHOODS.register("bernoulli")
 class Bernoulli(AbstractLikelihood):
     """log p(x|z) = sum over pixels of y log p + (1 - y) log(1 - p), p = sigmoid(output), nats per image.
 

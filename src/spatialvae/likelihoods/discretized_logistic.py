@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from spatialvae.likelihoods.base import HALF_BIN, AbstractLikelihood, AbstractPixels
+from spatialvae.likelihoods.base import HALF_BIN, LIKELIHOODS, AbstractLikelihood, AbstractPixels
 from spatialvae.runtime.precision import unrounded
 
 __all__ = ["DiscretizedLogistic", "DiscretizedLogisticPixels"]
@@ -50,6 +50,7 @@ class DiscretizedLogisticPixels(AbstractPixels):
             return ((value.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
+@LIKELIHOODS.register("discretized-logistic")
 class DiscretizedLogistic(AbstractLikelihood):
     """log P of the 8-bit image under logistic pixels around tanh(output) with one learned scale, nats per image.
 

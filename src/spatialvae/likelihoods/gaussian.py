@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.special import erfcx, log_ndtr
 
-from spatialvae.likelihoods.base import HALF_BIN, AbstractLikelihood, AbstractPixels
+from spatialvae.errors import UserError
+from spatialvae.likelihoods.base import HALF_BIN, LIKELIHOODS, AbstractLikelihood, AbstractPixels
 from spatialvae.runtime.precision import unrounded
 
 __all__ = ["Gaussian", "GaussianPixels"]
@@ -48,11 +49,15 @@ class GaussianPixels(AbstractPixels):
             return self.loc + self.scale * torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
 
 
+@LIKELIHOODS.register("gaussian")
 class Gaussian(AbstractLikelihood):
     """log p(x|z) = -||x - tanh(output)||^2 / (2 s^2) - D log s - D/2 log 2 pi, nats per image, D = C H W.
 
     Args:
         scale: fixes s; learned by default, as s = 0.01 + exp(log_scale), starting at 0.5.
+
+    Raises:
+        UserError: `scale` is not a positive number.
 
     >>> Gaussian(scale=0.1)(torch.zeros(2, 3, 8, 8)).log_prob(torch.zeros(2, 3, 8, 8))
     tensor([265.6602, 265.6602])
@@ -62,12 +67,14 @@ class Gaussian(AbstractLikelihood):
 
     def __init__(self, scale: float | None = None) -> None:
         super().__init__()
-        self.fixed = scale
+        if scale is not None and not 0 < scale < math.inf:
+            raise UserError(f"scale={scale} is not possible: scale is a positive number, for instance scale=0.1.")
+        self.scale = scale
         if scale is None:
             self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE - FLOOR)))
 
     def forward(self, output: Tensor) -> GaussianPixels:
-        scale = FLOOR + unrounded(self.log_scale).exp() if self.fixed is None else output.new_tensor(self.fixed)
+        scale = FLOOR + unrounded(self.log_scale).exp() if self.scale is None else output.new_tensor(self.scale)
         return GaussianPixels(output.tanh(), scale)
 
 

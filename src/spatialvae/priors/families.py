@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from spatialvae.errors import UserError, nearest
 from spatialvae.priors.base import AbstractFamily
 from spatialvae.priors.diffusion.diffusion import DiffusionFamily
 from spatialvae.priors.flow.flow import FlowFamily
 from spatialvae.priors.gaussian import GaussianFamily
 from spatialvae.priors.mixture.mixture import MixtureFamily
-from spatialvae.spec import split_spec, whole_number
+from spatialvae.registry import options_of, split_spec
 
 __all__ = ["FAMILIES", "parse_family"]
 
@@ -30,11 +28,11 @@ def parse_family(spec: str) -> AbstractFamily:
     MixtureFamily(components=20)
     """
     name, pairs = split_spec(spec, "prior to fit", FAMILIES)
-    known = [field.name for field in fields(FAMILIES[name])]
+    known = options_of(FAMILIES[name])
     options = {}
     for key, value in pairs:
         if key not in known:
             hint = nearest(key, known) if known else "It has none."
             raise UserError(f"{name} has no option {key!r}. {hint}")
-        options[key] = whole_number(name, key, value)
+        options[key] = known[key].parse(name, value)
     return FAMILIES[name](**options)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.distributions import Distribution
 
 from spatialvae.errors import UserError, nearest
-from spatialvae.latents import AbstractLatent, parse_latent, spell_latent
+from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
 from spatialvae.runtime.precision import unrounded
 
 __all__ = ["PRIORS", "LearnedPrior", "parse_prior"]
@@ -66,7 +66,7 @@ def parse_prior(spec: str, latent: AbstractLatent) -> AbstractLatent | None:
     if laws:
         found = parse_latent(f"{laws[-1]}:{others}", latent.event_shape)
     else:
-        own = spell_latent(latent)
+        own = LATENTS.spell(latent)
         found = parse_latent(f"{own},{others}" if others else own)
     if found.event_shape != latent.event_shape:
         raise UserError(

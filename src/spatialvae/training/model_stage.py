@@ -15,8 +15,8 @@ from spatialvae.data.record import DataRecord
 from spatialvae.data.training_batches import AbstractBatches, training_batches
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
-from spatialvae.latents import spell_latent
-from spatialvae.likelihoods import parse_likelihood
+from spatialvae.latents import LATENTS
+from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.model import SpatialVAE, resolve_latent
 from spatialvae.priors import parse_prior
 from spatialvae.store import load_priors, save_model
@@ -90,7 +90,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
         )
         whole = sum(weights.numel() for weights in network.parameters())
         said = f"{whole:,} parameters (encoder {encoder:,}, decoder {decoder:,})"
-        return f"{spell_latent(network.latent)}: {said}, {self.total:,} images"
+        return f"{LATENTS.spell(network.latent)}: {said}, {self.total:,} images"
 
     def cautions(self) -> list[str]:
         return model_cautions(self.config, self.total)
@@ -137,7 +137,7 @@ def check_settings(config: TrainConfig, data: ImageData) -> None:
     model = config.model((data.height, data.width), data.channels)
     latent, _ = resolve_latent(model)
     parse_prior(model.prior, latent)
-    parse_likelihood(model.likelihood)
+    LIKELIHOODS.parse(model.likelihood)
 
 
 def make_optimizer(model: SpatialVAE, config: TrainConfig, fused: bool) -> torch.optim.Optimizer:
