@@ -21,7 +21,7 @@ LAYERS = [
         "errors",
         "_version",
         "devices",
-        "finite",
+        "tensors",
         "globals",
         "plugins",
         "progress",

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
-from spatialvae.finite import not_finite
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import AbstractPrior, Labels, parse_family
 from spatialvae.seeding import seeded
+from spatialvae.tensors import check_shapes, not_finite
 
 __all__ = [
     "load",
@@ -51,7 +51,9 @@ def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cp
     with seeded(0):  # weights that the file's replace
         model = SpatialVAE(_read_config(folder / CONFIG))
     tensors = _read_tensors(folder / WEIGHTS)
-    _fill(model, tensors, folder / WEIGHTS)
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    check_shapes(f"{folder / WEIGHTS} does not fit its config.json", tensors, shapes)
+    model.load_state_dict(tensors)
     if found := not_finite(tensors):
         raise UserError(
             f"{folder / WEIGHTS} holds numbers that are not finite ({found[0]}): its training diverged.\n"
@@ -172,14 +174,3 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 def _read_metadata(path: Path) -> dict[str, str]:
     with safe_open(path, framework="pt") as file:
         return file.metadata() or {}
-
-
-def _fill(model: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Put named tensors into a module; the first that does not fit is named."""
-    wanted = model.state_dict()
-    for name in [*wanted, *tensors]:
-        came = list(tensors[name].shape) if name in tensors else "nothing"
-        fits = list(wanted[name].shape) if name in wanted else "nothing"
-        if came != fits:
-            raise UserError(f"{path} does not fit its config.json: {name} came as {came}, wanted is {fits}.")
-    model.load_state_dict(tensors)

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from spatialvae.config import AbstractOptimisation, PriorConfig, TrainConfig
 from spatialvae.errors import UserError
-from spatialvae.finite import not_finite
 from spatialvae.store import load
+from spatialvae.tensors import not_finite
 from spatialvae.training import Interrupted, Run, loop, read_journal, train
 from spatialvae.training.divergence import Diverged, spell_remedies
 from spatialvae.training.journal import Journal

@@ -15,7 +15,7 @@ from torch.distributions import Distribution, constraints
 from spatialvae.errors import UserError
 from spatialvae.priors.labels import Labels
 
-__all__ = ["AbstractDirectFamily", "AbstractFamily", "AbstractPrior", "Codes", "MappedCodes", "checked"]
+__all__ = ["AbstractDirectFamily", "AbstractFamily", "AbstractPrior", "Codes", "MappedCodes"]
 
 
 class Codes(Protocol):
@@ -218,16 +218,3 @@ class AbstractDirectFamily(AbstractFamily):
         Raises:
             UserError: too few codes.
         """
-
-
-def checked(name: str, tensors: dict[str, Tensor], wanted: dict[str, tuple[int, ...]]) -> None:
-    """Refuse tensors of a file that are not just those `wanted`, by name and shape.
-
-    Raises:
-        UserError: the first misfit, named.
-    """
-    for key in [*wanted, *tensors]:
-        came = list(tensors[key].shape) if key in tensors else "nothing"
-        fits = list(wanted[key]) if key in wanted else "nothing"
-        if came != fits:
-            raise UserError(f"This is no {name} prior of this model: {key} came as {came}, wanted is {fits}.")

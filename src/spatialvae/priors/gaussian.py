@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, checked
+from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes
 from spatialvae.priors.mixture.conditional import GivenCells
 from spatialvae.priors.mixture.kronecker import fit_kronecker
 from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky, kron
 from spatialvae.progress import bar
+from spatialvae.tensors import check_shapes
 
 __all__ = ["GaussianFamily", "GaussianPrior"]
 
@@ -65,7 +66,7 @@ class GaussianFamily(AbstractDirectFamily):
     def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> GaussianPrior:
         axes = axes_of(event_shape)
         wanted = {"loc": event_shape, **{f"factor_{i}": (size, size) for i, size in enumerate(axes)}}
-        checked(self.name, tensors, wanted)
+        check_shapes(f"This is no {self.name} prior of this model", tensors, wanted)
         return GaussianPrior(self, CodeNormal(tensors["loc"], tuple(tensors[f"factor_{i}"] for i in range(len(axes)))))
 
 

@@ -11,10 +11,11 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from spatialvae.priors.base import AbstractFamily, AbstractPrior, checked
+from spatialvae.priors.base import AbstractFamily, AbstractPrior
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.normal import axes_of
 from spatialvae.seeding import seeded
+from spatialvae.tensors import check_shapes
 
 __all__ = ["CHUNK", "AbstractTrainedFamily", "AbstractTrainedPrior", "in_chunks"]
 
@@ -102,14 +103,22 @@ class AbstractTrainedFamily(AbstractFamily):
         axes = axes_of(event_shape)
         wanted = {"gaussian.loc": event_shape, **{f"gaussian.factor_{i}": (n, n) for i, n in enumerate(axes)}}
         known = {name: tensors[name] for name in tensors if name.startswith("gaussian.")}
-        checked(self.name, known, wanted)
+        check_shapes(f"This is no {self.name} prior of this model", known, wanted)
         gaussian = GaussianFamily().restore(event_shape, _without("gaussian.", known))
         labels = next((tensor for name, tensor in tensors.items() if name.endswith("labels.weight")), None)
         signal = tensors.get("network.basis")
         if signal is not None:
-            checked(self.name, {"network.basis": signal}, {"network.basis": (gaussian.mean.numel(), signal.shape[-1])})
+            check_shapes(
+                f"This is no {self.name} prior of this model",
+                {"network.basis": signal},
+                {"network.basis": (gaussian.mean.numel(), signal.shape[-1])},
+            )
         prior = self.start(gaussian, 0 if labels is None else len(labels) - 1, signal=signal)
-        checked(self.name, tensors, {name: tuple(tensor.shape) for name, tensor in prior.tensors().items()})
+        check_shapes(
+            f"This is no {self.name} prior of this model",
+            tensors,
+            {name: tuple(tensor.shape) for name, tensor in prior.tensors().items()},
+        )
         prior.network.load_state_dict(_without("network.", tensors))
         return prior
 

@@ -12,10 +12,10 @@ import torch
 
 from spatialvae.config import AbstractOptimisation
 from spatialvae.errors import UserError
-from spatialvae.finite import not_finite
 from spatialvae.runtime.evaluating import evaluating
 from spatialvae.runtime.precision import resolve_precision
 from spatialvae.seeding import seeded
+from spatialvae.tensors import not_finite
 from spatialvae.training.checkpoint import latest_checkpoint
 from spatialvae.training.journal import Journal
 from spatialvae.training.run import Run

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from spatialvae.config import AbstractOptimisation
 from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
-from spatialvae.finite import not_finite
 from spatialvae.globals import globals_kept
 from spatialvae.runtime.precision import resolve_precision
+from spatialvae.tensors import not_finite
 from spatialvae.training.acceleration import compiling_pays, prepare_device
 from spatialvae.training.average import WeightAverage
 from spatialvae.training.checkpoint import latest_checkpoint, restore_checkpoint, save_checkpoint

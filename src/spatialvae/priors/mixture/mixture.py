@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
-from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, MappedCodes, checked
+from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, MappedCodes
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.labels import Labels
 from spatialvae.priors.mixture.centres import centres_of
@@ -22,6 +22,7 @@ from spatialvae.priors.mixture.kronecker import Components, fit_components, stan
 from spatialvae.priors.mixture.label_weights import with_labels
 from spatialvae.priors.normal import CodeNormal, axes_of
 from spatialvae.priors.signal import signal_directions
+from spatialvae.tensors import check_shapes
 
 __all__ = ["MixtureFamily", "MixturePrior"]
 
@@ -91,7 +92,7 @@ class MixtureFamily(AbstractDirectFamily):
         if labels is not None:
             wanted["log_label_weights"] = (len(labels), k)
         own = {name: tensor for name, tensor in tensors.items() if not name.startswith(BASE)}
-        checked(self.name, own, wanted)
+        check_shapes(f"This is no {self.name} prior of this model", own, wanted)
         parts = {name.removeprefix(BASE): tensor for name, tensor in tensors.items() if name.startswith(BASE)}
         law = CodeNormal(tensors["loc"], tuple(tensors[f"factor_{i}"] for i in range(len(axes))))
         base = GaussianFamily().restore(event_shape, parts)
