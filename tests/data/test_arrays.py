@@ -40,10 +40,10 @@ def test_other_numbers_of_channels(tmp_path: Path, cache: Path, channels: int) -
 
 def test_ambiguous_layouts(tmp_path: Path, cache: Path) -> None:
     np.save(tmp_path / "both.npy", np.zeros((20, 3, 8, 3), np.uint8))
-    with pytest.raises(UserError, match=r"Both axes.*20x3x8x3.*--layout nchw or --layout nhwc"):
+    with pytest.raises(UserError, match=r"Both axes.*20x3x8x3.*layout: nchw or nhwc"):
         prepared(tmp_path / "both.npy", cache)
     np.save(tmp_path / "neither.npy", np.zeros((20, 8, 8, 8), np.uint8))
-    with pytest.raises(UserError, match=r"Neither.*--layout"):
+    with pytest.raises(UserError, match=r"Neither.*layout"):
         prepared(tmp_path / "neither.npy", cache)
     with pytest.raises(UserError, match="axis 1"):
         prepared(tmp_path / "neither.npy", cache, layout="nchw")

@@ -138,7 +138,7 @@ def test_bad_images_are_listed_and_counted(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(UserError) as caught:
         prepared(folder, cache)
     message = str(caught.value)
-    assert message.startswith("12 of the images in 'own'") and "--skip-bad-images" in message
+    assert message.startswith("12 of the images in 'own'") and "skip_bad_images" in message
     assert "a-text.png: not a picture" in message and "zero bytes" in message
     assert message.count("\n") == 11 and message.endswith("... and 2 more")
     assert not list(cache.glob("[0-9a-f]*[0-9a-f]/info.json"))
@@ -158,7 +158,7 @@ def test_nothing_usable(tmp_path: Path, cache: Path) -> None:
 def test_sizes_must_agree_or_be_given(tmp_path: Path, cache: Path) -> None:
     folder = write_folder(tmp_path / "own", noise(12))
     write_folder(folder, noise(3, height=16, width=12), first=100)
-    with pytest.raises(UserError, match=r"(?s)0000\.png is 8x8, 0100\.png is 16x12.*--image-size"):
+    with pytest.raises(UserError, match=r"(?s)0000\.png is 8x8, 0100\.png is 16x12.*image_size"):
         prepared(folder, cache)
     data = prepared(folder, cache, image_size=(8, 16))
     assert (data.height, data.width) == (8, 16)

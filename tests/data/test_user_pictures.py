@@ -38,7 +38,7 @@ def test_bad_pictures_stop_or_are_skipped(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "own", noise(3))
     (folder / "0001.png").write_bytes(b"")
     (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(UserError, match=r"0001\.png cannot be used: the file is empty.*--skip-bad-images"):
+    with pytest.raises(UserError, match=r"0001\.png cannot be used: the file is empty.*skip_bad_images"):
         read_pictures([folder], EIGHT, 3)
     pixels, names, notes = read_pictures([folder], SKIPPING, 3)
     assert len(pixels) == len(names) == 2

@@ -11,18 +11,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from spatialvae.data.dataset import ImageSplit
+from spatialvae.data.description import Description
 from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError
 
-__all__ = ["default_cache", "fingerprint_of", "new_entry", "publish", "read_entry"]
+__all__ = ["Entry", "default_cache", "fingerprint_of", "new_entry", "publish", "read_entry", "write_description"]
 
 FORMAT = 2  # raise it whenever the same source and options give other bytes
 
@@ -46,8 +47,8 @@ def fingerprint_of(identity: str, options: ImageOptions) -> str:
     >>> fingerprint_of("a", ImageOptions()) == fingerprint_of("a", ImageOptions(crop="center"))
     False
     """
-    told = json.dumps({"format": FORMAT, "options": asdict(options), "identity": identity}, sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    content = json.dumps({"format": FORMAT, "options": asdict(options), "identity": identity}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 @contextmanager
@@ -102,29 +103,53 @@ def publish(folder: Path, entry: Path) -> None:
     raise UserError(f"The cache entry {entry} is damaged and cannot be replaced. Remove it.")
 
 
-def read_entry(entry: Path) -> tuple[dict[str, Any], dict[str, ImageSplit]] | None:
-    """The description and splits of a whole entry, or None when it is missing, partial or damaged."""
+@dataclass(frozen=True)
+class Entry:
+    """A whole entry: what `info.json` says of it, and its splits, memory-mapped."""
+
+    description: Description
+    splits: dict[str, ImageSplit]
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """By what an entry is known: the format of its files, and the fingerprint, which is the folder's name too."""
+
+    format: int
+    fingerprint: str
+
+
+def write_description(folder: Path, fingerprint: str, description: Description) -> None:
+    """Write `info.json`, which makes the arrays of a folder an entry."""
+    info = {**asdict(description), **asdict(_Stamp(FORMAT, fingerprint))}
+    (folder / "info.json").write_text(json.dumps(info))
+
+
+def read_entry(path: Path) -> Entry | None:
+    """The entry in a folder, or None when it is missing, partial or damaged."""
     try:
-        info = json.loads((entry / "info.json").read_text())
-        if info["format"] != FORMAT or info["fingerprint"] != entry.name:
+        text = (path / "info.json").read_text()
+        if TypeAdapter(_Stamp).validate_json(text) != _Stamp(FORMAT, path.name):
             return None
-        return info, {name: _read_split(entry, name, info) for name in info["splits"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        description = TypeAdapter(Description).validate_json(text)
+        return Entry(description, {name: _read_split(path, name, description) for name in description.splits})
+    except (OSError, ValueError):
         return None
 
 
-def _read_split(entry: Path, name: str, info: dict[str, Any]) -> ImageSplit:
-    count = info["splits"][name]["count"]
+def _read_split(entry: Path, name: str, description: Description) -> ImageSplit:
+    split = description.splits[name]
     images = np.load(entry / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
-    if images.shape != (count, info["channels"], info["height"], info["width"]) or images.dtype != np.uint8:
+    shape = (split.count, description.channels, description.height, description.width)
+    if images.shape != shape or images.dtype != np.uint8:
         raise ValueError("not the images that info.json describes")
-    labels = _read_integers(entry / f"{name}.labels.npy", count) if info["splits"][name]["labels"] else None
+    labels = _read_integers(entry / f"{name}.labels.npy", split.count) if split.labels else None
     # Views as plain arrays: indexing a memmap object itself costs much more per call.
-    return ImageSplit(images.view(np.ndarray), labels, _read_integers(entry / f"{name}.rows.npy", count))
+    return ImageSplit(images.view(np.ndarray), labels, _read_integers(entry / f"{name}.rows.npy", split.count))
 
 
 def _read_integers(path: Path, count: int) -> npt.NDArray[np.int64]:
-    found = np.load(path, mmap_mode="r", allow_pickle=False)
-    if found.shape != (count,) or found.dtype != np.int64:
+    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    if values.shape != (count,) or values.dtype != np.int64:
         raise ValueError(f"{path.name} is not what info.json describes")
-    return found.view(np.ndarray)
+    return values.view(np.ndarray)

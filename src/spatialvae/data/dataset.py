@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spatialvae.data.description import Description
 from spatialvae.data.joined import JoinedImages
 from spatialvae.data.notes import Seen, notes_of
 from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError, nearest
 
-__all__ = ["SPLITS", "WHOLE", "ImageData", "ImageSplit"]
+__all__ = ["SPLITS", "WHOLE", "ImageData", "ImageSplit", "content_hash"]
 
 SPLITS = ("train", "validation", "test")
 WHOLE = "all"
@@ -94,7 +95,7 @@ class ImageData:
     """Splits that the source does not name: images of its training side, set apart by the hash of their content."""
     passed_over: Mapping[str, int] = field(default_factory=dict)
     duplicates: Mapping[str, int] = field(default_factory=dict)
-    seen: Mapping[str, int] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
     """What the pictures were that may not be what was meant: see `Seen`."""
 
     def __post_init__(self) -> None:
@@ -111,7 +112,23 @@ class ImageData:
         >>> ImageData("mine", "mine", "0a", 8, 8, 1, {"train": one}, [0.0], 0, None, passed_over={".jxl": 2}).notes
         ['passed over: 2 files (.jxl 2)']
         """
-        return notes_of(self.passed_over, self.skipped, self.duplicates, Seen(**self.seen))
+        return notes_of(self.passed_over, self.skipped, self.duplicates, self.seen)
+
+    @classmethod
+    def described(
+        cls,
+        description: Description,
+        splits: Mapping[str, ImageSplit],
+        *,
+        source: str | None,
+        name: str,
+        fingerprint: str,
+        options: ImageOptions,
+        passed_over: Mapping[str, int],
+    ) -> ImageData:
+        """The splits that a pass over a source gave, with what it says of them."""
+        known = {one.name: getattr(description, one.name) for one in fields(description) if one.name != "splits"}
+        return cls(source, name, fingerprint, splits=splits, options=options, passed_over=passed_over, **known)
 
     @classmethod
     def from_arrays(
@@ -147,7 +164,7 @@ class ImageData:
         return cls(
             source=None,
             name=name,
-            fingerprint=_hash(splits),
+            fingerprint=content_hash(splits),
             height=height,
             width=width,
             channels=channels,
@@ -251,7 +268,7 @@ def _check_arrays(splits: Mapping[str, ImageSplit], labels: Mapping[str, npt.NDA
             )
 
 
-def _hash(splits: Mapping[str, ImageSplit]) -> str:
+def content_hash(splits: Mapping[str, ImageSplit]) -> str:
     """128 bits, in hex, of names, shapes, pixels and labels."""
     digest = hashlib.sha256(b"arrays")
     for name, split in splits.items():

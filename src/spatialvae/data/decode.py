@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from spatialvae.errors import UserError
 
-__all__ = ["PIXEL_LIMIT", "BadImage", "Decoded", "decode"]
+__all__ = ["PIXEL_LIMIT", "PLAIN", "BadImage", "Decoded", "decode"]
 
 PIXEL_LIMIT = 89_478_485  # a picture with more is refused: 256 MiB of colour; Pillow's own line as well
 # Content decides, not the name; formats that run other programs or have no signature are left out.

@@ -11,7 +11,7 @@ from torch import Tensor
 from spatialvae.data.dataset import ImageData
 from spatialvae.data.notes import Seen, notes_of
 from spatialvae.data.options import ImageOptions
-from spatialvae.data.picture import BadImage, Picture, array_pixels, read_picture
+from spatialvae.data.picture import BadImage
 from spatialvae.data.sources import open_source
 from spatialvae.data.sources.folder import FolderSource
 from spatialvae.data.sources.source import AbstractSource
@@ -54,11 +54,7 @@ def read_image_set(source: str, *, channels: int | None = None, layout: str = "a
     seen = Seen()
     for record in opened.records():
         try:
-            content = record.read()
-            if isinstance(content, bytes):
-                picture = read_picture(content, options, channels)
-            else:
-                picture = Picture(array_pixels(content, options, channels))
+            picture = record.picture(options, channels)
         except BadImage as reason:
             raise UserError(f"{record.name} cannot be used: {reason}.") from None
         seen.add(picture)

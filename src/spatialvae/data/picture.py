@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spatialvae.data.decode import PIXEL_LIMIT, BadImage, decode
+from spatialvae.data.decode import PIXEL_LIMIT, PLAIN, BadImage, decode
 from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError
 
-__all__ = ["PIXEL_LIMIT", "BadImage", "Picture", "array_pixels", "read_picture"]
+__all__ = ["PIXEL_LIMIT", "BadImage", "Picture", "array_pixels", "picture_pixels", "read_picture"]
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -36,6 +36,14 @@ def read_picture(content: bytes, options: ImageOptions, channels: int | None) ->
     decoded = decode(content, side)
     pixels = _to_pixels(_fit(_convert(decoded.picture, channels), options))
     return Picture(pixels, decoded.frames, decoded.peak)
+
+
+def picture_pixels(picture: Image.Image, options: ImageOptions, channels: int | None) -> npt.NDArray[np.uint8]:
+    """The same for an open picture of Pillow, as it stands: uint8 [C, H, W]."""
+    if picture.mode.startswith(("I", "F")):
+        raise BadImage(f"pixels of Pillow's mode {picture.mode} have no fixed range; convert it to L or RGB")
+    plain = picture if picture.mode in PLAIN else picture.convert("RGB")
+    return _to_pixels(_fit(_convert(plain, channels), options))
 
 
 def array_pixels(image: npt.NDArray[np.uint8], options: ImageOptions, channels: int | None) -> npt.NDArray[np.uint8]:

@@ -38,7 +38,7 @@ def read_pictures(paths: Sequence[Path], options: ImageOptions, channels: int) -
         except BadImage as reason:
             bad.append(f"{printable(str(file))} cannot be used: {reason}.")
             if not options.skip_bad_images:
-                raise UserError(f"{bad[0]} --skip-bad-images leaves it out.") from None
+                raise UserError(f"{bad[0]} `skip_bad_images` leaves it out.") from None
             continue
         seen.add(picture)
         pixels.append(picture.pixels)

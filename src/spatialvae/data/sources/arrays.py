@@ -30,21 +30,21 @@ def channel_axis(shape: Sequence[int], layout: str, where: str) -> int | None:
     >>> channel_axis((10, 3, 32, 32), "auto", "a.npy"), channel_axis((10, 32, 32, 3), "auto", "a.npy")
     (1, 3)
     """
-    told = "x".join(str(side) for side in shape)
+    spelled = "x".join(str(side) for side in shape)
     if len(shape) == 3:
         return None
     if len(shape) != 4:
-        raise UserError(f"{where} has shape {told}: images are [N, H, W], [N, C, H, W] or [N, H, W, C].")
+        raise UserError(f"{where} has shape {spelled}: images are [N, H, W], [N, C, H, W] or [N, H, W, C].")
     fits = [axis for axis in (1, 3) if 1 <= shape[axis] <= 4]
     if layout != "auto":
         axis = 1 if layout == "nchw" else 3
         if axis not in fits:
-            raise UserError(f"{where} has shape {told}: for --layout {layout}, axis {axis} must be 1 to 4.")
+            raise UserError(f"{where} has shape {spelled}: for `layout` {layout}, axis {axis} must be 1 to 4.")
         return axis
     if len(fits) != 1:
         which = "Both axes 1 and 3 could" if fits else "Neither axis 1 nor axis 3 can"
         raise UserError(
-            f"{which} be the 1 to 4 channels of {where}, of shape {told}. Say --layout nchw or --layout nhwc."
+            f"{which} be the 1 to 4 channels of {where}, of shape {spelled}. Say which with `layout`: nchw or nhwc."
         )
     return fits[0]
 
@@ -71,7 +71,7 @@ class ArraySource(AbstractFileSource):
             with self._open(array.images) as file:
                 shape, dtype, _ = _header(file, self._path)
             if dtype != np.uint8:
-                raise UserError(f"{self._where(array.images)} holds {_told(dtype)}; uint8 (0 to 255) is wanted.")
+                raise UserError(f"{self._where(array.images)} holds {_kind(dtype)}; uint8 (0 to 255) is wanted.")
             self.total += shape[0]
             channel_axis(shape, layout, self._where(array.images))
 
@@ -87,16 +87,16 @@ class ArraySource(AbstractFileSource):
 
         fitting = [key for key in keys if self._could_be_images(key)]
         chosen = [key for key in fitting if key.endswith("images")] or fitting
-        said = [split_called(key) for key in chosen]
-        if len(chosen) != 1 and (not any(said) or len(set(said)) < len(said)):
+        splits = [split_called(key) for key in chosen]
+        if len(chosen) != 1 and (not any(splits) or len(set(splits)) < len(splits)):
             raise UserError(
                 f"{self._path} has {len(chosen)} arrays that could be images; call the one meant 'images', or one each "
                 f"'train_images', 'test_images' (uint8, 3 or 4 axes). Its arrays: {', '.join(keys) or 'none'}."
             )
-        return [_Array(key, _labels_of(key, keys), split) for key, split in zip(chosen, said, strict=True)]
+        return [_Array(key, _labels_of(key, keys), split) for key, split in zip(chosen, splits, strict=True)]
 
     def _could_be_images(self, key: str) -> bool:
-        """By its axes and, unless its name says so, by its numbers: what is meant and wrong is told later."""
+        """By its axes and, unless its name says so, by its numbers: what is meant and wrong is refused later."""
         with self._open(key) as file:
             shape, dtype, _ = _header(file, self._path)
         return len(shape) in (3, 4) and (dtype == np.uint8 or key.endswith("images") or bool(split_called(key)))
@@ -154,7 +154,7 @@ def _labels_of(key: str, keys: Sequence[str]) -> str | None:
     return next((name for name in names if name in keys and name != key), None)
 
 
-def _told(dtype: np.dtype) -> str:
+def _kind(dtype: np.dtype) -> str:
     return "pickled Python objects" if dtype.hasobject else str(dtype)
 
 

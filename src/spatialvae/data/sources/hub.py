@@ -14,7 +14,7 @@ from spatialvae.data.sources.source import AbstractSource, Record
 from spatialvae.data.splits import split_called
 from spatialvae.errors import UserError
 
-__all__ = ["HubSource", "SavedSource", "is_saved"]
+__all__ = ["HubSource", "LoadedSource", "SavedSource", "is_saved"]
 
 ROWS = 256  # read at a time
 
@@ -26,29 +26,46 @@ def is_saved(path: Path) -> bool:
     )
 
 
-class HubSource(AbstractSource):
-    """A data set of the hub; beside a train split, only validation and test are used.
+class AbstractLoaded(AbstractSource):
+    """A `Dataset` or `DatasetDict` in memory; beside a train split, only validation and test are used.
 
-    Code of the data set is never run. Offline, the copy in the library's own cache serves.
+    Its pictures are decoded here, so that a transform or a format of its own changes nothing.
     """
 
-    def __init__(self, name: str, repository: str) -> None:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-            raise UserError(f"'hub:{repository}' is not a data set of the hub: write hub:OWNER/NAME.")
-        self.name, self._repository = name, repository
-        self._parts, self.passed_over = _parts(_load(repository), f"hub:{repository}")
+    kind: str
+
+    def _open(self, loaded: Any, where: str) -> None:
+        self._parts, self.passed_over = _parts(loaded, where)
         self.named = {name: split_called(name) for name in self._parts}
         self.total = sum(len(part) for part in self._parts.values())
         self.label_names = _all_label_names(self._parts)
 
     def identity(self, cache: Path) -> str:
-        """The library's fingerprint of each split, which changes with the revision on the hub."""
+        """The library's fingerprint of each split, which changes with its content, on the hub with its revision."""
         prints = [f"{name} {len(part)} {part._fingerprint}" for name, part in self._parts.items()]
-        return "\n".join(["hub", self._repository, *prints])
+        return "\n".join([self.kind, *prints])
 
     def records(self) -> Iterator[Record]:
         """Split by split, row by row."""
         return _records(self._parts)
+
+
+class LoadedSource(AbstractLoaded):
+    """A data set that a program holds."""
+
+    def __init__(self, loaded: Any, name: str) -> None:
+        self.name, self.kind = name, "loaded"
+        self._open(loaded, name)
+
+
+class HubSource(AbstractLoaded):
+    """A data set of the hub. Code of the data set is never run; offline, the copy in the library's own cache serves."""
+
+    def __init__(self, name: str, repository: str) -> None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise UserError(f"'hub:{repository}' is not a data set of the hub: write hub:OWNER/NAME.")
+        self.name, self.kind = name, f"hub\n{repository}"
+        self._open(_load(repository), f"hub:{repository}")
 
 
 class SavedSource(AbstractFileSource):
