@@ -123,7 +123,7 @@ def test_a_reader_that_leaves_early_is_no_error(monkeypatch: pytest.MonkeyPatch)
     def leave(*_: object) -> None:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    monkeypatch.setattr("spatialvae.cli.look.emit", leave)
+    monkeypatch.setattr("spatialvae.cli.latents.emit", leave)
     assert spatialvae("latents", "--json") == (1, "", "")
 
 
@@ -218,7 +218,7 @@ def test_too_little_memory_is_told(error: Exception, monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("spatialvae.cli.look.emit", fail)
+    monkeypatch.setattr("spatialvae.cli.latents.emit", fail)
     assert "not enough memory" in spatialvae("latents", "--json").complaint
     error = RuntimeError("something else")
     with pytest.raises(RuntimeError, match="something else"):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from spatialvae._version import __version__
-from spatialvae.cli import bench, compare, edit, evaluate, fit_prior, influence, look, train, traverse
 from spatialvae.cli.repeated_flags import SeveralValues
 from spatialvae.cli.suggestions import suggested_command, suggested_flag
 from spatialvae.errors import UserError
@@ -51,27 +50,34 @@ app = typer.Typer(
 )
 
 
-def _add(command: Callable[..., None], **settings: Any) -> None:
-    """A command called after its function; the list of all shows the whole first line of its text, never cut."""
+COMMANDS: dict[str, type[TyperCommand]] = {
+    "train": TyperCommand,
+    "sample": TyperCommand,
+    "reconstruct": TyperCommand,
+    "interpolate": TyperCommand,
+    "traverse": TyperCommand,
+    "transplant": TyperCommand,
+    "inpaint": TyperCommand,
+    "influence": TyperCommand,
+    "evaluate": TyperCommand,
+    "compare": SeveralValues,
+    "bench": TyperCommand,
+    "fit_prior": TyperCommand,
+    "data": TyperCommand,
+    "latents": TyperCommand,
+}
+"""The commands in the order of the help, each with how its words are read; a file of this folder for each."""
+
+
+def _add(name: str, reader: type[TyperCommand]) -> None:
+    """The command in the file of its name; the list of all shows the whole first line of its text, never cut."""
+    command = getattr(import_module(f"spatialvae.cli.{name}"), name)
     first, _, _ = (command.__doc__ or "").partition("\n")
-    app.command(command.__name__.replace("_", "-"), short_help=first, **settings)(command)
+    app.command(name.replace("_", "-"), short_help=first, cls=reader)(command)
 
 
-for command in (
-    train.train,
-    look.sample,
-    look.reconstruct,
-    edit.interpolate,
-    traverse.traverse,
-    edit.transplant,
-    edit.inpaint,
-    influence.influence,
-    evaluate.evaluate,
-):
-    _add(command)
-_add(compare.compare, cls=SeveralValues)
-for command in (bench.bench, fit_prior.fit_prior, look.data, look.latents):
-    _add(command)
+for _name, _reader in COMMANDS.items():
+    _add(_name, _reader)
 
 
 def _version(wanted: bool) -> None:

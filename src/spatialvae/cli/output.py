@@ -14,7 +14,7 @@ from spatialvae.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["check_free", "emit", "say", "say_notes", "write_images"]
+__all__ = ["check_free", "emit", "say", "say_notes", "write_images", "write_outlined"]
 
 
 def emit(payload: dict[str, Any], as_json: bool, lines: list[str]) -> None:
@@ -69,3 +69,14 @@ def write_images(images: Tensor, out: Path, columns: int | None = None, *, names
         for old in () if names else out.glob("[0-9]" * 6 + ".png"):  # of a larger set that these replace
             if int(old.stem) >= len(images):
                 old.unlink()
+
+
+def write_outlined(images: Tensor, out: Path, cells: Tensor, which: Sequence[int]) -> None:
+    """A row of pictures with the cells' place outlined in some; arrays and folders hold the pictures as they are."""
+    from spatialvae.editing import pixels_of
+    from spatialvae.picture_grid import outlined
+
+    if out.suffix and out.suffix.lower() != ".npz":
+        height, width = images.shape[-2:]
+        images = outlined(images, pixels_of(cells, (height, width)), which)
+    write_images(images, out, columns=len(images))

@@ -1,0 +1,51 @@
+"""`spatialvae sample`: new pictures from a prior."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spatialvae.cli.machine import load_model
+from spatialvae.cli.options import Device, Json, Out, Overwrite, Prior, RunFolder, Seed, Temperature, Threads
+from spatialvae.cli.output import check_free, emit, say, write_images
+
+__all__ = ["sample"]
+
+Columns = Annotated[int | None, typer.Option(min=1, help="Pictures a row of the grid.")]
+
+
+def sample(
+    run: RunFolder,
+    out: Out = Path("samples.png"),
+    count: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 64,
+    seed: Seed = 0,
+    prior: Prior = None,
+    temperature: Temperature = 1.0,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Draw pictures of this class, a name or a number, from a prior that knows labels."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the equation that draws from diffusion take.")
+    ] = None,
+    columns: Columns = None,
+    device: Device = None,
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Draw new pictures: a grid (.png), a folder of PNG files, or an .npz."""
+    check_free(out, overwrite)
+    from spatialvae import metrics
+
+    model = load_model(run, device, threads)
+    chosen = model.priors.resolve(prior)
+    images = model.sample(count, seed=seed, temperature=temperature, prior=chosen, label=label, steps=steps)
+    write_images(images, out, columns)
+    payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen, "label": label}
+    if chosen == model.priors.own and (warning := metrics.holes_warning(model)):
+        say(warning)
+    drawn = f"{count} pictures" + ("" if label is None else f" of class {label}")
+    emit({**payload, "temperature": temperature}, json, [f"{drawn} from the {chosen} prior: {out}"])
