@@ -16,12 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from spatialvae.benchmarking import random_images
 from spatialvae.config import TrainConfig
-from spatialvae.training import loop
+from spatialvae.training import Callback, TrainingEvent, loop
 
 WARM_UP = 6
 
@@ -41,22 +41,38 @@ def main() -> None:
             subprocess.run([sys.executable, __file__, *sys.argv[1:], "--way", way], check=True)
 
 
+class Enough(Exception):
+    """All steps were timed."""
+
+
+class Watch(Callback):
+    """Times `steps` steps after the warm-up, and counts the page faults before them."""
+
+    def __init__(self, steps: int) -> None:
+        self.taken: list[float] = []
+        self.faults, self._steps, self._seen, self._began = 0, steps, 0, 0.0
+
+    def on_step(self, event: TrainingEvent) -> None:
+        now = time.perf_counter()
+        self._seen += 1
+        if self._seen == WARM_UP:
+            self.faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        elif self._seen > WARM_UP:
+            self.taken.append(now - self._began)
+        if len(self.taken) == self._steps:
+            raise Enough
+        self._began = time.perf_counter()
+
+
 def measure(way: str, batch_size: int, steps: int) -> None:
     if way == "given back":
         loop.freed_memory_kept = nullcontext
     config = TrainConfig(latent="low-rank", batch_size=batch_size, images=100 * (steps + WARM_UP) * batch_size)
     data = random_images((64, 64), 3, least=batch_size)
-    with tempfile.TemporaryDirectory() as folder:
-        training = loop.train_stepwise(config, data, Path(folder) / "run", progress=False)
-        for _ in range(WARM_UP):
-            next(training)
-        faults, taken = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, []
-        for _ in range(steps):
-            begin = time.perf_counter()
-            next(training)
-            taken.append(time.perf_counter() - begin)
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        training.close()
+    watch = Watch(steps)
+    with tempfile.TemporaryDirectory() as folder, suppress(Enough):
+        loop.train(config, data, Path(folder) / "run", callbacks=[watch], progress=False)
+    faults, taken, used = watch.faults, watch.taken, resource.getrusage(resource.RUSAGE_SELF)
     step = statistics.median(taken)
     print(
         f"{way:<11} batch {batch_size}: {1e3 * step:8.1f} ms a step, {batch_size / step:6.0f} images/s, "

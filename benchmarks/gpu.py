@@ -15,7 +15,6 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -29,7 +28,7 @@ from spatialvae.benchmarking import Spread, describe_machine, interleaved, ratio
 from spatialvae.benchmarking.contenders import RealLoop, as_torch_comes
 from spatialvae.benchmarking.operations import Operations, of_sampling, of_training
 from spatialvae.benchmarking.peak import probes
-from spatialvae.benchmarking.timing import Work
+from spatialvae.benchmarking.timing import Work, one_round
 from spatialvae.config import ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.model import SpatialVAE
@@ -91,23 +90,33 @@ def training(
 ) -> dict[str, Any]:
     """An epoch of the real loop, its share of the checkpoints included, the GPU's idle share, and pythae's epoch."""
     real = RealLoop(config, data, folder / "run", steps=steps, slices=rounds + 3)
-    begin = time.perf_counter()
-    real.steps()
-    real.checkpointed()
-    start = time.perf_counter() - begin
-    works: dict[str, Work] = {"real": real.steps, "checkpoint": real.checkpointed}
+    works: dict[str, Work] = {}
     if installed():
         options = {"batch_size": config.batch_size, "steps": PEER_STEPS, "learning_rate": config.learning_rate}
         model = config.model((SIDE, SIDE), 3)
         works["pythae"] = by_default(PythaePeer(model, folder / "pythae", **options).steps)
         works["pythae, autocast"] = by_default(PythaePeer(model, folder / "autocast", amp=True, **options).steps)
-    taken = interleaved(works, rounds, device, say=partial(print, file=sys.stderr, flush=True))
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    profiled = kernels()
+
+    def between(index: int) -> None:  # the first slice starts and compiles, the second warms up, the last is profiled
+        if 1 <= index <= rounds + 1:
+            print(f"round {index - 1} of {rounds}", file=sys.stderr, flush=True)
+            for name, value in one_round(works, device).items():
+                if index > 1:
+                    taken[name].append(value)
+        if index == rounds + 1:
+            profiled.start()
+
+    loop = real.timed(between)
+    profiled.stop()
+    idle = idle_of(profiled)
+    start = loop["real"][0] + loop["checkpointed"][0]
+    taken |= {"real": loop["real"][2:-1], "checkpoint": loop["checkpointed"][2:-1]}
     checkpoint = Spread.of([max(0.0, b - a / steps) for a, b in zip(taken["real"], taken["checkpoint"], strict=True)])
     share = checkpoint.median * config.batch_size / real.checkpoint_every
     step = [value / steps + share for value in taken["real"]]
     batches = EPOCH / config.batch_size
-    idle = idle_share(real.steps)
-    real.close()
     return {
         "epoch_seconds": asdict(Spread.of([value * batches for value in step])),
         "images_per_second": asdict(Spread.of([config.batch_size / value for value in step])),
@@ -149,15 +158,25 @@ def by_default(work: Work) -> Work:
     return run
 
 
-def idle_share(work: Work) -> float:
-    """The part of the time from its first kernel to its last in which no kernel or copy runs on the GPU."""
+def kernels() -> Any:
+    """A profiler of what runs on the GPU."""
     from torch.profiler import ProfilerActivity, profile
 
     torch.cuda.synchronize()
-    with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as seen:
+    return profile(activities=[ProfilerActivity.CUDA], acc_events=True)
+
+
+def idle_share(work: Work) -> float:
+    """The part of the time from its first kernel to its last in which no kernel or copy runs on the GPU."""
+    with kernels() as profiled:
         work()
         torch.cuda.synchronize()
-    events = (event for event in seen.events() or () if str(event.device_type) == "DeviceType.CUDA")
+    return idle_of(profiled)
+
+
+def idle_of(profiled: Any) -> float:
+    """The same of what was profiled."""
+    events = (event for event in profiled.events() or () if str(event.device_type) == "DeviceType.CUDA")
     return 1 - busy_share(sorted((event.time_range.start, event.time_range.end) for event in events))
 
 

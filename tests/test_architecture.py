@@ -217,7 +217,8 @@ def test_public_names_have_docstrings(name: str) -> None:
 
 def test_abstract_classes_say_so_and_concrete_ones_are_final() -> None:
     classes = [(name, n) for name in MODULES for n in ast.walk(tree(MODULES[name])) if isinstance(n, ast.ClassDef)]
-    names = {node.name for _, node in classes}
+    # A protocol says what others are like; classes may inherit its methods.
+    names = {node.name for _, node in classes if "Protocol" not in [ast.unparse(base) for base in node.bases]}
     wrong = []
     for name, node in classes:
         bases = [ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases]

@@ -64,25 +64,39 @@ def test_every_number_is_there_and_finite(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_real_loop_is_a_run_with_all_that_a_run_has(tmp_path: Path) -> None:
-    real = RealLoop(settings(checkpoint_every=None, images=600), tiny_data(), tmp_path / "run", steps=2, slices=3)
+    real = RealLoop(settings(checkpoint_every=None, images=600), tiny_data(), tmp_path / "run", steps=2, slices=2)
     assert (real.images, real.checkpoint_every) == (600, 60)
-    real.steps()
-    assert not list((tmp_path / "run").glob("checkpoints/*"))
-    real.checkpointed()
-    real.steps()
-    assert [path.name for path in (tmp_path / "run").glob("checkpoints/*")] == [f"{30:012d}"]
-    real.checkpointed()
-    real.close()
-    assert len(list((tmp_path / "run").glob("checkpoints/*"))) == 2
+    turns: list[tuple[str, list[str]]] = []
+
+    def turn(part: str) -> None:
+        turns.append((part, sorted(path.name for path in (tmp_path / "run").glob("checkpoints/*"))))
+
+    real.run(turn)
+    first, second = f"{30:012d}", f"{60:012d}"
+    assert turns == [("real", []), ("checkpointed", [first]), ("real", [first]), ("checkpointed", [first, second])]
     lines = read_journal(tmp_path / "run" / "metrics.jsonl")
     assert [line["images"] for line in lines if "validation_bound" in line] == [30, 60]
+    assert not (tmp_path / "run" / "prior-gaussian.safetensors").exists()  # the run is left, not finished
+
+
+def test_what_happens_between_slices_is_not_timed(tmp_path: Path) -> None:
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 1
+        return now[0]
+
+    def between(index: int) -> None:
+        now[0] += 1000
+
+    real = RealLoop(settings(), tiny_data(), tmp_path / "run", steps=1, slices=2)
+    assert real.timed(between, clock) == {"real": [1.0, 1.0], "checkpointed": [1.0, 1.0]}
 
 
 def test_a_short_run_is_made_long_enough(tmp_path: Path) -> None:
     real = RealLoop(settings(images=10), tiny_data(), tmp_path, steps=3, slices=4)
     assert real.images == 10
     assert real.length >= 4 * (3 + 1) * 10
-    real.close()
 
 
 def test_the_loops_train_and_the_bare_one_is_as_ours() -> None:

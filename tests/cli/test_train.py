@@ -190,6 +190,7 @@ def test_sigterm_from_outside(images: Path, tmp_path: Path) -> None:
         ("--image-size 4", ["4", "8"]),
         ("--image-size big", ["big", "64"]),
         ("--config none.yaml", ["none.yaml"]),
+        ("--track wand", ["--track wand", "'wandb'"]),
     ],
 )
 def test_mistakes_leave_no_folder_behind(images: Path, tmp_path: Path, flags: str, words: list[str]) -> None:
@@ -209,6 +210,12 @@ def test_a_run_that_diverged_is_told_and_its_folder_taken_again(images: Path, tm
     assert len(said.splitlines()) == 2
     assert "holds no model" in spatialvae("sample", tmp_path / "run", "--out", tmp_path / "a.png").complaint
     assert spatialvae(*line, "--learning-rate", "0.001", "--json").json["images"] == 100
+
+
+def test_trackers_are_named(images: Path, tmp_path: Path) -> None:
+    line = ("train", "--data", images, "--images", 40, *SETTINGS, "--out", tmp_path / "run", "--track", "none")
+    assert spatialvae(*line).code == 0
+    assert not (tmp_path / "run" / "tensorboard").exists()
 
 
 def test_fp16_needs_a_device(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

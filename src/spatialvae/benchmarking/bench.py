@@ -22,10 +22,10 @@ from spatialvae.benchmarking.contenders import (
     sample_eagerly,
 )
 from spatialvae.benchmarking.machine import describe_machine
-from spatialvae.benchmarking.peak import probes
+from spatialvae.benchmarking.peak import Probe, probes
 from spatialvae.benchmarking.result import Measured
 from spatialvae.benchmarking.stages import Laps, staged_step
-from spatialvae.benchmarking.timing import Work, interleaved, seconds
+from spatialvae.benchmarking.timing import Work, one_round, seconds
 from spatialvae.config import BenchConfig, ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.training_batches import training_batches
@@ -73,11 +73,8 @@ def bench(
     scratch = tempfile.TemporaryDirectory(prefix="spatialvae-bench-")
     with globals_kept(), seeded(config.seed), scratch as folder:
         real = RealLoop(config, data, Path(folder) / "run", steps=steps, slices=options.rounds + 2, device=device)
-        try:
-            compiled = compiling_pays(real.length // config.batch_size, accelerator)
-            return _Bench(config, data, options, steps, accelerator.device, compiled).measure(real, say)
-        finally:
-            real.close()
+        compiled = compiling_pays(real.length // config.batch_size, accelerator)
+        return _Bench(config, data, options, steps, accelerator.device, compiled).measure(real, say)
 
 
 @dataclass(frozen=True)
@@ -102,47 +99,58 @@ class _Bench:
         return resolve_precision(self.config.precision, self.device)
 
     def measure(self, real: RealLoop, say: Callable[[str], None] | None) -> dict[str, Any]:
-        """Everything in turn, round after round."""
-        if say is not None:
-            say("the real loop starts")
-        options, device = self.options, self.device
-        reset_peak_memory(device)
-        start = seconds(real.steps, device)
-        real.checkpointed()
-        memory = peak_memory(device)  # before anything else is built
+        """Everything in turn, round after round: one slice of the real loop, then each of the others."""
+        say = say or (lambda _: None)
+        say("the real loop starts")
+        rounds, others = self.options.rounds, list[_Others]()
+        reset_peak_memory(self.device)
 
-        sampled = SpatialVAE(self.model).to(device).eval()
-        first = seconds(lambda: sampled.sample(options.generated), device)
-        stages: list[dict[str, float]] = []
-        tried = probes(self.precision, device)
-        works: dict[str, Work] = {
-            "real": real.steps,
-            "checkpointed": real.checkpointed,
-            **self._compared(),
-            "sampling": lambda: sampled.sample(options.generated),
-            "stages": self._staged(stages),
-            **{name: probe.work for name, probe in tried.items()},
-        }
-        taken = interleaved(works, options.rounds, device, say=say)
+        def between(index: int) -> None:
+            if index == 0:
+                memory = peak_memory(self.device)  # before anything else is built
+                others.append(self._others(memory))
+                say("warming up")
+                return
+            others[0].turn(self.device, counted=index > 1)
+            if index <= rounds:
+                say(f"round {index} of {rounds}")
+
+        loop = real.timed(between)
+        other = others[0]
+        taken = {**{name: values[-rounds:] for name, values in loop.items()}, **other.taken}
         loops = {name: taken[name] for name in ("real", "checkpointed", "bare", "eager", "sampling", "eager_sampling")}
         measured = Measured(
             batch_size=self.config.batch_size,
             steps=self.steps,
-            generated=options.generated,
+            generated=self.options.generated,
             checkpoint_every=real.checkpoint_every,
             **loops,
-            stages=stages[-options.rounds :],  # the first was the warm-up
-            peaks={name: [probe.flops / value for value in taken[name]] for name, probe in tried.items()},
+            stages=other.stages[-rounds:],  # the first was the warm-up
+            peaks={name: [probe.flops / value for value in taken[name]] for name, probe in other.probes.items()},
             training=operations.of_training(self.model),
             decoding=operations.of_sampling(self.model),
         )
         return {
             **measured.as_dict(),
-            "memory_bytes": memory,
-            "warm_up_seconds": {"training": start, "sampling": first},
+            "memory_bytes": other.memory,
+            "warm_up_seconds": {"training": loop["real"][0], "sampling": other.first},
             "machine": describe_machine(self.precision, self.device),
             "settings": self._settings(real),
         }
+
+    def _others(self, memory: int) -> _Others:
+        """All that is timed beside the real loop."""
+        sampled = SpatialVAE(self.model).to(self.device).eval()
+        first = seconds(lambda: sampled.sample(self.options.generated), self.device)
+        stages: list[dict[str, float]] = []
+        tried = probes(self.precision, self.device)
+        works: dict[str, Work] = {
+            **self._compared(),
+            "sampling": lambda: sampled.sample(self.options.generated),
+            "stages": self._staged(stages),
+            **{name: probe.work for name, probe in tried.items()},
+        }
+        return _Others(works, stages, tried, memory, first, {name: [] for name in works})
 
     def _settings(self, real: RealLoop) -> dict[str, Any]:
         return {
@@ -189,3 +197,24 @@ class _Bench:
             found.append(staged_step(trained, optimizer, lambda: batches(len(found)), number_format, Laps(device)))
 
         return work
+
+
+@dataclass(frozen=True)
+class _Others:
+    """What takes its turn after each slice of the real loop, and how long it took."""
+
+    works: dict[str, Work]
+    stages: list[dict[str, float]]
+    """Seconds of the stages of one step a round."""
+    probes: dict[str, Probe]
+    memory: int
+    """The real loop's peak, in bytes."""
+    first: float
+    """Seconds of the first sampling."""
+    taken: dict[str, list[float]]
+
+    def turn(self, device: torch.device, *, counted: bool) -> None:
+        """One round; the warm-up does not count."""
+        for name, value in one_round(self.works, device).items():
+            if counted:
+                self.taken[name].append(value)

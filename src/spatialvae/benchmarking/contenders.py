@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -11,15 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from spatialvae.benchmarking.peak import DTYPES
+from spatialvae.benchmarking.timing import Clock
 from spatialvae.config import ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.pixels import to_uint8
+from spatialvae.devices import fastest_device, synchronize
 from spatialvae.elbo import ELBO, elbo_loss
 from spatialvae.globals import globals_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.training.acceleration import compiled_training, suit_layout
-from spatialvae.training.loop import train_stepwise
+from spatialvae.training.callbacks import Callback, TrainingEvent
+from spatialvae.training.loop import train
 from spatialvae.training.model_stage import make_optimizer
 from spatialvae.training.schedule import total_images
 
@@ -40,9 +44,9 @@ EAGER_BATCH = 100
 class RealLoop:
     """`spatialvae.train` itself on a folder of its own, with journal, progress bar and checkpoints, in slices.
 
-    A slice is `steps` steps without a checkpoint, and `checkpointed` one step that ends with one, so that a slice of a
+    A slice is `steps` steps without a checkpoint, then one step that ends with a checkpoint, so that a slice of a
     second need not carry the checkpoint of ten minutes: whoever times them divides it over `checkpoint_every` images.
-    The two take turns. The run is told its full length, since what it does may depend on it.
+    The run has its full length, since what training does may depend on it.
     """
 
     def __init__(
@@ -60,25 +64,67 @@ class RealLoop:
         self.checkpoint_every = config.checkpoint_every or max(1, self.images // 10)
         """Images between checkpoints of that run."""
         turn = (steps + 1) * config.batch_size
-        length = max(self.images, (slices + 1) * turn)
-        changed = {"images": length, "epochs": None, "checkpoint_every": turn}
-        self.length = length
+        self.length = max(self.images, (slices + 1) * turn)
         """The length of the run that is started: long enough for every slice."""
-        self._steps = steps
-        self._training = train_stepwise(config.model_copy(update=changed), data, folder, device=device)
+        changed = {"images": self.length, "epochs": None, "checkpoint_every": turn}
+        self._config, self._data, self._folder = config.model_copy(update=changed), data, folder
+        self._steps, self._slices, self._device = steps, slices, device
 
-    def steps(self) -> None:
-        """The steps of one slice."""
-        for _ in range(self._steps):
-            next(self._training)
+    def run(self, turn: Callable[[str], None]) -> None:
+        """Train all slices, then leave the run where it is.
 
-    def checkpointed(self) -> None:
-        """The step after them, whose end is a checkpoint: weights, validation and grids."""
-        next(self._training)
+        Args:
+            turn: called with ``"real"`` after the steps of a slice and with ``"checkpointed"`` after its checkpoint;
+                training goes on when it returns.
+        """
+        slices = _Slices(self._steps, self._slices, turn)
+        with contextlib.suppress(_Complete):
+            train(self._config, self._data, self._folder, callbacks=[slices], device=self._device)
 
-    def close(self) -> None:
-        """Leave the run where it is."""
-        self._training.close()
+    def timed(self, between: Callable[[int], None], clock: Clock = time.perf_counter) -> dict[str, list[float]]:
+        """Seconds of the steps (``real``) and of the step with a checkpoint (``checkpointed``) of every slice.
+
+        Args:
+            between: called after each slice with its number, from 0 on; its own time does not count.
+        """
+        device = fastest_device() if self._device is None else self._device
+        taken: dict[str, list[float]] = {"real": [], "checkpointed": []}
+        began = clock()
+
+        def turn(part: str) -> None:
+            nonlocal began
+            synchronize(device)
+            taken[part].append(clock() - began)
+            if part == "checkpointed":
+                between(len(taken[part]) - 1)
+            synchronize(device)
+            began = clock()
+
+        self.run(turn)
+        return taken
+
+
+class _Complete(Exception):
+    """All slices were run."""
+
+
+class _Slices(Callback):
+    """Gives `turn` the floor after the steps of a slice, and after its checkpoint."""
+
+    def __init__(self, steps: int, slices: int, turn: Callable[[str], None]) -> None:
+        self._steps, self._left, self._turn, self._taken = steps, slices, turn, 0
+
+    def on_step(self, event: TrainingEvent) -> None:
+        self._taken += 1
+        if self._taken == self._steps:
+            self._turn("real")
+
+    def on_validation(self, event: TrainingEvent) -> None:
+        self._taken = 0
+        self._left -= 1
+        self._turn("checkpointed")
+        if not self._left:
+            raise _Complete
 
 
 class InFormat(nn.Module):

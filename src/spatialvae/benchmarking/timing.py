@@ -11,7 +11,7 @@ import torch
 
 from spatialvae.devices import synchronize
 
-__all__ = ["Clock", "Spread", "Work", "interleaved", "ratios", "seconds"]
+__all__ = ["Clock", "Spread", "Work", "interleaved", "one_round", "ratios", "seconds"]
 
 Clock = Callable[[], float]
 """Seconds since some moment."""
@@ -61,19 +61,23 @@ def interleaved(
 
     >>> order = []
     >>> works = {name: lambda name=name: order.append(name) for name in "ab"}
-    >>> found = interleaved(works, rounds=2, device=torch.device("cpu"))
-    >>> "".join(order), {name: len(values) for name, values in found.items()}
+    >>> taken = interleaved(works, rounds=2, device=torch.device("cpu"))
+    >>> "".join(order), {name: len(values) for name, values in taken.items()}
     ('ababab', {'a': 2, 'b': 2})
     """
-    found: dict[str, list[float]] = {name: [] for name in works}
+    taken: dict[str, list[float]] = {name: [] for name in works}
     for round_ in range(rounds + 1):
         if say is not None:
             say(f"round {round_} of {rounds}" if round_ else "warming up")
-        for name, work in works.items():
-            taken = seconds(work, device, clock)
+        for name, value in one_round(works, device, clock).items():
             if round_:
-                found[name].append(taken)
-    return found
+                taken[name].append(value)
+    return taken
+
+
+def one_round(works: Mapping[str, Work], device: torch.device, clock: Clock = time.perf_counter) -> dict[str, float]:
+    """Seconds of each work, one after the other."""
+    return {name: seconds(work, device, clock) for name, work in works.items()}
 
 
 def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:

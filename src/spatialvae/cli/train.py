@@ -18,12 +18,22 @@ __all__ = ["train"]
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings from a YAML file; flags go before it.")]
 
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Where the journal's numbers go as well: tensorboard, wandb, mlflow, ... or none; may be repeated. "
+        "Default: tensorboard where it is installed.",
+    ),
+]
+
 
 @with_settings(TrainConfig)
 def train(
     *,
     out: Out,
     config: ConfigFile = None,
+    track: Track = None,
     device: Device = None,
     threads: Threads = None,
     json: Json = False,
@@ -41,7 +51,7 @@ def train(
     from spatialvae.latents import LATENTS
 
     try:
-        model = training.train(chosen, data, out, device=where)
+        model = training.train(chosen, data, out, track=track or None, device=where)
     except training.Interrupted as stop:
         say(str(stop))
         sys.exit(128 + stop.signum)

@@ -1,9 +1,20 @@
 """Training: one loop on Accelerate, schedules as functions of the images seen, checkpoints, the journal."""
 
+from spatialvae.training.callbacks import Callback, StopTraining, TrainingEvent
 from spatialvae.training.finish import attach_gaussian, fit_run_prior
 from spatialvae.training.interrupt import Interrupted
 from spatialvae.training.journal import read_journal
 from spatialvae.training.loop import train
 from spatialvae.training.run import Run
 
-__all__ = ["Interrupted", "Run", "attach_gaussian", "fit_run_prior", "read_journal", "train"]
+__all__ = [
+    "Callback",
+    "Interrupted",
+    "Run",
+    "StopTraining",
+    "TrainingEvent",
+    "attach_gaussian",
+    "fit_run_prior",
+    "read_journal",
+    "train",
+]

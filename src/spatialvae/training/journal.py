@@ -1,14 +1,18 @@
-"""The journal of a run: one JSON object a line in metrics.jsonl, and TensorBoard events beside it."""
+"""The journal of a run: one JSON object a line in metrics.jsonl, and the same numbers for the run's trackers."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spatialvae.training.run import Run
+
+if TYPE_CHECKING:
+    from accelerate.tracking import GeneralTracker
 
 __all__ = ["Journal", "read_journal"]
 
@@ -16,10 +20,11 @@ __all__ = ["Journal", "read_journal"]
 class Journal:
     """Appends what was measured after so many images; a resumed run first forgets what came after its checkpoint.
 
-    With several processes only the main one is `enabled`; the others' journals swallow what they are told.
+    With several processes only the main one is `enabled`; the others' journals write nothing.
 
     Args:
         changed: settings that are others from here on, {name: [before, now]}; a line of its own.
+        trackers: started, of Accelerate's kind; each gets every line's numbers, and is finished with the journal.
 
     >>> import tempfile
     >>> run = Run(Path(tempfile.mkdtemp()))
@@ -29,14 +34,21 @@ class Journal:
     [{'images': 100, 'loss': 2.5}]
     """
 
-    def __init__(self, run: Run, seen: int, changed: dict[str, Any] | None = None, *, enabled: bool = True) -> None:
-        self._file, self._events = None, None
+    def __init__(
+        self,
+        run: Run,
+        seen: int,
+        changed: dict[str, Any] | None = None,
+        *,
+        trackers: Sequence[GeneralTracker] = (),
+        enabled: bool = True,
+    ) -> None:
+        self._file, self._trackers = None, tuple(trackers)
         if not enabled:
             return
         kept = [line for line in read_journal(run.journal) if line["images"] <= seen]
         run.journal.write_text("".join(_spelled(line) for line in kept))
         self._file = run.journal.open("a")
-        self._events = _event_writer(run.tensorboard, seen)
         if changed:
             self.write(seen, {"changed": changed})
 
@@ -46,10 +58,9 @@ class Journal:
             return
         self._file.write(_spelled({"images": images, **values}))
         self._file.flush()
-        if self._events is not None:
-            for name, value in values.items():
-                if isinstance(value, (int, float)):
-                    self._events.add_scalar(name, value, images)
+        numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
+        for tracker in self._trackers if numbers else ():
+            tracker.log(numbers, step=images)
 
     def __enter__(self) -> Journal:
         return self
@@ -57,8 +68,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
-        if self._events is not None:
-            self._events.close()
+        for tracker in self._trackers:
+            tracker.finish()
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
@@ -74,12 +85,3 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 def _spelled(line: dict[str, Any]) -> str:
     finite = {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in line.items()}
     return json.dumps(finite, allow_nan=False) + "\n"
-
-
-def _event_writer(folder: Path, seen: int) -> Any:
-    """TensorBoard's writer where TensorBoard is installed, else None."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder), purge_step=seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -17,8 +17,9 @@ from spatialvae.model import SpatialVAE
 from spatialvae.progress import Progress
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.seeding import seeded, stream_seed
+from spatialvae.training.callbacks import Callback, Callbacks, TrainingEvent
 from spatialvae.training.divergence import Watch
-from spatialvae.training.interrupt import Interrupted, stop_requests
+from spatialvae.training.interrupt import Interrupted, StopRequest, stop_requests
 from spatialvae.training.journal import Journal, read_journal
 from spatialvae.training.meter import Meter
 from spatialvae.training.model_stage import ModelStage
@@ -28,14 +29,24 @@ from spatialvae.training.run import Run
 from spatialvae.training.schedule import learning_rate
 from spatialvae.training.stage import AbstractStage, Network
 from spatialvae.training.state import TrainingState, make_accelerator, set_learning_rate, start
+from spatialvae.training.trackers import Track, check_trackers, start_trackers
 
-__all__ = ["stage_stepwise", "train", "train_stage", "train_stepwise"]
+__all__ = ["train", "train_stage"]
 
 JOURNAL_STEPS = 50
+FINISH = 2**10
+"""What processes tell each other, in the place of a signal's number, where a callback ended the run."""
 
 
 def train(
-    config: TrainConfig, data: ImageData, out: Path, *, progress: bool = True, device: torch.device | None = None
+    config: TrainConfig,
+    data: ImageData,
+    out: Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+    track: Track = None,
+    progress: bool = True,
+    device: torch.device | None = None,
 ) -> SpatialVAE:
     """Train one model into the run folder `out`, or go on with the run that is there; returns it in eval mode.
 
@@ -43,98 +54,137 @@ def train(
     functions of the seed and the images seen, and a checkpoint restores weights and moments bit for bit.
 
     Args:
+        callbacks: called on the way, see `Callback`.
+        track: trackers by name or as objects, ``"none"`` for none; default: TensorBoard where it is installed.
         device: where to compute; default: the fastest device of this machine, of this process where there are several.
 
     Raises:
         UserError: settings that do not fit the run in `out`; losses, weights or validation that are not finite, of
-            which nothing is stored.
+            which nothing is stored; a tracker that is not there.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
-    return train_stage(ModelStage(config, data), out, progress=progress, device=device)
-
-
-def train_stepwise(
-    config: TrainConfig, data: ImageData, out: Path, *, progress: bool = True, device: torch.device | None = None
-) -> Generator[int, None, SpatialVAE]:
-    """What `train` does, a step at a time: yields the images seen after each, and returns the model.
-
-    Whoever stops asking, as a benchmark does, closes it; the run folder then holds what was saved so far.
-    """
-    return stage_stepwise(ModelStage(config, data), out, progress=progress, device=device)
+    stage = ModelStage(config, data)
+    return train_stage(stage, out, callbacks=callbacks, track=track, progress=progress, device=device)
 
 
 def train_stage(
-    stage: AbstractStage[Network], out: Path, *, progress: bool = True, device: torch.device | None = None
+    stage: AbstractStage[Network],
+    out: Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+    track: Track = None,
+    progress: bool = True,
+    device: torch.device | None = None,
 ) -> Network:
     """Train anything into the folder `out`, or go on with what is there; returns the network in eval mode."""
-    steps = stage_stepwise(stage, out, progress=progress, device=device)
-    with globals_kept(), seeded(stage.config.seed):  # every step seeds torch's generators anew
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                return done.value
-
-
-def stage_stepwise(
-    stage: AbstractStage[Network], out: Path, *, progress: bool = True, device: torch.device | None = None
-) -> Generator[int, None, Network]:
-    """What `train_stage` does, a step at a time: yields the images seen after each, and returns the network."""
-    config, total = stage.config, stage.total
-    steps = math.ceil(total / config.batch_size)
-    every = max(1, (config.checkpoint_every or max(1, total // 10)) // config.batch_size)
     run = Run(out)
     changed = check_start(stage, run)  # whatever is refused leaves the folder as it was
-    accelerator = make_accelerator(config, device)
-    state = start(stage, run, accelerator)
-    main = accelerator.is_main_process
-    write_start(stage, run, accelerator)
-    seen = state.step * config.batch_size
-    meter, pace = Meter(), Pace(accelerator.device, config.batch_size)
-    with (
-        freed_memory_kept(),
-        stop_requests() as request,
-        Journal(run, seen, changed, enabled=main) as journal,
-        Progress(out.as_posix(), steps * config.batch_size, seen, shown=progress and main) as bar,
-    ):
-        watch = Watch(stage, run, journal)
-        done = state.step >= steps or converged(stage, run, state)
-        if main and not done:
-            introduce(stage, state, bar)
-        while not done:
-            loss, terms = train_step(state, stage, seen)
-            state.step += 1
-            seen = state.step * config.batch_size
-            meter.add(loss, terms, config.batch_size)
-
-            if foretold := pace.step(steps * config.batch_size - seen):
-                bar.say(foretold)
-            last = state.step == steps
-            write, keep = last or state.step % JOURNAL_STEPS == 0, last or state.step % every == 0
-            stop = agreed(request.signum, state)
-            if write or keep or stop is not None or meter.cheap_to_read:
-                values = stage.named(meter.read())
-                if write:
-                    meter.start()
-                watch.loss(values, state.step)
-                said = f"{values['images_per_second']:.0f} images/s", *stage.said(values)
-                bar.update(seen, *said)
-                if write:
-                    rates = {"learning_rate": learning_rate(config, seen, total), **stage.rates(seen)}
-                    journal.write(seen, {**values, **rates})
-                if main and (keep or stop is not None):
-                    measured = store(stage, state, watch, keep)
-                    bar.update(seen, *said, *stage.said(measured), due=True)
-            done = last or (keep and converged(stage, run, state))
-            if stop is not None and not done:
-                told = f"Stopped after {seen} of {steps * config.batch_size} images, all saved in {out}.\n"
-                raise Interrupted(stop, told + "The same command goes on from there.")
-            yield seen
-        network = state.scored.eval()
-        if main:
-            stage.finish(network, run, bar.say)
-        accelerator.wait_for_everyone()
+    trackers = check_trackers(track)
+    with globals_kept(), seeded(stage.config.seed):  # every step seeds torch's generators anew
+        accelerator = make_accelerator(stage.config, device)
+        state = start(stage, run, accelerator)
+        write_start(stage, run, accelerator)
+        main, seen = accelerator.is_main_process, state.step * stage.config.batch_size
+        started = start_trackers(trackers, run, seen, stage.config.model_dump(mode="json")) if main else []
+        total = state.steps * stage.config.batch_size
+        with (
+            freed_memory_kept(),
+            stop_requests() as request,
+            Journal(run, seen, changed, trackers=started, enabled=main) as journal,
+            Progress(out.as_posix(), total, seen, shown=progress and main) as bar,
+        ):
+            called = Callbacks(callbacks, enabled=main)
+            train_steps(stage, state, Watch(stage, run, journal), called, request, bar)
+            network = state.scored.eval()
+            if main:
+                stage.finish(network, run, bar.say)
+                lines = read_journal(run.journal)[-1:]
+                called.on_finish(event_of(state, run, network, lambda: dict(*lines)))
+            accelerator.wait_for_everyone()
     return network
+
+
+def train_steps(
+    stage: AbstractStage[Network],
+    state: TrainingState[Network],
+    watch: Watch,
+    callbacks: Callbacks,
+    request: StopRequest,
+    bar: Progress,
+) -> None:
+    """All steps that are left, with what is written, stored and said between them."""
+    config, total, main = stage.config, stage.total, state.accelerator.is_main_process
+    steps, seen = state.steps, state.seen
+    every = max(1, (config.checkpoint_every or max(1, total // 10)) // config.batch_size)
+    meter, pace = Meter(), Pace(state.accelerator.device, config.batch_size)
+    done = state.step >= steps or ended(stage, watch.run, state, callbacks)
+    if main and not done:
+        introduce(stage, state, bar)
+    while not done:
+        loss, terms = train_step(state, stage, seen)
+        state.step += 1
+        seen = state.seen
+        meter.add(loss, terms, config.batch_size)
+
+        if forecast := pace.step(steps * config.batch_size - seen):
+            bar.say(forecast)
+        tell_step(stage, state, watch, callbacks, meter)
+        stop = agreed(FINISH if callbacks.stopped else request.signum, state)
+        last = state.step == steps or stop == FINISH
+        write, keep = last or state.step % JOURNAL_STEPS == 0, last or state.step % every == 0
+        if write or keep or stop is not None or meter.cheap_to_read:
+            values = stage.named(meter.read())
+            if write:
+                meter.start()
+            watch.loss(values, state.step)
+            words = f"{values['images_per_second']:.0f} images/s", *stage.said(values)
+            bar.update(seen, *words)
+            if write:
+                watch.journal.write(seen, {**values, **rates(stage, seen)})
+            if main and (keep or stop is not None):
+                measured = store(stage, state, watch, keep)
+                bar.update(seen, *words, *stage.said(measured), due=True)
+                if keep:
+                    callbacks.on_validation(event_of(state, watch.run, state.scored, measured.copy))
+        done = last or (keep and ended(stage, watch.run, state, callbacks))
+        if stop is not None and not done:
+            raise Interrupted(
+                stop,
+                f"Stopped after {seen} of {steps * config.batch_size} images, all saved in {watch.run.folder}.\n"
+                "The same command goes on from there.",
+            )
+
+
+def tell_step(
+    stage: AbstractStage[Network], state: TrainingState[Network], watch: Watch, callbacks: Callbacks, meter: Meter
+) -> None:
+    """Call the callbacks after a step; whatever they raise ends the run once its state is stored."""
+    if not callbacks.any:
+        return
+    try:
+        callbacks.on_step(
+            event_of(
+                state,
+                watch.run,
+                state.network,
+                lambda: {**stage.named(meter.read()), **rates(stage, state.seen)},
+            )
+        )
+    except Exception:
+        store(stage, state, watch, keep=False)
+        raise
+
+
+def event_of(
+    state: TrainingState[Network], run: Run, network: Network, read: Callable[[], dict[str, float]]
+) -> TrainingEvent:
+    """What callbacks get."""
+    return TrainingEvent(state.seen, state.steps * state.batch_size, network, run.folder, read)
+
+
+def rates(stage: AbstractStage, seen: int) -> dict[str, float]:
+    """The numbers of the journal that are functions of the images seen."""
+    return {"learning_rate": learning_rate(stage.config, seen, stage.total), **stage.rates(seen)}
 
 
 def store(stage: AbstractStage[Network], state: TrainingState[Network], watch: Watch, keep: bool) -> dict[str, float]:
@@ -193,13 +243,15 @@ def agreed(signum: int | None, state: TrainingState) -> int | None:
     return int(torch.as_tensor(signals).max().item()) or None
 
 
-def converged(stage: AbstractStage, run: Run, state: TrainingState) -> bool:
-    """Whether the stage stops here, in every process: the one that writes the journal decides."""
-    if not stage.stops_early:
+def ended(stage: AbstractStage, run: Run, state: TrainingState, callbacks: Callbacks) -> bool:
+    """Whether the stage or a callback stops here, in every process: the one that writes the journal decides."""
+    if not stage.stops_early and not callbacks.any:
         return False
     accelerator = state.accelerator
-    own = accelerator.is_main_process and stage.converged(read_journal(run.journal))
+    own = accelerator.is_main_process and (
+        callbacks.stopped or (stage.stops_early and stage.converged(read_journal(run.journal)))
+    )
     if accelerator.num_processes == 1:
         return own
-    found = accelerator.gather(torch.tensor([int(own)], device=accelerator.device))
-    return bool(torch.as_tensor(found).max().item())
+    answers = accelerator.gather(torch.tensor([int(own)], device=accelerator.device))
+    return bool(torch.as_tensor(answers).max().item())

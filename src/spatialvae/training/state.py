@@ -43,7 +43,16 @@ class TrainingState(Generic[Network]):
     wrapped: nn.Module
     accelerated: Any
     batches: Callable[[int], Any]
+    batch_size: int
+    """Images of a step, over all processes."""
+    steps: int
+    """Of the whole run."""
     step: int
+
+    @property
+    def seen(self) -> int:
+        """How many images the network has seen."""
+        return self.step * self.batch_size
 
     @property
     def scored(self) -> Network:
@@ -110,7 +119,8 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
     average = WeightAverage(network, config.ema) if config.ema else None
     optimizer = stage.optimizer(network, fused=accelerator.mixed_precision != "fp16")
     batches = stage.batches(device, rank=accelerator.process_index, world=accelerator.num_processes)
-    state = TrainingState(accelerator, network, average, optimizer, network, optimizer, batches, step=0)
+    size, steps = config.batch_size, math.ceil(stage.total / config.batch_size)
+    state = TrainingState(accelerator, network, average, optimizer, network, optimizer, batches, size, steps, step=0)
     found = latest_checkpoint(run.checkpoints)
     if found is not None:
         path, before = found
@@ -118,8 +128,7 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
         refuse_diverged(path, state)
         state.step = before["images"] // config.batch_size
     state.wrapped, state.accelerated = accelerator.prepare(network, optimizer)
-    left = math.ceil(stage.total / config.batch_size) - state.step
-    if compiling_pays(left, accelerator):
+    if compiling_pays(state.steps - state.step, accelerator):
         state.wrapped = stage.compiled(state.wrapped, network)
     return state
 
