@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spatialvae.data import SOURCE_NAMES, prepare
+from spatialvae.data import SOURCES, as_image_data, prepare
+from spatialvae.data.options import ImageOptions
+from spatialvae.data.record import DataRecord
+from spatialvae.data.sources import AbstractSource, Record, whole_name
 from spatialvae.errors import UserError
 from tests.data.pictures import encoded, noise, prepared
 
@@ -26,11 +30,59 @@ def test_digits(cache: Path) -> None:
 
 
 def test_unknown_names(cache: Path) -> None:
-    assert set(SOURCE_NAMES) == {"digits", "mnist", "fashion-mnist", "cifar10", "celeba"}
+    assert set(SOURCES) == {"digits", "mnist", "fashion-mnist", "cifar10", "celeba"}
     with pytest.raises(UserError, match="Did you mean 'digits'"):
         prepared("digitz", cache)
     with pytest.raises(UserError, match="'no/such/folder' does not exist"):
         prepared("no/such/folder", cache)
+
+
+class Stripes(AbstractSource):
+    """Made-up images, registered from outside."""
+
+    implied = ImageOptions(crop="8")
+
+    def __init__(self, count: int = 20, grey: bool = True) -> None:
+        self.name, self.total, self.count, self.grey = "stripes", count, count, grey
+
+    def identity(self, cache: Path) -> str:
+        return f"stripes {self.count} {self.grey}"
+
+    def records(self) -> Iterator[Record]:
+        for row, image in enumerate(noise(self.count, 1 if self.grey else 3, 10, 10)):
+            yield Record(f"stripe {row}", image, "odd" if row % 2 else "even")
+
+
+@pytest.fixture
+def stripes() -> Iterator[None]:
+    SOURCES.register("stripes")(Stripes)
+    yield
+    del SOURCES._parts["stripes"]
+
+
+@pytest.mark.usefixtures("stripes")
+def test_a_source_from_outside(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = as_image_data("stripes:count=30,grey=false", cache=cache)
+    assert (data.source, data.name, data.channels) == ("stripes:count=30,grey=false", "stripes", 3)
+    assert (data.height, data.options.crop, data.label_names) == (8, "8", ["even", "odd"])
+    assert np.array_equal(data.split("all").images, noise(30, 3, 10, 10)[:, :, 1:9, 1:9])
+    assert (cache / data.fingerprint / "info.json").is_file()
+    record = DataRecord.of(data)
+    assert record.source is not None and record.options == data.options
+    again = prepare(record.source, record.options, cache=cache, expected=record.fingerprint)
+    assert np.array_equal(again.split("all").images, data.split("all").images)
+    assert as_image_data("stripes", cache=cache, crop="center").options.crop == "center"
+    monkeypatch.chdir(tmp_path)
+    assert whole_name("stripes") == "stripes" and whole_name("./stripes") == str(tmp_path / "stripes")
+    with pytest.raises(UserError, match=r"stripes has no option 'cuont'\. Did you mean 'count'"):
+        as_image_data("stripes:cuont=3", cache=cache)
+    with pytest.raises(UserError, match="count is a whole number"):
+        as_image_data("stripes:count=many", cache=cache)
+
+
+def test_a_source_that_is_not_there_any_more(cache: Path) -> None:
+    with pytest.raises(UserError, match="'stripes:count=30' is neither a known name nor a path"):
+        prepare("stripes:count=30", cache=cache)
 
 
 def test_other_files(tmp_path: Path, cache: Path) -> None:

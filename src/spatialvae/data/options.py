@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from spatialvae.errors import UserError, nearest
 from spatialvae.sizes import parse_size
 
-__all__ = ["MINIMUM_SIDE", "ImageOptions", "parse_image_size"]
+__all__ = ["DEFAULTS", "MINIMUM_SIDE", "ImageOptions", "parse_image_size"]
 
 MINIMUM_SIDE = 8  # below this the networks have no room for a latent map
 MAXIMUM_SIDE = 8192
@@ -51,6 +51,18 @@ class ImageOptions:
             raise UserError(f"Layout '{self.layout}' is not known. {nearest(self.layout, LAYOUTS)}")
         if self.channels is not None and not 1 <= self.channels <= 4:
             raise UserError(f"{self.channels} channels: an image has 1 to 4 channels.")
+
+    def completed_by(self, implied: ImageOptions) -> ImageOptions:
+        """These options, with the others where these are at their defaults.
+
+        >>> ImageOptions(crop="center").completed_by(ImageOptions(image_size=(64, 64), crop="148"))
+        ImageOptions(image_size=(64, 64), crop='center', layout='auto', skip_bad_images=False, channels=None)
+        """
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        return replace(implied, **{name: value for name, value in given.items() if value != getattr(DEFAULTS, name)})
+
+
+DEFAULTS = ImageOptions()
 
 
 def parse_image_size(text: str) -> tuple[int, int]:

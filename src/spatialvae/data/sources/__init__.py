@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from spatialvae.data.options import ImageOptions
@@ -12,38 +11,44 @@ from spatialvae.data.sources.digits import DigitsSource
 from spatialvae.data.sources.folder import FolderSource
 from spatialvae.data.sources.hub import HubSource, SavedSource, is_saved
 from spatialvae.data.sources.idx import IdxSource, is_idx
+from spatialvae.data.sources.named import celeba, cifar10, fashion_mnist, mnist
 from spatialvae.data.sources.parquet import ParquetSource, has_pictures
-from spatialvae.data.sources.source import AbstractSource
+from spatialvae.data.sources.source import SOURCES, AbstractSource, Record
 from spatialvae.data.sources.walk import look_below, looks_like_picture
 from spatialvae.errors import UserError, nearest
+from spatialvae.plugins import load_entry_points
 
-__all__ = ["SOURCE_NAMES", "open_source", "whole_name"]
+__all__ = [
+    "SOURCES",
+    "AbstractSource",
+    "DigitsSource",
+    "Record",
+    "celeba",
+    "cifar10",
+    "fashion_mnist",
+    "mnist",
+    "open_source",
+    "whole_name",
+]
 
-HUB_NAMES = {
-    "mnist": "ylecun/mnist",
-    "fashion-mnist": "zalando-datasets/fashion_mnist",
-    "cifar10": "uoft-cs/cifar10",
-    "celeba": "flwrlabs/celeba",
-}
-SOURCE_NAMES = ("digits", *HUB_NAMES)
+HUB = "hub:"
+PATH_MARKS = "/\\.~"
 
 
 def open_source(source: str, options: ImageOptions) -> tuple[AbstractSource, ImageOptions]:
-    """The source behind a name, `hub:OWNER/NAME` or a path, with the options that it implies.
+    """The source behind a name of `SOURCES`, `hub:OWNER/NAME` or a path, with the options that it implies.
 
-    `celeba` is cropped to its 148 pixels and made 64x64 unless the options say another crop or size.
-    A name wins over a folder of that name, which is reached as ./name. `UserError` names the nearest name,
-    or says what a path must hold.
+    A name wins over a folder of that name, which is reached as ./name.
+
+    Raises:
+        UserError: what is neither, with the nearest name, or a path that does not hold what it must.
     """
-    if source == "digits":
-        return DigitsSource(), options
-    if source in HUB_NAMES:
-        if source == "celeba":
-            crop = "148" if options.crop == "none" else options.crop
-            options = replace(options, crop=crop, image_size=options.image_size or (64, 64))
-        return HubSource(source, HUB_NAMES[source]), options
-    if source.startswith("hub:"):
-        return HubSource(source.removeprefix("hub:").rpartition("/")[2], source.removeprefix("hub:")), options
+    if _is_named(source):
+        opened = SOURCES.parse(source)
+        return opened, options.completed_by(opened.implied)
+    if source.startswith(HUB):
+        repository = source.removeprefix(HUB)
+        return HubSource(repository.rpartition("/")[2], repository), options
     path = Path(source).expanduser()
     if not path.exists():
         raise UserError(_unknown(source))
@@ -56,15 +61,23 @@ def whole_name(source: str) -> str:
     >>> whole_name("digits"), whole_name("hub:some-one/some-set"), whole_name("/data/../pictures/")
     ('digits', 'hub:some-one/some-set', '/pictures')
     """
-    known = source in SOURCE_NAMES or source.startswith("hub:")
+    known = _is_named(source) or source.startswith(HUB)
     return source if known else os.path.abspath(Path(source).expanduser())
 
 
+def _is_named(source: str) -> bool:
+    """Whether the word before the options is a name of `SOURCES`; installed packages are asked about other words."""
+    name = source.partition(":")[0]
+    if name not in SOURCES and name != "hub" and not any(mark in name for mark in PATH_MARKS):
+        load_entry_points()
+    return name in SOURCES
+
+
 def _unknown(source: str) -> str:
-    if any(mark in source for mark in "/\\.~"):
-        return f"Data '{source}' does not exist: give a path that does, or one of {', '.join(SOURCE_NAMES)}."
+    if any(mark in source for mark in PATH_MARKS):
+        return f"Data '{source}' does not exist: give a path that does, or one of {', '.join(SOURCES)}."
     return (
-        f"Data '{source}' is neither a known name nor a path that exists. {nearest(source, SOURCE_NAMES)}\n"
+        f"Data '{source}' is neither a known name nor a path that exists. {nearest(source, SOURCES)}\n"
         "A path of pictures, parquet, .npy, .npz or idx files works too, and hub:OWNER/NAME."
     )
 

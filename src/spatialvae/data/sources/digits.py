@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from spatialvae.data.sources.source import AbstractSource, Record
+from spatialvae.data.sources.source import SOURCES, AbstractSource, Record
 from spatialvae.globals import globals_kept
 
 __all__ = ["DigitsSource"]
 
 
+@SOURCES.register("digits")
 class DigitsSource(AbstractSource):
     """The handwritten digits of scikit-learn, grey values 0 to 16 scaled to 0 to 255."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spatialvae.data.labels import class_name
+from spatialvae.data.options import ImageOptions
 from spatialvae.data.sources.files import AbstractFileSource, printable
 from spatialvae.data.sources.parquet import CLASS_TYPES, LABEL_COLUMNS
 from spatialvae.data.sources.source import AbstractSource, Record
@@ -61,10 +62,10 @@ class LoadedSource(AbstractLoaded):
 class HubSource(AbstractLoaded):
     """A data set of the hub. Code of the data set is never run; offline, the copy in the library's own cache serves."""
 
-    def __init__(self, name: str, repository: str) -> None:
+    def __init__(self, name: str, repository: str, implied: ImageOptions | None = None) -> None:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
             raise UserError(f"'hub:{repository}' is not a data set of the hub: write hub:OWNER/NAME.")
-        self.name, self.kind = name, f"hub\n{repository}"
+        self.name, self.kind, self.implied = name, f"hub\n{repository}", implied or ImageOptions()
         self._open(_load(repository), f"hub:{repository}")
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 
 from spatialvae.data.options import ImageOptions
 from spatialvae.data.picture import BadImage, Picture, array_pixels, picture_pixels, read_picture
+from spatialvae.registry import Registry
 
-__all__ = ["AbstractImages", "AbstractSource", "Record"]
+__all__ = ["SOURCES", "AbstractImages", "AbstractSource", "Record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,12 @@ class AbstractImages(ABC):
 
 
 class AbstractSource(AbstractImages):
-    """A source of images that the cache can tell from others before it reads them."""
+    """A source of images that the cache can tell from others before it reads them.
+
+    `implied` are options that the source wants where the user leaves them at their defaults.
+    """
+
+    implied: ImageOptions = ImageOptions()
 
     @abstractmethod
     def identity(self, cache: Path) -> str:
@@ -77,3 +83,7 @@ class AbstractSource(AbstractImages):
     def signature(self) -> str:
         """Text that changes, cheaply, when the source changes while it is read."""
         return ""
+
+
+SOURCES: Registry[AbstractSource] = Registry("source")
+"""Sources by name; `open_source` also takes `hub:OWNER/NAME` and paths."""
