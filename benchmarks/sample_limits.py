@@ -28,7 +28,7 @@ from spatialvae import load
 from spatialvae.cli.images import images_for
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.pixels import to_uint8
-from spatialvae.metrics.result import Evaluation
+from spatialvae.metrics.result import Measurement
 from spatialvae.metrics.samples.reference import Reference
 from spatialvae.model import SpatialVAE
 from spatialvae.picture_grid import grid, save_picture
@@ -97,28 +97,28 @@ def main() -> None:
     model = load(arguments.run)
     data = images_for(arguments.run, model, {}, progress=False)
     config = EvaluationConfig(metrics=",".join(METRICS), features=arguments.features)
-    reference, found = Reference(data, config, len(data.split("test")), METRICS), Evaluation()
+    reference, measured = Reference(data, config, len(data.split("test")), METRICS), Measurement()
     shown: list[Tensor] = []
     with seeded(0), PosteriorCodes(model, data) as codes:
         for kind, drawn in kinds_of_codes(model, codes, min(arguments.count, len(codes))).items():
             decoded = pictures(model, drawn)
             shown.append(decoded[:SHOWN])
-            reference.measure(decoded, kind, found)
+            measured |= reference.measure(decoded, kind)
             with standing(model, drawn[:STANDING]):
                 decoded = pictures(model, drawn)
                 shown.append(decoded[:SHOWN])
-                reference.measure(decoded, f"{kind}, standing", found)
+                measured |= reference.measure(decoded, f"{kind}, standing")
             for name in (kind, f"{kind}, standing"):
                 print(
                     name,
-                    {metric: round(found.estimates[f"{metric}/{name}"].value, 3) for metric in METRICS},
+                    {metric: round(measured.metrics[f"{metric}/{name}"].value, 3) for metric in METRICS},
                     flush=True,
                 )
     if arguments.picture:
         save_picture(grid(torch.cat(shown), columns=SHOWN), arguments.picture)
     if arguments.json:
         arguments.json.write_text(
-            json.dumps({key: value.value for key, value in found.estimates.items()}, indent=1) + "\n"
+            json.dumps({key: value.value for key, value in measured.metrics.items()}, indent=1) + "\n"
         )
 
 

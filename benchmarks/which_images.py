@@ -51,7 +51,7 @@ def sorted_by_label(data: ImageData, config: TrainConfig, out: Path) -> dict[str
         fitted = {**codes.provenance, "classes": sum(count > 0 for count in codes.labels.counts or ())}
     first = arrays["train_labels"][: fitted["images"]]
     measured = evaluate(model, found, EvaluationConfig(metrics="bound,nll", prior=["standard"]))
-    nats = {name: measured.estimates[name].as_dict() for name in ("nll", "nll_bound", "elbo")}
+    nats = {name: measured.metrics[name].as_dict() for name in ("nll", "nll_bound", "elbo")}
     return {"fitted_to": fitted, "classes_of_the_first": len(np.unique(first)), "nats": nats}
 
 

@@ -83,5 +83,5 @@ def test_every_likelihood_in_every_format(likelihood: str, dtype: torch.dtype) -
 def test_an_evaluation_in_every_format(dtype: torch.dtype) -> None:
     model = with_priors(small(latent="matrix-normal")).to(dtype)
     found = evaluate(model, tiny_data(), EvaluationConfig(generated=10, importance_samples=2))
-    assert {"elbo", "nll", "bits_per_dim", "prior_gain/flow", "prior_gain/diffusion"} <= set(found.estimates)
-    assert all(torch.tensor(one.value).isfinite() for one in found.estimates.values())
+    assert {"elbo", "nll", "bits_per_dim", "prior_gain/flow", "prior_gain/diffusion"} <= set(found.metrics)
+    assert all(torch.tensor(one.value).isfinite() for one in found.metrics.values())

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 import torch
 
-from spatialvae.comparison.cached_evaluation import Measured, evaluated, network_hashes
+from spatialvae.comparison.cached_evaluation import evaluated, network_hashes
 from spatialvae.config import EvaluationConfig
 from spatialvae.metrics import Evaluation
+from spatialvae.metrics.latent.probe import ProbeDetails
+from spatialvae.metrics.result import Measurement
 from tests.metrics.networks import feature_file
+from tests.metrics.results import health, provenance
 from tests.training.tiny import tiny_data
 
 module: Any = importlib.import_module("spatialvae.comparison.cached_evaluation")
@@ -41,10 +44,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[EvaluationConfig]:
 
     def evaluate(_: object, __: object, config: EvaluationConfig, *, progress: bool) -> Evaluation:
         seen.append(config)
-        found = Evaluation(health={"kl": 1.5}, provenance={"split": config.split}, warnings=["few images"])
-        found.failed["probe"] = "one label"
-        found.add("mse", torch.full((4,), float(len(seen))))
-        return found
+        measured = Measurement.of("mse", torch.full((4,), float(len(seen))), ProbeDetails(2, 12, 0.5))
+        other = Measurement(health=health(kl=1.5), warnings=("few images",), failed={"probe": "one label"})
+        return Evaluation.of(measured | other, provenance(split=config.split))
 
     monkeypatch.setattr(module, "evaluate", evaluate)
     return seen
@@ -55,7 +57,7 @@ def measure(
     config: EvaluationConfig | None = None,
     networks: dict[str, str | None] | None = None,
     fingerprint: str = "0a",
-) -> Measured:
+) -> Evaluation:
     model: Any = SimpleNamespace(priors={"gaussian": None})
     return evaluated(folder, model, tiny_data(fingerprint), config or EvaluationConfig(), networks or NONE, False)
 
@@ -63,9 +65,10 @@ def measure(
 def test_what_is_measured_once_is_read(folder: Path, measured: list[EvaluationConfig]) -> None:
     first, second = measure(folder), measure(folder)
     assert len(measured) == 1
-    assert first.values.pop("mse").equal(second.values.pop("mse"))
-    assert first == second
-    assert (first.metrics["mse"].value, first.health, first.warnings) == (1.0, {"kl": 1.5}, ["few images"])
+    assert first.values["mse"].equal(second.values["mse"])
+    assert replace(first, values={}) == replace(second, values={})
+    assert (first.metrics["mse"].value, first.health, first.warnings) == (1.0, health(kl=1.5), ("few images",))
+    assert first.provenance.details == {"mse": {"classes": 2, "train_images": 12, "largest_class": 0.5}}
     assert first.failed == {"probe": "one label"}
     assert sorted(path.name for path in folder.iterdir()) == [
         "evaluation.json",

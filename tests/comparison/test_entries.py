@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from spatialvae.comparison.cached_evaluation import Measured
 from spatialvae.comparison.entries import Trained, health_over_seeds, training_seconds
+from tests.metrics.results import evaluation, health
 
 
 def trained(seed: int, kl: float, alarms: list[str]) -> Trained:
-    health: dict[str, Any] = {"kl": kl, "row_scale": None, "alarms": alarms}
-    return Trained(seed, Path(f"seed-{seed}"), Measured({}, {}, health, {}, [], ""))
+    return Trained(seed, Path(f"seed-{seed}"), replace(evaluation(), health=health(kl=kl, alarms=tuple(alarms))))
 
 
 def test_an_alarm_is_told_once_with_the_seeds_that_raised_it() -> None:
@@ -34,6 +33,6 @@ def test_the_journals_say_how_long_training_took(tmp_path: Path) -> None:
         {"images": 5000, "loss": 2.0, "images_per_second": 300.0},
     ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    one = Trained(0, tmp_path, Measured({}, {}, None, {}, [], ""))
+    one = Trained(0, tmp_path, evaluation())
     assert training_seconds([one, one]) == pytest.approx(2 * (20 + 10))
     assert training_seconds([Trained(0, tmp_path / "none", one.found)]) == 0

@@ -6,27 +6,27 @@ import pytest
 import torch
 from torch import Tensor
 
-from spatialvae.comparison.cached_evaluation import Measured
 from spatialvae.comparison.verdict import best, difference
-from spatialvae.metrics import Estimate
+from spatialvae.metrics import Estimate, Evaluation
+from tests.metrics.results import evaluation
 
 
-def measured(values: dict[str, Tensor] | None = None, frechet: Estimate | None = None) -> Measured:
+def measured(values: dict[str, Tensor] | None = None, frechet: Estimate | None = None) -> Evaluation:
     """One run's results: metrics with one value an image from those values, and one of sets."""
     values = values or {}
     estimates = {key: Estimate.of(value) for key, value in values.items()}
     sets = {} if frechet is None else {"frechet/gaussian": frechet}
-    return Measured({**estimates, **sets}, values, None, {}, [], "")
+    return evaluation({**estimates, **sets}, values)
 
 
-def models(*offsets: float, key: str = "elbo", seeds: int = 3, spread: float = 0.01) -> list[list[Measured]]:
+def models(*offsets: float, key: str = "elbo", seeds: int = 3, spread: float = 0.01) -> list[list[Evaluation]]:
     """Models whose values differ by their offset, on 20 images that differ much more."""
     hard = 100 * torch.randn(20, dtype=torch.float64)
     noise = (spread * torch.randn(20, dtype=torch.float64) for _ in range(len(offsets) * seeds))
     return [[measured({key: hard + offset + next(noise)}) for _ in range(seeds)] for offset in offsets]
 
 
-def set_metric(*values: float, error: float = 0.1) -> list[list[Measured]]:
+def set_metric(*values: float, error: float = 0.1) -> list[list[Evaluation]]:
     """Models of one seed with a metric of sets."""
     return [[measured(frechet=Estimate(value, error, 100))] for value in values]
 

@@ -43,5 +43,5 @@ def test_sorted_images_lose_no_class(tmp_path: Path) -> None:
             assert np.bincount(nearest, minlength=3).argmax() == place, (prior, label)
             assert (nearest == place).mean() > 0.7, (prior, label)
     correct, said = probe(model, data, "test", 10)
-    assert (said["classes"], len(correct)) == (3, 10)
+    assert (said.classes, len(correct)) == (3, 10)
     assert correct.mean() > 0.8

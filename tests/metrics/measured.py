@@ -39,4 +39,4 @@ def measure(model: SpatialVAE, test: ImageSplit, **config: Any) -> Evaluation:
 
 
 def found_by(model: SpatialVAE, test: ImageSplit, **config: Any) -> dict[str, Estimate]:
-    return measure(model, test, **config).estimates
+    return dict(measure(model, test, **config).metrics)

@@ -21,10 +21,10 @@ WELL: dict[str, Any] = {
 
 
 def test_all_is_well() -> None:
-    assert alarms(**WELL) == []
+    assert alarms(**WELL) == ()
     edges = {"kl": 0.1, "active": 20, "outside": 0.5}
-    assert alarms(**{**WELL, **edges, "median_variance": 0.5}) == []
-    assert alarms(**{**WELL, **edges, "median_variance": 2.0}) == []
+    assert alarms(**{**WELL, **edges, "median_variance": 0.5}) == ()
+    assert alarms(**{**WELL, **edges, "median_variance": 2.0}) == ()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_several_at_once() -> None:
 
 def test_few_images_are_judged_by_their_kl_alone() -> None:
     bad: dict[str, Any] = {"units": 50, "active": 0, "outside": 1.0, "median_variance": 0.01}
-    assert alarms(n=49, kl=30.0, **bad) == []
+    assert alarms(n=49, kl=30.0, **bad) == ()
     assert len(alarms(n=50, kl=30.0, **bad)) == 3
     collapsed = alarms(n=1, kl=0.01, **{**bad, "active": None, "outside": None})
     assert len(collapsed) == 1

@@ -16,7 +16,7 @@ from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.pixels import to_float
 from spatialvae.errors import UserError
 from spatialvae.likelihoods import LIKELIHOODS
-from spatialvae.metrics import Estimate, Evaluation, evaluate
+from spatialvae.metrics import Estimate, evaluate
 from tests.conftest import smooth_images
 from tests.metrics.measured import BOUND, data_of, found_by, measure, small, split
 from tests.metrics.networks import feature_file
@@ -33,9 +33,9 @@ def test_all_images_of_all_splits() -> None:
     model, data = small(), ImageData.from_arrays(parts)
     config = EvaluationConfig(metrics="mse", split="all")
     found, alone = evaluate(model, data, config), evaluate(model, data, config.model_copy(update={"split": "test"}))
-    assert found.estimates["mse"].n == 13
+    assert found.metrics["mse"].n == 13
     assert torch.equal(found.values["mse"][9:], alone.values["mse"])
-    assert (found.provenance["data"], found.provenance["split"]) == ("arrays", "all")
+    assert (found.provenance.data, found.provenance.split) == ("arrays", "all")
 
 
 def values(found: dict[str, Estimate]) -> dict[str, float]:
@@ -126,12 +126,12 @@ def test_the_values_an_image_are_kept() -> None:
     assert set(found.values) == {*BOUND, "mse", *NLL}
     for name, each in found.values.items():
         assert each.dtype == torch.float64
-        assert Estimate.of(each) == found.estimates[name]
+        assert Estimate.of(each) == found.metrics[name]
 
 
 def test_the_default_is_all_that_is_possible(tmp_path: Path) -> None:
     plain = measure(small(), split(), metrics="default")
-    assert set(plain.estimates) == {*BOUND, *PAIRS, *NLL, "active_units", "rank_one_share"}
+    assert set(plain.metrics) == {*BOUND, *PAIRS, *NLL, "active_units", "rank_one_share"}
     assert plain.health is not None
     sets = ("frechet", "kernel", "precision", "recall", "density", "coverage")
     everything = measure(
@@ -143,21 +143,22 @@ def test_the_default_is_all_that_is_possible(tmp_path: Path) -> None:
         features=str(feature_file(tmp_path)),
     )
     wanted = {f"{name}/{of}" for name in sets for of in ("standard", "reconstructions")}
-    assert set(everything.estimates) == {*plain.estimates, *wanted, "probe", "parzen/standard"}
-    assert everything.estimates["frechet/standard"].n == 30
-    assert everything.estimates["frechet/reconstructions"].n == 20
+    assert set(everything.metrics) == {*plain.metrics, *wanted, "probe", "parzen/standard"}
+    assert everything.metrics["frechet/standard"].n == 30
+    assert everything.metrics["frechet/reconstructions"].n == 20
 
 
 def test_what_the_numbers_depend_on_is_part_of_the_result(tmp_path: Path) -> None:
     path = feature_file(tmp_path)
-    told = measure(small(), split(), metrics="frechet", features=str(path), generated=20, seed=3).provenance
-    assert (told["split"], told["images"], told["generated"], told["seed"]) == ("test", 12, 20, 3)
-    assert (told["crop"], told["resize"], told["image_size"], told["fingerprint"]) == ("none", "none", [8, 8], "0a")
-    features = told["features"]
-    assert features["name"] == path.stem
-    assert features["title"] == f"Fréchet distance, {path.stem}"
-    assert len(features["sha256"]) == 64
-    assert features["dimension"] > 0
+    source = measure(small(), split(), metrics="frechet", features=str(path), generated=20, seed=3).provenance
+    assert (source.split, source.images, source.generated, source.seed) == ("test", 12, 20, 3)
+    assert (source.crop, source.resize, source.image_size, source.fingerprint) == ("none", "none", (8, 8), "0a")
+    features = source.features
+    assert features is not None
+    assert features.name == path.stem
+    assert features.title == f"Fréchet distance, {path.stem}"
+    assert len(features.sha256) == 64
+    assert features.dimension is not None and features.dimension > 0
 
 
 def test_few_images_for_the_features_are_warned_of(tmp_path: Path) -> None:
@@ -173,10 +174,9 @@ def test_reconstructions_that_are_the_images_are_at_distance_zero(tmp_path: Path
     from spatialvae.metrics.samples.reference import Reference
 
     config = EvaluationConfig(features=str(feature_file(tmp_path)), metrics="frechet,precision,recall")
-    found = Evaluation()
-    Reference(data_of(images), config, 30, ("frechet", "precision", "recall")).measure(decoded, "same", found)
-    assert found.estimates["frechet/same"].value == pytest.approx(0, abs=1e-6)
-    assert (found.estimates["precision/same"].value, found.estimates["recall/same"].value) == (1, 1)
+    found = Reference(data_of(images), config, 30, ("frechet", "precision", "recall")).measure(decoded, "same")
+    assert found.metrics["frechet/same"].value == pytest.approx(0, abs=1e-6)
+    assert (found.metrics["precision/same"].value, found.metrics["recall/same"].value) == (1, 1)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_leaves_no_trace() -> None:

@@ -13,6 +13,7 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageSplit
 from spatialvae.errors import UserError
 from spatialvae.metrics import evaluate
+from spatialvae.records import as_json
 from tests.conftest import smooth_images
 from tests.metrics.measured import BOUND, data_of, measure, small, split
 from tests.metrics.script_files import Divided, NotFinite, OneSize, saved
@@ -39,8 +40,8 @@ def test_what_fails_loses_nothing_else(
     found = evaluate(small(), data_of(images), EvaluationConfig(**config))
     assert set(found.failed) == keys
     assert all(words in why and "\n" not in why for why in found.failed.values())
-    assert set(found.estimates) == {*BOUND, "mse"}
-    assert found.as_dict()["failed"] == found.failed
+    assert set(found.metrics) == {*BOUND, "mse"}
+    assert as_json(found)["failed"] == found.failed
 
 
 def test_a_fault_of_our_own_is_no_failed_metric(monkeypatch: pytest.MonkeyPatch) -> None:

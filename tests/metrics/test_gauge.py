@@ -58,10 +58,10 @@ def test_sums_are_geometric_means_over_all_maps() -> None:
     assert second is not None
     found = (first + second).means()
     every = [torch.cat([a.flatten(0, 1), b.flatten(0, 1)]) for a, b in zip(*map(fixed_gauge, parts), strict=True)]
-    for values, name in zip(every, ("row_scale", "column_scale", "total_scale"), strict=True):
+    for values, mean in zip(every, (found.row, found.column, found.total), strict=True):
         product = values.prod(0) ** (1 / len(values))
-        assert_close(torch.tensor(found[name], dtype=torch.float64), product)
-    assert torch.tensor(found["row_scale"]).prod().item() == pytest.approx(1)
+        assert_close(torch.tensor(mean, dtype=torch.float64), product)
+    assert torch.tensor(found.row).prod().item() == pytest.approx(1)
 
 
 def test_other_laws_have_no_rows_and_columns() -> None:

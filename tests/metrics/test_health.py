@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from spatialvae.latents import LATENTS
 from spatialvae.latents.base import independent_normals
 from spatialvae.metrics.latent.gauge import fixed_gauge
 from spatialvae.metrics.latent.health import latent_health
+from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.model import SpatialVAE
+from spatialvae.records import as_json, parse
 from tests.conftest import smooth_images
 
 module: Any = importlib.import_module("spatialvae.metrics.latent.health")
@@ -67,14 +70,15 @@ def numbers(value: Any) -> list[float]:
 @pytest.mark.parametrize("latent", [*LATENTS, "vector:maps=1"])
 def test_plain_finite_numbers_of_every_latent(latent: str, count: int) -> None:
     found = latent_health(small(latent=latent), split(count))
-    assert list(found) == NAMES
-    assert list(found["aggregate"]) == AGGREGATE
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert np.isfinite(numbers(found)).all()
-    assert found["n"] == count
-    height, width = np.shape(found["kl_per_site"])
-    assert len(found["kl_per_map"]) * height * width == found["units"]
-    assert np.shape(found["aggregate"]["site_correlation"]) == (height * width, height * width)
+    written = as_json(found)
+    assert list(written) == NAMES
+    assert list(written["aggregate"]) == AGGREGATE
+    assert parse(LatentHealth, json.loads(json.dumps(written, allow_nan=False)), "evaluation.json") == found
+    assert np.isfinite(numbers(written)).all()
+    assert found.n == count
+    height, width = np.shape(found.kl_per_site)
+    assert len(found.kl_per_map) * height * width == found.units
+    assert np.shape(found.aggregate.site_correlation or ()) == (height * width, height * width)
 
 
 @pytest.mark.parametrize("latent", list(LATENTS))
@@ -82,12 +86,12 @@ def test_the_divergence_by_map_and_site(latent: str) -> None:
     model, images = small(latent=latent), split(23)
     found = latent_health(model, images)
     law = encoded(model, images)
-    assert found["kl"] == pytest.approx(kl_divergence(law, model.prior()).double().mean().item(), rel=1e-5)
+    assert found.kl == pytest.approx(kl_divergence(law, model.prior()).double().mean().item(), rel=1e-5)
     own = kl_divergence(Normal(law.mean, law.variance.sqrt()), Normal(0.0, 1.0)).double().mean(0)
-    np.testing.assert_allclose(found["kl_per_map"], own.sum((1, 2)), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found["kl_per_site"], own.sum(0), rtol=1e-4, atol=1e-5)
-    assert sum(found["kl_per_map"]) == pytest.approx(found["kl"])
-    assert np.sum(found["kl_per_site"]) == pytest.approx(found["kl"])
+    np.testing.assert_allclose(found.kl_per_map, own.sum((1, 2)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.kl_per_site, own.sum(0), rtol=1e-4, atol=1e-5)
+    assert sum(found.kl_per_map) == pytest.approx(found.kl)
+    assert np.sum(found.kl_per_site) == pytest.approx(found.kl)
 
 
 def test_spreads_over_images() -> None:
@@ -95,20 +99,20 @@ def test_spreads_over_images() -> None:
     found, law = latent_health(model, images), encoded(model, images)
     active = law.mean.double().var(0) > 0.01
     assert 0 < active.sum() <= 27
-    assert found["active_units"] == active.sum()
-    assert found["active_per_site"] == active.sum(0).tolist()
+    assert found.active_units == active.sum()
+    assert np.array_equal(np.array(found.active_per_site), active.sum(0))
     means = law.mean.double().flatten(1)
     variance = law.variance.double().flatten(1).mean(0) + means.var(0, correction=0)
-    aggregate = found["aggregate"]
-    assert aggregate["largest_mean"] == pytest.approx(means.mean(0).abs().max().item(), rel=1e-5)
-    assert aggregate["smallest_variance"] == pytest.approx(variance.min().item(), rel=1e-5)
-    assert aggregate["median_variance"] == pytest.approx(variance.quantile(0.5).item(), rel=1e-5)
-    assert aggregate["largest_variance"] == pytest.approx(variance.max().item(), rel=1e-5)
+    aggregate = found.aggregate
+    assert aggregate.largest_mean == pytest.approx(means.mean(0).abs().max().item(), rel=1e-5)
+    assert aggregate.smallest_variance == pytest.approx(variance.min().item(), rel=1e-5)
+    assert aggregate.median_variance == pytest.approx(variance.quantile(0.5).item(), rel=1e-5)
+    assert aggregate.largest_variance == pytest.approx(variance.max().item(), rel=1e-5)
     covariance = means.mT.cov(correction=0) + law.variance.double().flatten(1).mean(0).diag()
     correlation = covariance / torch.outer(variance, variance).sqrt()
     blocks = torch.stack([correlation[9 * k : 9 * k + 9, 9 * k : 9 * k + 9] for k in range(3)])
-    np.testing.assert_allclose(aggregate["site_correlation"], blocks.mean(0), atol=1e-5)
-    np.testing.assert_allclose(aggregate["absolute_site_correlation"], blocks.abs().mean(0), atol=1e-5)
+    np.testing.assert_allclose(aggregate.site_correlation or (), blocks.mean(0), atol=1e-5)
+    np.testing.assert_allclose(aggregate.absolute_site_correlation or (), blocks.abs().mean(0), atol=1e-5)
 
 
 def test_active_numbers_are_those_above_the_threshold() -> None:
@@ -121,7 +125,7 @@ def test_active_numbers_are_those_above_the_threshold() -> None:
         weight[:6] /= law.mean[:, 0].std()
         weight[:6] *= torch.tensor([1.0, 0.3, 0.101, 0.099, 0.05, 0.0])[:, None]
         bias.zero_()
-    assert latent_health(model, images)["active_units"] == 3
+    assert latent_health(model, images).active_units == 3
 
 
 @pytest.mark.parametrize("latent", ["matrix-normal", "low-rank"])
@@ -131,26 +135,29 @@ def test_scales_and_rank(latent: str) -> None:
     maps: Any = getattr(law, "base_dist")  # noqa: B009
     assert isinstance(maps, MatrixNormal)
     row, column, total = fixed_gauge(maps)
-    np.testing.assert_allclose(found["row_scale"], row.log().mean((0, 1)).exp(), rtol=1e-4)
-    np.testing.assert_allclose(found["column_scale"], column.log().mean((0, 1)).exp(), rtol=1e-4)
-    assert found["total_scale"] == pytest.approx(total.log().mean().exp().item(), rel=1e-4)
-    share = found["rank_one_share"]
-    assert share["n"] == 19
-    assert (share["value"] == pytest.approx(1, abs=1e-6)) == (latent == "low-rank")
-    assert (share["standard_error"] < 1e-6) == (latent == "low-rank")
+    np.testing.assert_allclose(found.row_scale or (), row.log().mean((0, 1)).exp(), rtol=1e-4)
+    np.testing.assert_allclose(found.column_scale or (), column.log().mean((0, 1)).exp(), rtol=1e-4)
+    assert found.total_scale == pytest.approx(total.log().mean().exp().item(), rel=1e-4)
+    share = found.rank_one_share
+    assert share is not None and share.standard_error is not None
+    assert share.n == 19
+    assert (share.value == pytest.approx(1, abs=1e-6)) == (latent == "low-rank")
+    assert (share.standard_error < 1e-6) == (latent == "low-rank")
 
 
 @pytest.mark.parametrize(("latent", "map_size"), [("naive", "1x3"), ("naive", "2x1"), ("vector", "3")])
 def test_what_a_law_does_not_have_is_none(latent: str, map_size: str) -> None:
     found = latent_health(small(latent=latent, map_size=map_size), split(5))
-    assert [found[name] for name in ("row_scale", "column_scale", "total_scale", "rank_one_share")] == [None] * 4
+    assert [getattr(found, name) for name in ("row_scale", "column_scale", "total_scale", "rank_one_share")] == [
+        None
+    ] * 4
 
 
 def test_one_image_has_no_spread_over_images() -> None:
     found = latent_health(small(latent="matrix-normal"), split(1))
-    assert (found["active_units"], found["active_per_site"], found["outside"]) == (None, None, None)
-    assert found["rank_one_share"]["standard_error"] is None
-    assert found["kl"] > 0
+    assert (found.active_units, found.active_per_site, found.outside) == (None, None, None)
+    assert found.rank_one_share is not None and found.rank_one_share.standard_error is None
+    assert found.kl > 0
 
 
 @pytest.mark.parametrize("latent", list(LATENTS))
@@ -160,11 +167,11 @@ def test_a_collapsed_model_raises_the_alarm(latent: str) -> None:
         for parameter in model.posterior.parameters():
             parameter.zero_()
     found = latent_health(model, split())
-    assert found["kl"] == pytest.approx(0, abs=1e-6)
-    assert found["active_units"] == 0
-    assert found["rank_one_share"] is None
-    assert len(found["alarms"]) == 1  # N(0, I) itself has no holes and the right width
-    assert found["alarms"][0].startswith("Posterior collapse")
+    assert found.kl == pytest.approx(0, abs=1e-6)
+    assert found.active_units == 0
+    assert found.rank_one_share is None
+    assert len(found.alarms) == 1  # N(0, I) itself has no holes and the right width
+    assert found.alarms[0].startswith("Posterior collapse")
 
 
 def test_narrow_codes_far_from_zero_raise_the_alarms() -> None:
@@ -175,8 +182,8 @@ def test_narrow_codes_far_from_zero_raise_the_alarms() -> None:
         model.posterior.projection.bias[27:] = -4.0
         model.posterior.projection.weight[:27] *= 0.1
     found = latent_health(model, split())
-    said = " ".join(found["alarms"])
-    assert found["outside"] > 0.9
+    said = " ".join(found.alarms)
+    assert found.outside is not None and found.outside > 0.9
     assert "Prior holes" in said
     assert "narrower" in said
 
@@ -215,7 +222,7 @@ def test_the_same_seed_gives_the_same_numbers_and_leaves_no_trace() -> None:
     first, again = (latent_health(model, images, seed=1) for _ in range(2))
     assert first == again
     other = latent_health(model, images, seed=2)
-    assert {**other, "outside": 0} == {**first, "outside": 0}  # the only number that is drawn
+    assert replace(other, outside=0.0) == replace(first, outside=0.0)  # the only number that is drawn
     assert torch.equal(torch.random.get_rng_state(), state)
     assert model.training
     assert all(torch.equal(value, buffers[name]) for name, value in model.named_buffers())
@@ -227,16 +234,17 @@ def test_batches_do_not_matter(latent: str, monkeypatch: pytest.MonkeyPatch) -> 
     whole = latent_health(model, images)
     monkeypatch.setattr(codes_module, "BATCH", 7)
     parts = latent_health(model, images)
-    assert parts.pop("outside") == pytest.approx(whole.pop("outside"), abs=0.2)  # it follows the draw
-    np.testing.assert_allclose(numbers(parts), numbers(whole), rtol=1e-3, atol=1e-4)
+    assert parts.outside == pytest.approx(whole.outside, abs=0.2)  # it follows the draw
+    pair = [numbers(as_json(replace(one, outside=None))) for one in (parts, whole)]
+    np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-4)
 
 
 def test_limit_takes_the_subset_of_the_seed() -> None:
     model, images = small(), split(30)
     few = latent_health(model, images, limit=9, seed=2)
     assert few == latent_health(model, ImageSplit(images.images[subset(30, 9, seed=2)], None), seed=2)
-    assert few["n"] == 9
-    assert latent_health(model, images, limit=500)["n"] == 30
+    assert few.n == 9
+    assert latent_health(model, images, limit=500).n == 30
 
 
 def test_bad_input() -> None:
@@ -276,8 +284,8 @@ def test_laws_beyond_the_paper(latent: str, prior: str) -> None:
             value.add_(0.4)
         wanted = kl_divergence(encoded(model, images), model.prior()).mean().item()
     found = latent_health(model, images)
-    assert found["kl"] == pytest.approx(wanted, rel=1e-4)
-    assert sum(found["kl_per_map"]) == pytest.approx(found["kl"])
-    assert sum(sum(row) for row in found["kl_per_site"]) == pytest.approx(found["kl"])
-    assert np.isfinite(numbers({key: value for key, value in found.items() if key != "alarms"})).all()
-    assert (abs(found["row_correlation"]) > 1e-3) == ("covariance" in latent)
+    assert found.kl == pytest.approx(wanted, rel=1e-4)
+    assert sum(found.kl_per_map) == pytest.approx(found.kl)
+    assert sum(sum(row) for row in found.kl_per_site) == pytest.approx(found.kl)
+    assert np.isfinite(numbers(as_json(replace(found, alarms=())))).all()
+    assert (abs(found.row_correlation or 0.0) > 1e-3) == ("covariance" in latent)

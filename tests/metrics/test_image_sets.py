@@ -25,7 +25,7 @@ def test_a_limit_takes_the_same_pairs_of_both_sides() -> None:
     whole = evaluate_images(others, DATA, EvaluationConfig(), paired=True).values["mse"]
     some = evaluate_images(others, DATA, EvaluationConfig(limit=9, seed=3), paired=True)
     assert torch.equal(some.values["mse"], whole[torch.from_numpy(subset(40, 9, seed=3))])
-    assert (some.provenance["images"], some.provenance["of"], some.provenance["seed"]) == (9, 40, 3)
+    assert (some.provenance.images, some.provenance.of, some.provenance.seed) == (9, 40, 3)
     with pytest.raises(UserError, match="one image for each of the 40"):
         evaluate_images(others[:9], DATA, EvaluationConfig(limit=9), paired=True)
 
@@ -33,5 +33,5 @@ def test_a_limit_takes_the_same_pairs_of_both_sides() -> None:
 def test_a_metric_that_fails_is_told_beside_the_others(tmp_path: Path) -> None:
     config = EvaluationConfig(metrics="mse,lpips", lpips=str(saved(NotFinite(), tmp_path / "odd.pt")))
     found = evaluate_images(torch.from_numpy(IMAGES), DATA, config, paired=True)
-    assert set(found.estimates) == {"mse"}
+    assert set(found.metrics) == {"mse"}
     assert "not finite" in found.failed["lpips"]

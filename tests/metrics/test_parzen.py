@@ -6,6 +6,7 @@ import importlib
 import math
 import subprocess
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_held_out_images_do_not_choose_the_sigma() -> None:
     values = by_definition(images, samples, sigma)
     assert found.value == pytest.approx(values.mean().item())
     assert found.standard_error == pytest.approx(values.numpy().std(ddof=1) / 30**0.5)
-    assert how == {
+    assert asdict(how) == {
         "protocol": "held-out",
         "sigma": sigma,
         "at_edge": at_edge,
@@ -184,28 +185,28 @@ def test_the_authors_protocol_is_theirs(monkeypatch: pytest.MonkeyPatch, count: 
     images[3::10] += 3  # on these images every sigma looks bad: each sigma has its own
     sigma, value = released(images.numpy(), samples.numpy(), each)
     found, how = parzen(images, samples, protocol="authors")
-    assert how["sigma"] == pytest.approx(sigma)
+    assert how.sigma == pytest.approx(sigma)
     assert found.value == pytest.approx(value)
     assert found.n == count
-    assert how["pixels"] == "[-1, 1]"
-    assert how["chosen_on"] == how["scored_again"] == min(count, 10 * each)
-    assert f"{min(count, 10 * each)} of the {count} images" in how["note"]
+    assert how.pixels == "[-1, 1]"
+    assert how.chosen_on == how.scored_again == min(count, 10 * each)
+    assert f"{min(count, 10 * each)} of the {count} images" in how.note
 
 
 def test_pixels_of_another_range_shift_the_density() -> None:
     # At a sigma of the same width in the image: D log 2 nats less than in [0, 1].
     images, samples = pictures(40), pictures(30)
     found, how = parzen(images, samples, protocol="authors")
-    plain = log_likelihood(images, samples, how["sigma"] / 2).mean().item()
+    plain = log_likelihood(images, samples, how.sigma / 2).mean().item()
     assert found.value == pytest.approx(plain - 6 * math.log(2))
 
 
 def test_an_edge_is_told() -> None:
     images = torch.zeros(4, 3)
     _, how = parzen(images, images, images[:2])
-    assert how["at_edge"]
-    assert how["sigma"] == min(module.HELD_OUT_SIGMAS)
-    assert "edge" in how["note"]
+    assert how.at_edge
+    assert how.sigma == min(module.HELD_OUT_SIGMAS)
+    assert "edge" in how.note
 
 
 MEASURE = """

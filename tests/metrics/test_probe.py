@@ -17,7 +17,7 @@ from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.metrics.estimate import Estimate
-from spatialvae.metrics.latent.probe import linear_probe, probe
+from spatialvae.metrics.latent.probe import ProbeDetails, linear_probe, probe
 from spatialvae.model import SpatialVAE
 from tests.conftest import smooth_images
 
@@ -111,7 +111,7 @@ def test_many_codes_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_models_codes_tell_black_from_white() -> None:
     correct, said = probe(model().train(), data(np.arange(40) % 2, np.arange(25) % 2), "test")
     assert correct.tolist() == [1.0] * 25
-    assert said == {"classes": 2, "train_images": 40, "largest_class": 13 / 25}
+    assert said == ProbeDetails(classes=2, train_images=40, largest_class=13 / 25)
 
 
 def test_limit_takes_the_subset_of_the_seed() -> None:
@@ -126,7 +126,7 @@ def test_of_many_training_images_some_are_encoded(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "MOST_CODES", 12)
     images = data(np.repeat([0, 1], 40), np.arange(10) % 2)
     correct, said = probe(model(), images, "test")
-    assert said["train_images"] == 12
+    assert said.train_images == 12
     assert correct.sum() == 10
 
 
@@ -162,8 +162,8 @@ def test_images_without_a_label_take_no_part() -> None:
     fixed, images = model(), data(labels, asked)
     splits = {name: ImageSplit(images.split(name).images, own) for name, own in (("train", some), ("test", some_asked))}
     correct, said = probe(fixed, replace(images, splits=splits), "test")
-    assert said["classes"] == 2
-    assert said["train_images"] == (some >= 0).sum()
+    assert said.classes == 2
+    assert said.train_images == (some >= 0).sum()
     assert len(correct) == (some_asked >= 0).sum()
     assert correct.mean() == 1.0
     # The same as if these images were not there.

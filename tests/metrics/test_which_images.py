@@ -14,6 +14,7 @@ from spatialvae.data.subset import subset
 from spatialvae.metrics import evaluate
 from spatialvae.priors import GaussianFamily, GaussianPrior
 from spatialvae.priors.normal import CodeNormal
+from spatialvae.records import as_json
 from tests.conftest import smooth_images
 from tests.metrics.measured import data_of, found_by, measure, small, split
 
@@ -36,7 +37,7 @@ def test_a_smaller_subset_lies_in_a_larger_one() -> None:
         some = measure(model, images, metrics="mse", limit=limit).values["mse"]
         assert torch.allclose(some, whole[torch.from_numpy(subset(60, limit))])
     told = measure(model, images, metrics="mse", limit=8, seed=2).provenance
-    assert (told["images"], told["of"], told["seed"]) == (8, 60, 2)
+    assert (told.images, told.of, told.seed) == (8, 60, 2)
 
 
 def test_images_sorted_by_class_are_all_seen() -> None:
@@ -54,7 +55,7 @@ def test_images_sorted_by_class_are_all_seen() -> None:
     rows = {n: torch.from_numpy(subset(120, n)) for n in (40, 20)}
     assert all(set((each // 40).tolist()) == {0, 1, 2} for each in rows.values())
     assert torch.allclose(found.values["mse"], whole["mse"][rows[40]])
-    assert found.provenance["probe"]["largest_class"] < 0.6
+    assert as_json(found)["provenance"]["probe"]["largest_class"] < 0.6
     # The bound of nll's images is of the same ones: one draw each there, two here.
     assert (found.values["nll_bound"] - whole["elbo"][rows[20]]).abs().mean() < 0.2 * whole["elbo"].std()
 

@@ -14,6 +14,7 @@ from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import AbstractDataOptions, EvaluationConfig
 from spatialvae.errors import UserError
+from spatialvae.records import as_json
 
 if TYPE_CHECKING:
     from spatialvae.metrics import Estimate, Evaluation
@@ -65,7 +66,7 @@ def evaluate(
         found = _run(target, load_model(target, device, threads), options, config)
     else:
         found = _images(target, against, paired, options, config, (device, threads))
-    emit({"target": str(target), **found.as_dict()}, json, _lines(target, found))
+    emit({"target": str(target), **as_json(found)}, json, _lines(target, found))
     named = {name.strip() for name in config.metrics.split(",")}
     if any(key.partition("/")[0] in named for key in found.failed):
         raise typer.Exit(1)  # what was asked for by name is not there
@@ -93,8 +94,7 @@ def _run(run: Path, model: SpatialVAE, options: dict[str, Any], config: Evaluati
     found = metrics.evaluate(model, images.data, config, progress=True)
     if fitted is not None and weights_hash(run) == weights:  # a command that was refused has stored nothing
         save_prior(run, fitted)
-    found.warnings += notes
-    return found
+    return found.with_warnings(notes)
 
 
 def _images(
@@ -121,10 +121,10 @@ def _images(
     found = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
     pairs = {"paired": paired, "names": found.names}
     measured = metrics.evaluate_images(found.images, data, config, **pairs, device=device, progress=True)
-    measured.warnings += [f"{target}: {note}" for note in found.notes]
+    notes = [f"{target}: {note}" for note in found.notes]
     if not named and config.split == "all":
-        measured.warnings.append(f"{against} names no test split: all of its images are compared with.")
-    return measured
+        notes.append(f"{against} names no test split: all of its images are compared with.")
+    return measured.with_warnings(notes)
 
 
 def _lines(target: Path, found: Evaluation) -> list[str]:
@@ -132,21 +132,21 @@ def _lines(target: Path, found: Evaluation) -> list[str]:
     from spatialvae.data.subset import spell_subset
     from spatialvae.metrics import describe
 
-    told = found.provenance
-    paired = f", paired {told['paired']}" if "paired" in told else ""
-    used = spell_subset(told["images"], told["of"], told["seed"])
-    lines = [f"{target} on {told['data']}, {told['split']}, {used}{paired}; ± {told['intervals']}"]
-    if "features" in told:
-        features = told["features"]
-        lines.append(f"features: {features['name']} (sha256 {features['sha256'][:12]}, resize {features['resize']})")
-    width = max((len(key) for key in found.estimates), default=0)
-    for key, estimate in found.estimates.items():
+    source = found.provenance
+    paired = f", paired {source.paired}" if source.paired else ""
+    used = spell_subset(source.images, source.of, source.seed)
+    lines = [f"{target} on {source.data}, {source.split}, {used}{paired}; ± {source.intervals}"]
+    if source.features:
+        features = source.features
+        lines.append(f"features: {features.name} (sha256 {features.sha256[:12]}, resize {features.resize})")
+    width = max((len(key) for key in found.metrics), default=0)
+    for key, estimate in found.metrics.items():
         n = f"n = {estimate.n:,}"
-        if key in found.values and estimate.n < told["images"]:
+        if key in found.values and estimate.n < source.images:
             with_label = key == "probe"  # images without one take no part
-            n += f" of {told['images']:,}" + (" with a label" if with_label else f", drawn with seed {told['seed']}")
+            n += f" of {source.images:,}" + (" with a label" if with_label else f", drawn with seed {source.seed}")
         lines.append(f"  {key:<{width}} {_spelled(estimate)}  ({describe(key).unit}, {n})")
-    alarms = (found.health or {}).get("alarms", [])
+    alarms = found.health.alarms if found.health else ()
     failed = [f"{key} failed: {reason}" for key, reason in found.failed.items()]
     return [*lines, *(f"  ! {text}" for text in (*alarms, *found.warnings, *failed))]
 

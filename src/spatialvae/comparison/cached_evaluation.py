@@ -5,44 +5,42 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from spatialvae._version import __version__
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
-from spatialvae.metrics import Estimate
+from spatialvae.metrics import Evaluation
 from spatialvae.metrics.evaluate import evaluate
 from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
 from spatialvae.metrics.samples.features import FeatureNetwork
 from spatialvae.model import SpatialVAE
+from spatialvae.records import as_json, parse
 from spatialvae.store import WEIGHTS, prior_file, replacing, write_json
 
-__all__ = ["FILE", "Measured", "evaluated", "network_hashes"]
+__all__ = ["FILE", "evaluated", "network_hashes"]
 
 FILE = "evaluation.json"
 VALUES = "evaluation.safetensors"
+PARTS = {"basis", "command", "metrics", "health", "provenance", "warnings", "failed"}
+"""Of the JSON object in the file; those of earlier versions lack some, and are measured again."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What evaluation.json and evaluation.safetensors of a run hold."""
+class Basis:
+    """What the results of a run depend on: where all of it is the same, they are read."""
 
-    metrics: dict[str, Estimate]
-    values: dict[str, Tensor]
-    """One value an image, float64 [n], for the metrics that have one."""
-    health: dict[str, Any] | None
-    provenance: dict[str, Any]
-    warnings: list[str]
-    command: str
-    """The line that measures the same again."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """By key, why a metric that was wanted could not be measured."""
+    version: str
+    fingerprint: str
+    weights: str | None
+    priors: dict[str, str | None]
+    settings: Mapping[str, object]
+    networks: dict[str, str | None]
 
 
 def evaluated(
@@ -52,36 +50,33 @@ def evaluated(
     config: EvaluationConfig,
     networks: dict[str, str | None],
     progress: bool,
-) -> Measured:
+) -> Evaluation:
     """The results of the run in `folder`, measured again only if something that they depend on has changed.
 
     Args:
         networks: what `network_hashes` gives for `config`.
     """
-    basis = {
-        "version": __version__,
-        "fingerprint": data.fingerprint,
-        "weights": _sha256(folder / WEIGHTS),
-        "priors": {name: _sha256(prior_file(folder, name)) for name in sorted(model.priors)},
-        "settings": config.model_dump(mode="json"),
-        "networks": networks,
-    }
+    basis = Basis(
+        version=__version__,
+        fingerprint=data.fingerprint,
+        weights=_sha256(folder / WEIGHTS),
+        priors={name: _sha256(prior_file(folder, name)) for name in sorted(model.priors)},
+        settings=config.model_dump(mode="json"),
+        networks=networks,
+    )
     command = _command(folder, config)
-    stored = _stored(folder)
-    if stored is not None and stored[0]["basis"] == basis:
-        told, values = stored
-        if told["command"] != command:  # the folder was moved
-            told["command"] = command
-            write_json(folder / FILE, told)
-    else:
-        found = evaluate(model, data, config, progress=progress)
-        told, values = {"basis": basis, "command": command, **found.as_dict()}, found.values
+    stored = _stored(folder, basis)
+    if stored is not None and stored.command == command:
+        return stored
+    if stored is None:
+        evaluation = replace(evaluate(model, data, config, progress=progress), command=command)
         (folder / FILE).unlink(missing_ok=True)  # so that it never stands beside values that are not its own
         with replacing(folder / VALUES) as path:
-            save_file({key: value.contiguous() for key, value in values.items()}, path)
-        write_json(folder / FILE, told)
-    metrics = {key: Estimate(**estimate) for key, estimate in told["metrics"].items()}
-    return Measured(metrics, values, told["health"], told["provenance"], told["warnings"], command, told["failed"])
+            save_file({key: value.contiguous() for key, value in evaluation.values.items()}, path)
+    else:
+        evaluation = replace(stored, command=command)  # the folder was moved
+    write_json(folder / FILE, {"basis": as_json(basis), **as_json(evaluation)})
+    return evaluation
 
 
 def network_hashes(config: EvaluationConfig, image_size: tuple[int, int]) -> dict[str, str | None]:
@@ -102,15 +97,15 @@ def network_hashes(config: EvaluationConfig, image_size: tuple[int, int]) -> dic
     }
 
 
-def _stored(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """Both files of an earlier evaluation; None where one is missing, damaged or of another version."""
+def _stored(folder: Path, basis: Basis) -> Evaluation | None:
+    """An earlier evaluation of the same basis; None where there is none, or a file is missing or damaged."""
     try:
-        told = json.loads((folder / FILE).read_text())
+        content = json.loads((folder / FILE).read_text())
         values = load_file(folder / VALUES)
-    except (OSError, ValueError, SafetensorError):
+        whole = isinstance(content, dict) and content.keys() >= PARTS and content.pop("basis") == as_json(basis)
+        return replace(parse(Evaluation, content, str(folder / FILE)), values=values) if whole else None
+    except (OSError, ValueError, SafetensorError):  # a UserError is a ValueError
         return None
-    parts = {"basis", "command", "metrics", "health", "provenance", "warnings", "failed"}
-    return (told, values) if isinstance(told, dict) and parts <= told.keys() else None
 
 
 def _command(folder: Path, config: EvaluationConfig) -> str:

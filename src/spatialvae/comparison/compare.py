@@ -23,8 +23,10 @@ from spatialvae.data.batches import training_batch
 from spatialvae.data.record import DataRecord
 from spatialvae.fitting import check_priors, fit_missing, present
 from spatialvae.metrics.latent.probe import no_probe
+from spatialvae.metrics.provenance import NetworkDescription
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
+from spatialvae.records import as_json
 from spatialvae.report import draw_figures, intervals, write_report
 from spatialvae.runtime.precision import resolve_precision
 from spatialvae.store import write_json
@@ -156,8 +158,8 @@ def _comparison(
         "settings": config.model_dump(mode="json", exclude={"latent", "seed", "data", "beta"}),
         "evaluation": {
             **evaluation.model_dump(mode="json"),
-            "features": provenance.get("features"),
-            "lpips": provenance.get("lpips"),
+            "features": _network(provenance.features),
+            "lpips": _network(provenance.lpips),
         },
         "seeds": plan.seeds,
         "intervals": intervals(plan.seeds),
@@ -176,6 +178,10 @@ def _comparison(
             for key, why in run.found.failed.items()
         ],
     }
+
+
+def _network(description: NetworkDescription | None) -> dict[str, Any] | None:
+    return None if description is None else as_json(description)
 
 
 def _cost(cost: Cost, steps: float) -> dict[str, float]:

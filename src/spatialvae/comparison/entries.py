@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from spatialvae.comparison.cached_evaluation import FILE, Measured
+from spatialvae.comparison.cached_evaluation import FILE
 from spatialvae.comparison.verdict import difference, keys
 from spatialvae.config import TrainConfig
 from spatialvae.elbo import authors_kl_weight
 from spatialvae.latents import LATENTS
-from spatialvae.metrics import Estimate
+from spatialvae.metrics import Estimate, Evaluation
 from spatialvae.model import SpatialVAE
+from spatialvae.records import as_json
 from spatialvae.training import Run, read_journal
 
 __all__ = ["Trained", "differences", "model_entry", "over_seeds", "rate_distortion", "training_seconds"]
@@ -28,7 +29,7 @@ class Trained:
 
     seed: int
     folder: Path
-    found: Measured
+    found: Evaluation
 
 
 def model_entry(
@@ -128,8 +129,8 @@ def _run_entry(run: Trained, out: Path) -> dict[str, Any]:
         "evaluation": (run.folder / FILE).relative_to(out).as_posix(),
         "command": run.found.command,
         "metrics": {key: estimate.as_dict() for key, estimate in run.found.metrics.items()},
-        "health": run.found.health,
-        "failed": run.found.failed,
+        "health": None if run.found.health is None else as_json(run.found.health),
+        "failed": dict(run.found.failed),
         "curve": _curve(run.folder),
     }
 
@@ -147,7 +148,7 @@ def _mean(estimates: list[Estimate]) -> Estimate:
 
 def health_over_seeds(runs: Sequence[Trained]) -> dict[str, Any] | None:
     """The mean over seeds of the latent's health; every alarm once, with the seeds that raised it unless all did."""
-    found = [(run.seed, run.found.health) for run in runs]
+    found = [(run.seed, as_json(run.found.health) if run.found.health else None) for run in runs]
     told = [{key: value for key, value in health.items() if key != "alarms"} for _, health in found if health]
     if len(told) < len(runs):
         return None

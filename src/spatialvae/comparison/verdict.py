@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 import torch
 
-from spatialvae.comparison.cached_evaluation import Measured
 from spatialvae.comparison.paired import Difference, paired_by_image, paired_by_seed, unpaired
+from spatialvae.metrics import Evaluation
 from spatialvae.metrics.catalogue import describe
 
 __all__ = ["best", "difference", "keys"]
 
 
-def keys(runs: Sequence[Measured]) -> list[str]:
+def keys(runs: Sequence[Evaluation]) -> list[str]:
     """The metrics that every seed of a model has."""
     return [key for key in runs[0].metrics if all(key in run.metrics for run in runs)]
 
 
-def difference(model: Sequence[Measured], baseline: Sequence[Measured], key: str) -> Difference | None:
+def difference(model: Sequence[Evaluation], baseline: Sequence[Evaluation], key: str) -> Difference | None:
     """A model minus another by metric `key`, paired by seed and, where there is one value an image, by image.
 
     Args:
@@ -37,7 +37,7 @@ def difference(model: Sequence[Measured], baseline: Sequence[Measured], key: str
     return paired_by_seed(*sides)
 
 
-def best(models: Sequence[Sequence[Measured]], key: str) -> int | None:
+def best(models: Sequence[Sequence[Evaluation]], key: str) -> int | None:
     """The index of the best model, if its interval against every other model that has the metric excludes a tie.
 
     Returns:

@@ -30,4 +30,4 @@ def held_out_frechet(
     found = evaluate(model, data, config, progress=progress)
     for key, why in found.failed.items():
         raise UserError(f"{key} failed: {why}")
-    return {key.partition("/")[2]: value for key, value in found.estimates.items() if key.startswith("frechet/")}
+    return {key.partition("/")[2]: value for key, value in found.metrics.items() if key.startswith("frechet/")}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from spatialvae.metrics.latent.probe import no_probe, probe
 from spatialvae.metrics.likelihood.importance import two_bounds
 from spatialvae.metrics.likelihood.prior_gain import prior_gains
 from spatialvae.metrics.reconstruction.pairs import PairMetrics
-from spatialvae.metrics.result import Evaluation
+from spatialvae.metrics.result import Evaluation, Measurement, attempt
 from spatialvae.metrics.samples.reference import Reference
 from spatialvae.metrics.selection import ALL, ON_PAIRS, select
 from spatialvae.model import SpatialVAE
@@ -66,37 +68,27 @@ def evaluate(
     wanted = select(config, no_probe=reason)
     named = config.prior or [model.priors.own, *model.priors]
     priors = list(dict.fromkeys(map(model.priors.resolve, named)))  # one that is not there is told before hours of work
-    found = Evaluation()
-    pairs = PairMetrics(wanted, config, found, model.device)
+    pairs = PairMetrics(wanted, config, model.device)
     reference = Reference(data, config, count, wanted, progress, model.device)
-    found.provenance = {**reference.provenance(), **found.provenance, "intervals": ONE_TRAINING}
+    provenance = reference.provenance(ONE_TRAINING, pairs.network)
+    task = _Task(model, split, count, wanted, config, progress)
+    measured = Measurement()
     if reason and data.label_names and config.metrics.strip() in ALL:
-        found.warnings.append(f"no linear probe: {reason}")
-    task = _Task(model, split, count, wanted, config, found, progress)
+        measured = Measurement(warnings=(f"no linear probe: {reason}",))
 
     with torch.inference_mode(), evaluating(model), freed_memory_kept():
         with seeded(config.seed):
-            reconstructions = _one_pass(task, pairs, keep=reference.on_features)
-            _likelihood(task)
-            if "prior_gain" in wanted:
-                _gains(task, priors)
-        if "health" in wanted:
-            with found.attempt("health"):
-                found.health = latent_health(model, split, limit=count, seed=config.seed, progress=progress)
-                _summaries(found, count)
-        if "probe" in wanted:
-            with found.attempt("probe"):
-                correct, found.provenance["probe"] = probe(model, data, config.split, count, seed=config.seed)
-                found.add("probe", correct)
+            bound, reconstructions = _one_pass(task, pairs, keep=reference.on_features)
+            measured |= bound | pairs.measurement() | _likelihood(task) | _gains(task, priors)
+        measured |= _health(task) | _probe(task, data)
         if reference.on_features:
-            reference.measure(reconstructions, "reconstructions", found)
+            measured |= reference.measure(reconstructions, "reconstructions")
         if reference.on_features or "parzen" in wanted:
-            found.provenance["generated"] = config.generated
+            provenance = replace(provenance, generated=config.generated)
             for prior in priors:
                 samples = model.sample(config.generated, seed=config.seed, prior=prior)
-                reference.measure(samples, prior, found)
-                reference.parzen(samples, prior, found)
-    return found
+                measured |= reference.measure(samples, prior) | reference.parzen(samples, prior)
+    return Evaluation.of(measured, provenance)
 
 
 @dataclass(frozen=True)
@@ -108,7 +100,6 @@ class _Task:
     count: int
     wanted: tuple[str, ...]
     config: EvaluationConfig
-    found: Evaluation
     progress: bool
 
     def rows(self, count: int) -> np.ndarray:
@@ -116,27 +107,26 @@ class _Task:
         return subset(len(self.split), count, seed=self.config.seed)
 
 
-def _one_pass(task: _Task, pairs: PairMetrics, *, keep: bool) -> Tensor:
-    """The bound's terms and the reconstructions' metrics; returns the reconstructions, uint8 [N C H W], if `keep`."""
+def _one_pass(task: _Task, pairs: PairMetrics, *, keep: bool) -> tuple[Measurement, Tensor]:
+    """The bound's terms, and the reconstructions, uint8 [N C H W], if `keep`; `pairs` gets all that it measures."""
     kept: list[Tensor] = []
     parts: dict[str, list[Tensor]] = defaultdict(list)
     if not keep and not set(task.wanted) & {"bound", *ON_PAIRS}:
-        return torch.empty(0)
+        return Measurement(), torch.empty(0)
     with bar("metrics", task.count, task.progress) as advance:
         for images in in_order(task.split, BATCH, task.rows(task.count)):
             floats = to_float(to_device(images, task.model.device))
             posterior = task.model.encode_checked(floats)
             values = _bound(task.model, floats, posterior) if "bound" in task.wanted else {}
             decoded = to_uint8(task.model.decode(posterior.mean).mean).cpu()
-            for name, value in {**values, **pairs(images, decoded)}.items():
+            pairs.add(images, decoded)
+            for name, value in values.items():
                 parts[name].append(value.cpu())
             if keep:
                 kept.append(decoded)
             advance(len(images))
-    for name, values in parts.items():
-        if name not in task.found.failed:  # it may have on a later batch
-            task.found.add(name, torch.cat(values))
-    return torch.cat(kept) if keep else torch.empty(0)
+    bound = reduce(or_, (Measurement.of(name, torch.cat(values)) for name, values in parts.items()), Measurement())
+    return bound, torch.cat(kept) if keep else torch.empty(0)
 
 
 def _bound(model: SpatialVAE, floats: Tensor, posterior: torch.distributions.Distribution) -> dict[str, Tensor]:
@@ -147,10 +137,10 @@ def _bound(model: SpatialVAE, floats: Tensor, posterior: torch.distributions.Dis
     return {"elbo": terms.bound, "kl": terms.kl, "reconstruction": terms.reconstruction, "bits_per_dim": bits}
 
 
-def _likelihood(task: _Task) -> None:
+def _likelihood(task: _Task) -> Measurement:
     """nll, minus the importance-weighted bound, and the bound of the same images."""
     if "nll" not in task.wanted:
-        return
+        return Measurement()
     samples, count = task.config.importance_samples, min(task.count, task.config.nll_images)
     parts: list[tuple[Tensor, Tensor]] = []
     with bar(f"nll, {samples} samples", count, task.progress) as advance:
@@ -158,23 +148,45 @@ def _likelihood(task: _Task) -> None:
             parts.append(two_bounds(task.model, images, samples))
             advance(len(images))
     tight, loose = (torch.cat(values) for values in zip(*parts, strict=True))
-    task.found.add("nll", -tight)
-    task.found.add("nll_bound", loose)
+    return Measurement.of("nll", -tight) | Measurement.of("nll_bound", loose)
 
 
-def _gains(task: _Task, priors: list[str]) -> None:
+def _gains(task: _Task, priors: list[str]) -> Measurement:
     """What the bound gains with each prior."""
-    with task.found.attempt(*(f"prior_gain/{prior}" for prior in priors if prior != task.model.priors.own)):
+    if "prior_gain" not in task.wanted:
+        return Measurement()
+
+    def measured() -> Measurement:
         seed = task.config.seed
         gains = prior_gains(task.model, task.split, task.count, priors, seed=seed, progress=task.progress)
-        for prior, values in gains.items():
-            task.found.add(f"prior_gain/{prior}", values)
+        return reduce(or_, (Measurement.of(f"prior_gain/{name}", one) for name, one in gains.items()), Measurement())
+
+    return attempt([f"prior_gain/{prior}" for prior in priors if prior != task.model.priors.own], measured)
 
 
-def _summaries(found: Evaluation, count: int) -> None:
-    """Two numbers of the latent's health that stand among the metrics."""
-    health = found.health or {}
-    if health.get("active_units") is not None:
-        found.estimates["active_units"] = Estimate(float(health["active_units"]), None, count)
-    if health.get("rank_one_share") is not None:
-        found.estimates["rank_one_share"] = Estimate(**health["rank_one_share"])
+def _health(task: _Task) -> Measurement:
+    """The latent's health, and two numbers of it that stand among the metrics."""
+    if "health" not in task.wanted:
+        return Measurement()
+
+    def measured() -> Measurement:
+        health = latent_health(task.model, task.split, limit=task.count, seed=task.config.seed, progress=task.progress)
+        metrics: dict[str, Estimate] = {}
+        if health.active_units is not None:
+            metrics["active_units"] = Estimate(float(health.active_units), None, task.count)
+        if health.rank_one_share is not None:
+            metrics["rank_one_share"] = health.rank_one_share
+        return Measurement(metrics, health=health)
+
+    return attempt(["health"], measured)
+
+
+def _probe(task: _Task, data: ImageData) -> Measurement:
+    """The linear probe, and what its accuracy is to be read against."""
+    if "probe" not in task.wanted:
+        return Measurement()
+
+    def measured() -> Measurement:
+        return Measurement.of("probe", *probe(task.model, data, task.config.split, task.count, seed=task.config.seed))
+
+    return attempt(["probe"], measured)

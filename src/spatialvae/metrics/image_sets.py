@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -58,22 +58,16 @@ def evaluate_images(
         raise UserError("There is nothing to measure: give --features FILE.pt, --metrics parzen, or --paired.")
     _check(images, split.shape)
     pairing = pair(names, picture_names(data, config.split), len(images), len(split)) if paired else None
-    found = Evaluation()
-    pairs = PairMetrics(wanted, config, found, device)
+    pairs = PairMetrics(wanted, config, device)
     reference = Reference(data, config, count, wanted, progress, device)
-    found.provenance = {**reference.provenance(), **found.provenance, "intervals": "over images", "set": len(images)}
+    provenance = replace(reference.provenance("over images", pairs.network), set=len(images))
     if pairing is not None:
-        images, found.provenance["paired"] = images[torch.from_numpy(pairing.order)], pairing.how
-        parts, rows = defaultdict(list), subset(len(split), count, seed=config.seed)
+        images, provenance = images[torch.from_numpy(pairing.order)], replace(provenance, paired=pairing.how)
+        rows = subset(len(split), count, seed=config.seed)
         for originals, others in zip(in_order(split, BATCH, rows), images[rows].split(BATCH), strict=True):
-            for name, value in pairs(originals, others).items():
-                parts[name].append(value)
-        for name, values in parts.items():
-            if name not in found.failed:  # it may have on a later batch
-                found.add(name, torch.cat(values))
-    reference.measure(images, "", found)
-    reference.parzen(images, "", found)
-    return found
+            pairs.add(originals, others)
+    measured = pairs.measurement() | reference.measure(images, "") | reference.parzen(images, "")
+    return Evaluation.of(measured, provenance)
 
 
 def _check(images: Tensor, wanted: tuple[int, ...]) -> None:

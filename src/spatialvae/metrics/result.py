@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError, last_line
 from spatialvae.metrics.estimate import Estimate
+from spatialvae.metrics.latent.summary import LatentHealth
+from spatialvae.metrics.provenance import Provenance
+from spatialvae.records import APART, OMITTED, Record, as_json
 
-__all__ = ["FAILURES", "Evaluation", "reason"]
+__all__ = ["FAILURES", "Evaluation", "Measurement", "attempt", "key_of", "reason"]
 
 FAILURES = (
     UserError,
@@ -25,58 +26,96 @@ FAILURES = (
 library and ends the evaluation."""
 
 
-@dataclass
-class Evaluation:
-    """The results of one model or one set of images.
+@dataclass(frozen=True)
+class Measurement:
+    """What one or several metrics gave; ``one | other`` holds both.
 
     >>> import torch
-    >>> found = Evaluation()
-    >>> found.add("mse", torch.tensor([0.5, 1.5]))
-    >>> found.estimates["mse"].value
-    1.0
+    >>> both = Measurement.of("mse", torch.tensor([0.5, 1.5])) | Measurement(failed={"probe": "there is one label"})
+    >>> both.metrics["mse"].value, both.failed
+    (1.0, {'probe': 'there is one label'})
     """
 
-    estimates: dict[str, Estimate] = field(default_factory=dict)
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+    health: LatentHealth | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+    """What belongs into the provenance, by the metric's key: a JSON object each."""
+    warnings: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, key: str, values: Tensor, details: Record | None = None) -> Measurement:
+        """The measurement of one metric from one value an image, [n], and a dataclass of what to know about it."""
+        each = values.detach().double().cpu()
+        return cls({key: Estimate.of(values)}, {key: each}, details={key: as_json(details)} if details else {})
+
+    def __or__(self, other: Measurement) -> Measurement:
+        return Measurement(
+            {**self.metrics, **other.metrics},
+            {**self.values, **other.values},
+            other.health or self.health,
+            {**self.details, **other.details},
+            tuple(dict.fromkeys((*self.warnings, *other.warnings))),
+            {**self.failed, **other.failed},
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The results of one model or one set of images; `spatialvae.records.as_json` gives them as JSON has them."""
+
+    metrics: Mapping[str, Estimate]
     """By key, a metric's name or name/of-what: see `spatialvae.metrics.catalogue.describe`."""
-    values: dict[str, Tensor] = field(default_factory=dict)
-    """One value an image, float64 [n], for the metrics that have one: what paired differences are made of."""
-    health: dict[str, Any] | None = None
-    """What `latent_health` says; None for a set of images."""
-    provenance: dict[str, Any] = field(default_factory=dict)
-    """Data, split, crop, resize, numbers of images, networks with their sha256, seed, and what the errors are over."""
-    warnings: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
+    health: LatentHealth | None
+    """None for a set of images, and where it was not measured."""
+    provenance: Provenance
+    warnings: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
     """By key, why a metric that was wanted could not be measured."""
+    command: str | None = field(default=None, metadata=OMITTED)
+    """The line that measures the same again, where it is known."""
+    values: Mapping[str, Tensor] = field(default_factory=dict, metadata=APART)
+    """One value an image, float64 [n], for the metrics that have one: what paired differences are made of."""
 
-    @contextmanager
-    def attempt(self, *keys: str) -> Iterator[None]:
-        """What fails inside by one of `FAILURES` is noted under `keys`; what was measured before is kept.
+    @classmethod
+    def of(cls, measured: Measurement, provenance: Provenance) -> Evaluation:
+        """The results of all metrics together."""
+        return cls(
+            measured.metrics,
+            measured.health,
+            replace(provenance, details={**provenance.details, **measured.details}),
+            measured.warnings,
+            measured.failed,
+            values=measured.values,
+        )
 
-        >>> found = Evaluation()
-        >>> with found.attempt("probe"):
-        ...     raise UserError("All images have one label.")
-        >>> found.failed
-        {'probe': 'All images have one label.'}
-        """
-        try:
-            yield
-        except FAILURES as error:
-            self.failed |= dict.fromkeys(keys, reason(error))
+    def with_warnings(self, warnings: Iterable[str]) -> Evaluation:
+        """The same results with more to beware of."""
+        return replace(self, warnings=(*self.warnings, *warnings))
 
-    def add(self, key: str, values: Tensor) -> None:
-        """One value an image [n]: kept, and summed up."""
-        self.values[key] = values.detach().double().cpu()
-        self.estimates[key] = Estimate.of(values)
 
-    def as_dict(self) -> dict[str, Any]:
-        """All but the values an image, as JSON has it."""
-        return {
-            "metrics": {key: estimate.as_dict() for key, estimate in self.estimates.items()},
-            "health": self.health,
-            "provenance": self.provenance,
-            "warnings": self.warnings,
-            "failed": self.failed,
-        }
+def attempt(keys: Iterable[str], measure: Callable[[], Measurement]) -> Measurement:
+    """What `measure` returns; where it raises one of `FAILURES`, the reason under each of the keys.
+
+    >>> def fails() -> Measurement:
+    ...     raise UserError("All images have one label.")
+    >>> attempt(["probe"], fails).failed
+    {'probe': 'All images have one label.'}
+    """
+    try:
+        return measure()
+    except FAILURES as error:
+        return Measurement(failed=dict.fromkeys(keys, reason(error)))
+
+
+def key_of(name: str, of: str) -> str:
+    """The key of a metric by what it was taken of.
+
+    >>> key_of("frechet", "gaussian"), key_of("mse", "")
+    ('frechet/gaussian', 'mse')
+    """
+    return f"{name}/{of}" if of else name
 
 
 def reason(failure: BaseException) -> str:

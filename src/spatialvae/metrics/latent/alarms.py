@@ -25,7 +25,7 @@ def alarms(
     outside: float | None,
     median_variance: float,
     prior: str = "N(0, I)",
-) -> list[str]:
+) -> tuple[str, ...]:
     """Sentences about posterior collapse, prior holes and codes of another width than the prior's; none if all is well.
 
     - collapse: a mean KL below 0.1 nats, or under 1 % of the numbers active; partial collapse: under 10 %.
@@ -40,14 +40,14 @@ def alarms(
         prior: what it is called.
 
     >>> alarms(n=100, units=72, kl=40.0, active=60, outside=0.02, median_variance=0.97)
-    []
+    ()
     >>> print(*alarms(n=100, units=72, kl=0.02, active=0, outside=0.01, median_variance=1.0))
     Posterior collapse: the code says 0.02 nats about an image, and 0 of its 72 numbers are active. ...
     """
     if n < FEWEST:
         active, outside, median_variance = None, None, 1.0
-    found = [_collapse(units, kl, active), _holes(outside, prior), _width(median_variance, prior)]
-    return [sentence for sentence in found if sentence]
+    sentences = (_collapse(units, kl, active), _holes(outside, prior), _width(median_variance, prior))
+    return tuple(sentence for sentence in sentences if sentence)
 
 
 def _collapse(units: int, kl: float, active: int | None) -> str | None:

@@ -12,7 +12,7 @@ from torch.distributions import Distribution, Independent
 
 from spatialvae.distributions import AbstractFactor, TensorNormal
 
-__all__ = ["ScaleSums", "fixed_gauge"]
+__all__ = ["ScaleSums", "Scales", "fixed_gauge"]
 
 
 def fixed_gauge(law: TensorNormal) -> tuple[Tensor, ...]:
@@ -38,14 +38,24 @@ def fixed_gauge(law: TensorNormal) -> tuple[Tensor, ...]:
 
 
 @dataclass(frozen=True)
+class Scales:
+    """Scales of rows and columns with geometric mean 1, their common factor, and the correlations of neighbours."""
+
+    row: tuple[float, ...]
+    column: tuple[float, ...]
+    total: float
+    row_correlation: float
+    column_correlation: float
+
+
+@dataclass(frozen=True)
 class ScaleSums:
     """Sums over maps of what the covariances of rows and columns are, the gauge fixed; two of them add up.
 
     >>> from spatialvae.distributions import MatrixNormal
     >>> law = MatrixNormal(torch.zeros(5, 2, 1), row_scale=torch.tensor([1.0, 4.0]), column_scale=torch.ones(1))
-    >>> found = (ScaleSums.of(law) + ScaleSums.of(law)).means()
-    >>> found["row_scale"], found["column_scale"], found["total_scale"], found["row_correlation"]
-    ([0.5, 2.0], [1.0], 2.0, 0.0)
+    >>> (ScaleSums.of(law) + ScaleSums.of(law)).means()
+    Scales(row=(0.5, 2.0), column=(1.0,), total=2.0, row_correlation=0.0, column_correlation=0.0)
     """
 
     row: Tensor
@@ -70,16 +80,16 @@ class ScaleSums:
         sums = (getattr(self, name) + getattr(other, name) for name in ("row", "column", "total", "correlations"))
         return ScaleSums(*sums, count=self.count + other.count)
 
-    def means(self) -> dict[str, list[float] | float]:
-        """Geometric means `row_scale`, `column_scale`, `total_scale`; `row_correlation`, `column_correlation`."""
+    def means(self) -> Scales:
+        """Geometric means of the scales, and means of the correlations."""
         across, along = (self.correlations / self.count).tolist()
-        return {
-            "row_scale": (self.row / self.count).exp().tolist(),
-            "column_scale": (self.column / self.count).exp().tolist(),
-            "total_scale": (self.total / self.count).exp().item(),
-            "row_correlation": across,
-            "column_correlation": along,
-        }
+        return Scales(
+            row=tuple((self.row / self.count).exp().tolist()),
+            column=tuple((self.column / self.count).exp().tolist()),
+            total=(self.total / self.count).exp().item(),
+            row_correlation=across,
+            column_correlation=along,
+        )
 
 
 def _neighbours(side: AbstractFactor) -> Tensor:

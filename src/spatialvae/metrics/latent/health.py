@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +20,7 @@ from spatialvae.metrics.latent.divergence import divergence_per_map, divergence_
 from spatialvae.metrics.latent.gauge import ScaleSums
 from spatialvae.metrics.latent.holes import share_outside
 from spatialvae.metrics.latent.rank import rank_one_share
+from spatialvae.metrics.latent.summary import AggregateSummary, LatentHealth
 from spatialvae.model import SpatialVAE
 from spatialvae.progress import bar
 from spatialvae.runtime.evaluating import evaluating
@@ -29,15 +29,14 @@ from spatialvae.seeding import seeded
 __all__ = ["latent_health"]
 
 ACTIVE = 0.01
-SCALES = ("row_scale", "column_scale", "total_scale", "row_correlation", "column_correlation")
 SPELLED = {"standard": "N(0, I)", "learned": "the learned prior"}
 FEWEST_CODES, MOST_CODES = 1000, 2000
 
 
 def latent_health(
     model: SpatialVAE, split: ImageSplit, *, limit: int | None = None, seed: int = 0, progress: bool = False
-) -> dict[str, Any]:
-    """What the codes of a split's images look like, as plain numbers and lists that JSON holds.
+) -> LatentHealth:
+    """What the codes of a split's images look like.
 
     - `n` images, `units` numbers of a code, `kl` to the model's prior, mean nats per image; `kl_per_map` [maps] and
       `kl_per_site` [h][w] (see `divergence_per_site`) each sum to it.
@@ -71,7 +70,7 @@ def latent_health(
     >>> from spatialvae.config import ModelConfig
     >>> split = ImageSplit(np.zeros((4, 1, 8, 8), np.uint8), None)
     >>> model = SpatialVAE(ModelConfig(latent="vector", image_size=(8, 8), channels=1))
-    >>> latent_health(model, split)["units"]
+    >>> latent_health(model, split).units
     10
     """
     count = check_images(model, split, limit)
@@ -134,43 +133,59 @@ def _draws(law: Distribution, seen: int, images: int) -> Tensor:
     return codes[:, -seen % step :: step].flatten(0, 1)
 
 
-def _summary(sums: _Sums, outside: float | None, model: SpatialVAE) -> dict[str, Any]:
+def _summary(sums: _Sums, outside: float | None, model: SpatialVAE) -> LatentHealth:
     """The sums as what `latent_health` gives."""
-    moments = sums.moments
-    aggregate = moments.aggregate()
+    moments, scales = sums.moments, sums.scales.means() if sums.scales else None
     variance = moments.variance_of_means()
     active = None if variance is None else variance > ACTIVE
-    many = min(moments.event_shape[1:]) > 1 and len(sums.rank_shares) > 0
-    found: dict[str, Any] = {
-        "n": moments.n,
-        "units": moments.mean.numel(),
-        "kl": sums.per_map.sum().item() / moments.n,
-        "kl_per_map": (sums.per_map / moments.n).tolist(),
-        "kl_per_site": (sums.per_site / moments.n).tolist(),
-        "active_units": None if active is None else int(active.sum()),
-        "active_per_site": None if active is None else active.sum(0).tolist(),
-        **(sums.scales.means() if sums.scales else dict.fromkeys(SCALES)),
-        "rank_one_share": Estimate.of(sums.rank_shares).as_dict() if many else None,
-        "aggregate": _against_prior(aggregate, model),
-        "outside": outside,
-    }
-    said = {name: found[name] for name in ("n", "units", "kl", "outside")}
-    median = found["aggregate"]["median_variance"]
-    said |= {"active": found["active_units"], "median_variance": median, "prior": SPELLED[model.priors.own]}
-    return {**found, "alarms": alarms(**said)}
+    has_rank = min(moments.event_shape[1:]) > 1 and len(sums.rank_shares) > 0
+    aggregate = _against_prior(moments.aggregate(), model)
+    kl, units = sums.per_map.sum().item() / moments.n, moments.mean.numel()
+    count = None if active is None else int(active.sum())
+    return LatentHealth(
+        n=moments.n,
+        units=units,
+        kl=kl,
+        kl_per_map=tuple((sums.per_map / moments.n).tolist()),
+        kl_per_site=_rows(sums.per_site / moments.n),
+        active_units=count,
+        active_per_site=None if active is None else tuple(map(tuple, active.sum(0).tolist())),
+        row_scale=scales.row if scales else None,
+        column_scale=scales.column if scales else None,
+        total_scale=scales.total if scales else None,
+        row_correlation=scales.row_correlation if scales else None,
+        column_correlation=scales.column_correlation if scales else None,
+        rank_one_share=Estimate.of(sums.rank_shares) if has_rank else None,
+        aggregate=aggregate,
+        outside=outside,
+        alarms=alarms(
+            n=moments.n,
+            units=units,
+            kl=kl,
+            active=count,
+            outside=outside,
+            median_variance=aggregate.median_variance,
+            prior=SPELLED[model.priors.own],
+        ),
+    )
 
 
-def _against_prior(aggregate: Aggregate, model: SpatialVAE) -> dict[str, Any]:
+def _against_prior(aggregate: Aggregate, model: SpatialVAE) -> AggregateSummary:
     prior, correlation = model.prior(), aggregate.site_correlation()
     centre, scale = (part.flatten().cpu().double() for part in (prior.mean, prior.stddev))
     variance = aggregate.variance / scale.square()
     own = model.priors.own != "standard"
-    return {
-        "largest_mean": ((aggregate.mean.flatten() - centre) / scale).abs().max().item(),
-        "smallest_variance": variance.min().item(),
-        "median_variance": variance.quantile(0.5).item(),
-        "largest_variance": variance.max().item(),
-        "kl_to_prior": aggregate.divergence_from(prior) if own else aggregate.divergence_from_standard(),
-        "site_correlation": None if correlation is None else correlation.mean(0).tolist(),
-        "absolute_site_correlation": None if correlation is None else correlation.abs().mean(0).tolist(),
-    }
+    return AggregateSummary(
+        largest_mean=((aggregate.mean.flatten() - centre) / scale).abs().max().item(),
+        smallest_variance=variance.min().item(),
+        median_variance=variance.quantile(0.5).item(),
+        largest_variance=variance.max().item(),
+        kl_to_prior=aggregate.divergence_from(prior) if own else aggregate.divergence_from_standard(),
+        site_correlation=None if correlation is None else _rows(correlation.mean(0)),
+        absolute_site_correlation=None if correlation is None else _rows(correlation.abs().mean(0)),
+    )
+
+
+def _rows(matrix: Tensor) -> tuple[tuple[float, ...], ...]:
+    """A matrix as rows of numbers."""
+    return tuple(map(tuple, matrix.tolist()))

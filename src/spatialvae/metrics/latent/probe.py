@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,21 @@ from spatialvae.globals import globals_kept
 from spatialvae.metrics.latent.codes import check_images, mean_codes
 from spatialvae.model import SpatialVAE
 
-__all__ = ["linear_probe", "no_probe", "probe"]
+__all__ = ["ProbeDetails", "linear_probe", "no_probe", "probe"]
 
 MOST_CODES = 10_000
 PENALTY = 0.01
 MOST_STEPS = 300
+
+
+@dataclass(frozen=True)
+class ProbeDetails:
+    """What the accuracy of a linear probe is to be read against."""
+
+    classes: int
+    train_images: int
+    largest_class: float
+    """The share of the most frequent label among the images asked for: the accuracy without seeing the codes."""
 
 
 def linear_probe(train_codes: Tensor, train_labels: Tensor, codes: Tensor, labels: Tensor, *, seed: int = 0) -> Tensor:
@@ -70,7 +80,7 @@ def linear_probe(train_codes: Tensor, train_labels: Tensor, codes: Tensor, label
 
 def probe(
     model: SpatialVAE, data: ImageData, split: str, limit: int | None = None, *, seed: int = 0
-) -> tuple[Tensor, dict[str, Any]]:
+) -> tuple[Tensor, ProbeDetails]:
     """The probe of a model's mean codes: trained on the training split's, asked for those of another.
 
     Images without a label take no part, on either side.
@@ -81,8 +91,7 @@ def probe(
         seed: of that subset, and of the 10,000 training images that it is trained on, where there are more.
 
     Returns:
-        0 or 1 an image [n]; and `classes`, `train_images`, and `largest_class`, the share of the most frequent label
-        among the images asked for, which is what a classifier gets that has not seen the codes.
+        0 or 1 an image [n], and what the accuracy is to be read against.
 
     Raises:
         UserError: what `no_probe` says, images of another shape than the model's, or none.
@@ -107,7 +116,7 @@ def probe(
     )
     largest = np.unique(labels, return_counts=True)[1].max() / len(labels)
     known = len(np.unique(answers))
-    return correct, {"classes": known, "train_images": len(chosen), "largest_class": float(largest)}
+    return correct, ProbeDetails(known, len(chosen), float(largest))
 
 
 def no_probe(data: ImageData, split: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +13,15 @@ from spatialvae.errors import UserError, nearest
 from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.samples.distances import squared_distances
 
-__all__ = ["HELD_OUT_SIGMAS", "PARZEN_SIGMAS", "PROTOCOLS", "choose_sigma", "parzen", "parzen_log_likelihood"]
+__all__ = [
+    "HELD_OUT_SIGMAS",
+    "PARZEN_SIGMAS",
+    "PROTOCOLS",
+    "ParzenDetails",
+    "choose_sigma",
+    "parzen",
+    "parzen_log_likelihood",
+]
 
 PARZEN_SIGMAS = tuple(10 ** (step / 18) for step in range(-18, 1, 2))
 """The ten widths of the authors' released code: logspace(-1, 0, 10), for pixels in [-1, 1]."""
@@ -24,6 +33,25 @@ PROTOCOLS = ("held-out", "authors")
 
 AUTHORS_CHOOSE_ON = 1000
 """How many images the authors tried each sigma on."""
+
+
+@dataclass(frozen=True)
+class ParzenDetails:
+    """How the sigma of a Parzen log-density was found."""
+
+    protocol: str
+    pixels: str
+    """The range of pixels that the density and `sigma` are of."""
+    chosen_on: int
+    """Images that sigmas were tried on."""
+    scored_again: int
+    """How many of those are scored."""
+    sigma: float
+    at_edge: bool
+    """Of the sigmas tried: the best may lie outside."""
+    samples: int
+    note: str
+    """What a reader must know, in words; may be empty."""
 
 
 def parzen_log_likelihood(images: Tensor, samples: Tensor, sigma: float) -> Tensor:
@@ -74,7 +102,7 @@ def choose_sigma(images: Tensor, samples: Tensor, sigmas: Iterable[float]) -> tu
 
 def parzen(
     images: Tensor, samples: Tensor, validation: Tensor | None = None, *, protocol: str = "held-out"
-) -> tuple[Estimate, dict[str, str | int | float | bool]]:
+) -> tuple[Estimate, ParzenDetails]:
     """The mean Parzen log-density of images, nats per image, and how its sigma was found.
 
     `held-out`: sigma is the best of `HELD_OUT_SIGMAS` on the validation images, which must not be among the images.
@@ -90,33 +118,30 @@ def parzen(
         images, samples, validation: [n ...], [m ...], [v ...]; as in `parzen_log_likelihood`, pixels in [0, 1].
 
     Returns:
-        the estimate, and a dictionary: `protocol`, `pixels` (the range that the density and `sigma` are of), `sigma`,
-        `at_edge` (of the sigmas tried: the best may lie outside), `samples` (m), `chosen_on` (images that sigmas were
-        tried on), `scored_again` (how many of those are scored) and `note` (what a reader must know, in words; may be
-        empty).
+        the estimate, and how its sigma was found.
 
     Raises:
         UserError: an unknown protocol, `held-out` without validation images, `authors` with fewer than ten images, and
             as `parzen_log_likelihood`.
 
     >>> estimate, how = parzen(torch.rand(20, 3), torch.rand(30, 3), torch.rand(10, 3))
-    >>> how["protocol"], how["scored_again"], estimate.n
+    >>> how.protocol, how.scored_again, estimate.n
     ('held-out', 0, 20)
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"Parzen protocol {protocol!r} is not known. {nearest(protocol, PROTOCOLS)}")
     if protocol == "authors":
         sigma, at_edge, again = _authors_sigma(images, samples)
-        values = _in_signed_pixels(images, samples, sigma)
-        how = {"protocol": protocol, "pixels": "[-1, 1]", "chosen_on": again}
+        values, pixels, chosen_on = _in_signed_pixels(images, samples, sigma), "[-1, 1]", again
     else:
         if validation is None or not len(validation):
             raise UserError("The held-out protocol picks sigma on validation images, and there are none: give some.")
         sigma, at_edge = choose_sigma(validation, samples, HELD_OUT_SIGMAS)
         values, again = parzen_log_likelihood(images, samples, sigma), 0
-        how = {"protocol": protocol, "pixels": "[0, 1]", "chosen_on": len(validation)}
-    how |= {"scored_again": again, "sigma": sigma, "at_edge": at_edge, "samples": len(samples)}
-    return Estimate.of(values), {**how, "note": _note(again, len(images), at_edge)}
+        pixels, chosen_on = "[0, 1]", len(validation)
+    note = _note(again, len(images), at_edge)
+    details = ParzenDetails(protocol, pixels, chosen_on, again, sigma, at_edge, len(samples), note)
+    return Estimate.of(values), details
 
 
 def _authors_sigma(images: Tensor, samples: Tensor) -> tuple[float, bool, int]:

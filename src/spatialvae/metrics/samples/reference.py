@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +13,8 @@ from spatialvae.data import ImageData
 from spatialvae.data.batches import some_images
 from spatialvae.errors import UserError
 from spatialvae.metrics.estimate import Estimate
-from spatialvae.metrics.result import FAILURES, Evaluation, reason
+from spatialvae.metrics.provenance import NetworkDescription, Provenance
+from spatialvae.metrics.result import FAILURES, Measurement, attempt, key_of, reason
 from spatialvae.metrics.samples.feature_cache import reference_features
 from spatialvae.metrics.samples.features import FeatureNetwork
 from spatialvae.metrics.samples.frechet import frechet, too_few
@@ -23,6 +23,7 @@ from spatialvae.metrics.samples.neighbours import neighbour_metrics
 from spatialvae.metrics.samples.parzen import parzen
 from spatialvae.metrics.selection import ON_FEATURES
 from spatialvae.progress import bar
+from spatialvae.records import as_json
 
 __all__ = ["Reference"]
 
@@ -68,77 +69,83 @@ class Reference:
         """Whether any metric on features is wanted."""
         return bool(set(self.wanted) & set(ON_FEATURES))
 
-    def provenance(self) -> dict[str, Any]:
-        """What the numbers depend on: data, crop, resize, split, N of how many, and the features with their sha256."""
+    def provenance(self, intervals: str, lpips: NetworkDescription | None) -> Provenance:
+        """What the numbers depend on: data, crop, resize, split, N of how many, and the networks with their sha256."""
         data, options = self.data, self.data.options
-        told: dict[str, Any] = {
-            "data": data.source or data.name,
-            "fingerprint": data.fingerprint,
-            "crop": options.crop,
-            "image_size": [data.height, data.width],
-            "resize": "none" if options.image_size is None else f"lanczos to {data.height}x{data.width}",
-            "split": self.config.split,
-            "images": self.count,
-            "of": len(data.split(self.config.split)),
-            "seed": self.config.seed,
-        }
-        if self._network is not None:
-            told["features"] = {
-                "name": self._network.name,
-                "title": self._network.title,
-                "sha256": self._network.sha256,
-                "dimension": None if self._features is None else self._features.shape[1],
-                "resize": self._network.resize(data.height, data.width),
-            }
-        return told
+        return Provenance(
+            data=data.source or data.name,
+            fingerprint=data.fingerprint,
+            crop=options.crop,
+            image_size=(data.height, data.width),
+            resize="none" if options.image_size is None else f"lanczos to {data.height}x{data.width}",
+            split=self.config.split,
+            images=self.count,
+            of=len(data.split(self.config.split)),
+            seed=self.config.seed,
+            intervals=intervals,
+            features=None if self._network is None else self._description(self._network),
+            lpips=lpips,
+        )
 
-    def measure(self, images: Tensor, of: str, found: Evaluation) -> None:
-        """Add the wanted metrics on features of `images` uint8 [N C H W] to `found`, their keys ending in /`of`."""
-        if self._network is None:
-            return
-        keys = [_key(name, of) for name in ON_FEATURES if name in self.wanted]
-        with found.attempt(*keys):
+    def _description(self, network: FeatureNetwork) -> NetworkDescription:
+        return NetworkDescription(
+            name=network.name,
+            sha256=network.sha256,
+            title=network.title,
+            dimension=None if self._features is None else self._features.shape[1],
+            resize=network.resize(self.data.height, self.data.width),
+        )
+
+    def measure(self, images: Tensor, of: str) -> Measurement:
+        """The wanted metrics on features of `images` uint8 [N C H W], their keys ending in /`of`."""
+        network = self._network
+        if network is None:
+            return Measurement()
+
+        def compare() -> Measurement:
             if self._features is None:
                 raise UserError(self._failure)
             with bar(f"features, {of or 'images'}", len(images), self.progress) as advance:
-                features = self._network.extract(_batches(images, advance))
-            self._compare(features, self._features, of, found)
+                features = network.extract(_batches(images, advance))
+            return self._compare(features, self._features, of)
 
-    def _compare(self, features: Tensor, real: Tensor, of: str, found: Evaluation) -> None:
+        return attempt([key_of(name, of) for name in ON_FEATURES if name in self.wanted], compare)
+
+    def _compare(self, features: Tensor, real: Tensor, of: str) -> Measurement:
         groups: list[tuple[tuple[str, ...], Callable[[], dict[str, Estimate]]]] = [
             (("frechet",), lambda: {"frechet": frechet(features, real, seed=self.config.seed)}),
             (("kernel",), lambda: {"kernel": kernel_distance(features, real, seed=self.config.seed)}),
             (("precision", "recall", "density", "coverage"), lambda: neighbour_metrics(real, features)),
         ]
-        for names, measured in groups:
-            wanted = [name for name in names if name in self.wanted]
-            if wanted:
-                with found.attempt(*(_key(name, of) for name in wanted)):
-                    values = measured()
-                    found.estimates |= {_key(name, of): values[name] for name in wanted}
         warning = too_few(min(len(features), self.count), real.shape[1])
-        if warning is not None and warning not in found.warnings:
-            found.warnings.append(warning)
+        measured = Measurement(warnings=(warning,) if warning else ())
+        for names, estimates in groups:
+            keys = {name: key_of(name, of) for name in names if name in self.wanted}
+            if keys:
+                measured |= attempt(keys.values(), lambda keys=keys, estimates=estimates: _named(estimates(), keys))
+        return measured
 
-    def parzen(self, samples: Tensor, of: str, found: Evaluation) -> None:
-        """Add the Parzen log-density of the split's images under kernels on `samples`, nats, if it is wanted."""
+    def parzen(self, samples: Tensor, of: str) -> Measurement:
+        """The Parzen log-density of the split's images under kernels on `samples`, nats, if it is wanted."""
         if "parzen" not in self.wanted:
-            return
+            return Measurement()
         other = "train" if self.config.split == "validation" else "validation"
         images, validation = (
             some_images(self.data.split(split), self.count, seed=self.config.seed)
             for split in (self.config.split, other)
         )
-        key = _key("parzen", of)
-        with found.attempt(key):
-            found.estimates[key], how = parzen(images, samples, validation, protocol=self.config.parzen_protocol)
-            found.provenance[key] = how
-            if how["note"]:
-                found.warnings.append(f"{key}: {how['note']}")
+        key = key_of("parzen", of)
+
+        def measured() -> Measurement:
+            estimate, details = parzen(images, samples, validation, protocol=self.config.parzen_protocol)
+            warnings = (f"{key}: {details.note}",) if details.note else ()
+            return Measurement({key: estimate}, details={key: as_json(details)}, warnings=warnings)
+
+        return attempt([key], measured)
 
 
-def _key(name: str, of: str) -> str:
-    return f"{name}/{of}" if of else name
+def _named(estimates: dict[str, Estimate], keys: dict[str, str]) -> Measurement:
+    return Measurement({key: estimates[name] for name, key in keys.items()})
 
 
 def _batches(images: Tensor, advance: Callable[[int], None]) -> Iterator[Tensor]:
