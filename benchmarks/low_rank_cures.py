@@ -73,7 +73,7 @@ class AbstractCure(AbstractLatent):
     rank: ClassVar[int]
     scales: ClassVar[int]
     shared: ClassVar[bool]
-    law = "study"
+    description = "study"
     equation = "F_k ~ N(mean(u_k, v_k, s_k), ...)"
 
     @property

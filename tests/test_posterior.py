@@ -10,9 +10,9 @@ from torch.testing import assert_close
 from spatialvae.latents import LATENTS, AbstractLatent, LowRank, Naive
 from spatialvae.posterior import Amortized
 from spatialvae.priors import standard_normal
-from tests.latents.cases import CASES
+from tests.latents.cases import CASES, spelled
 
-every_latent = pytest.mark.parametrize("latent", CASES, ids=LATENTS.spell)
+every_latent = pytest.mark.parametrize("latent", CASES, ids=spelled)
 
 
 @every_latent

@@ -11,7 +11,7 @@ from PIL import Image
 
 from spatialvae.data import prepare
 from spatialvae.data.batches import some_images
-from spatialvae.latents import LATENTS, variants
+from spatialvae.latents import parse_latent, variants
 from spatialvae.picture_grid import grid, save_picture
 from tests.cli.program import spatialvae
 from tests.conftest import smooth_images
@@ -127,7 +127,7 @@ def test_latents_have_the_papers_encoder_outputs(maps: int, outputs: dict[str, i
     assert found | outputs == found
     assert found["tensor-normal"] == 9 * maps + 6
     assert {row["name"].split(":")[0] for row in rows if row["shared_numbers"]} == {"tensor-normal"}
-    assert all(row["law"] and row["equation"] for row in rows)
+    assert all(row["description"] and row["equation"] for row in rows)
 
 
 def test_latents_of_another_size() -> None:
@@ -144,7 +144,7 @@ def test_latents_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, outputs in PAPER.items():
         row = next(line for line in printed.splitlines() if f" {name} " in line)
         assert f" {outputs} " in row
-        assert LATENTS[name].equation in row
+        assert parse_latent(name, (64, 3, 3)).equation in row
 
 
 def test_classes_are_counted(tmp_path: Path) -> None:

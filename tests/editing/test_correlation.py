@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from spatialvae.data.subset import subset
-from spatialvae.distributions import TensorNormal, TriangularFactor
+from spatialvae.distributions import TensorNormal, TriangularFactor, map_marginals
 from spatialvae.editing import correlation as module
 from spatialvae.editing.correlation import neighbours, off_diagonal, site_correlation, site_correlations
 from spatialvae.latents import LATENTS
-from spatialvae.metrics.latent.divergence import marginal_maps
 from tests.editing.models import pictures, small
 
 
@@ -88,7 +87,7 @@ def test_the_posterior_is_within_an_image() -> None:
     model, images = small("matrix-normal:covariance=full"), pictures(3)
     with torch.no_grad():
         model.posterior.projection.bias.fill_(1.0)  # else signs cancel in the mean over maps
-        law = marginal_maps(model.encode(images))
+        law = map_marginals(model.encode(images))
         assert isinstance(law, TensorNormal)
         row, column = (side.covariance().double() for side in law.sides)
     covariance = torch.einsum("bkij,bklm->bkiljm", row, column).flatten(2, 3).flatten(3, 4)

@@ -1,4 +1,4 @@
-"""The latents that the contract is checked on: every line of the table, on square and long maps, with options."""
+"""The latents that the contract is checked on: the table, with options, and a user's own, on square and long maps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
+from tests.latents.own import Separable
 
 GRIDS = [(3, 3, 3), (2, 3, 5), (2, 4, 2)]
 OPTIONS = {
@@ -18,7 +19,13 @@ OPTIONS = {
 }
 SPELLED = [(name, grid) for name in LATENTS for grid in GRIDS]
 SPELLED += [(spec, grid) for spec, grids in OPTIONS.items() for grid in grids]
-CASES = list(dict.fromkeys(parse_latent(spec, grid) for spec, grid in SPELLED))
+OWN = [Separable(2, 3, 5), Separable(1, 1, 1, gain=2.0)]
+CASES = [*dict.fromkeys(parse_latent(spec, grid) for spec, grid in SPELLED), *OWN]
+
+
+def spelled(latent: AbstractLatent) -> str:
+    """A test's name for a latent, with one in the table or without."""
+    return LATENTS.spell(latent) if LATENTS.name_of(latent) else str(latent)
 
 
 def outputs(

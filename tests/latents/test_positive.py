@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.distributions import kl_divergence
 
-from spatialvae.latents import LATENTS, AbstractLatent
+from spatialvae.latents import AbstractLatent
 from spatialvae.latents.base import TANGENT_FROM, positive
 from spatialvae.priors import standard_normal
-from tests.latents.cases import CASES
+from tests.latents.cases import CASES, spelled
 
 
 def test_is_exp_up_to_the_tangent() -> None:
@@ -28,7 +28,7 @@ def test_is_the_tangent_beyond() -> None:
     torch.testing.assert_close(raw.grad, torch.full_like(raw, edge))
 
 
-@pytest.mark.parametrize("latent", CASES, ids=LATENTS.spell)
+@pytest.mark.parametrize("latent", CASES, ids=spelled)
 def test_a_wild_first_step_keeps_the_kl_finite(latent: AbstractLatent) -> None:
     shapes = {name: (2, *shape) for name, shape in latent.shapes.items()} | latent.shared_shapes
     raw = {name: torch.full(shape, 60.0, requires_grad=True) for name, shape in shapes.items()}

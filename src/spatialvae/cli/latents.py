@@ -17,7 +17,7 @@ def latents(
     map_size: Annotated[str, typer.Option(help="Their size, SIDE or HEIGHTxWIDTH.")] = "3",
     json: Json = False,
 ) -> None:
-    """List the latents and their options: law, encoder outputs, what all images share, equation."""
+    """List the latents and their options: description, encoder outputs, what all images share, equation."""
     from rich.console import Console
     from rich.table import Table
 
@@ -25,25 +25,26 @@ def latents(
     from spatialvae.sizes import parse_size
 
     height, width = parse_size(map_size, "--map-size")
-    found = variants((maps, height, width))
+    listed = variants((maps, height, width))
     if json:
         rows = [
             {
                 "name": name,
-                "law": law.law,
-                "maps": list(law.event_shape),
-                "encoder_outputs": law.encoder_outputs,
-                "shared_numbers": law.shared_numbers,
-                "equation": law.equation,
+                "description": latent.description,
+                "maps": list(latent.event_shape),
+                "encoder_outputs": latent.encoder_outputs,
+                "shared_numbers": latent.shared_numbers,
+                "equation": latent.equation,
             }
-            for name, law in found.items()
+            for name, latent in listed.items()
         ]
         emit({"latents": rows}, True, [])
         return
     from rich.markup import escape
 
-    table = Table("name", "law", "code", "encoder outputs", "shared", "equation")
-    for name, law in found.items():
-        code = "x".join(str(side) for side in law.event_shape)
-        table.add_row(name, law.law, code, str(law.encoder_outputs), str(law.shared_numbers), escape(law.equation))
+    table = Table("name", "description", "code", "encoder outputs", "shared", "equation")
+    for name, latent in listed.items():
+        code = "x".join(str(side) for side in latent.event_shape)
+        numbers = (str(latent.encoder_outputs), str(latent.shared_numbers))
+        table.add_row(name, latent.description, code, *numbers, escape(latent.equation))
     Console().print(table)

@@ -46,7 +46,7 @@ def model_entry(
     return {
         "latent": latent,
         "spec": LATENTS.spell(law),
-        "law": law.law,
+        "law": law.description,
         "equation": law.equation,
         "code": list(law.event_shape),
         "encoder_outputs": law.encoder_outputs,

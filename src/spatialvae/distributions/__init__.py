@@ -6,6 +6,7 @@ Importing this package registers the closed-form Kullback-Leibler divergences wi
 from . import kl, kl_independent  # noqa: F401  (imported for the divergences they register)
 from .autoregressive import AutoregressiveFactor
 from .factor import AbstractFactor, DiagonalFactor, TriangularFactor
+from .marginals import map_marginals
 from .matrix_normal import MatrixNormal
 from .tensor_normal import TensorNormal
 
@@ -16,4 +17,5 @@ __all__ = [
     "MatrixNormal",
     "TensorNormal",
     "TriangularFactor",
+    "map_marginals",
 ]

@@ -1,4 +1,4 @@
-"""What a latent is: data that says which numbers the encoder must put out, and which law they define."""
+"""What a latent is: data that says which numbers the encoder puts out, and which distribution they define."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
@@ -20,17 +21,18 @@ TANGENT_FROM = 2.0
 
 @dataclass(frozen=True)
 class AbstractLatent(ABC):
-    """A latent of `maps` feature maps of `height` x `width`: the shapes of its parameters and its law.
+    """A latent of `maps` feature maps of `height` x `width`: the shapes of its parameters and their distribution.
 
-    A subclass is a frozen dataclass whose further fields are its options. It defines `shapes` and
-    `distribution`; the projection head, the bound, the priors and the comparison need nothing else.
+    A subclass is a frozen dataclass whose further fields are its options. It defines `shapes` and `distribution`, and
+    `axes` where a parameter has another shape than a code; the heads, the bound, the priors and the comparison need
+    nothing else. A mean that is a product of parameters defines `initial` too.
     """
 
     maps: int
     height: int
     width: int
 
-    law: ClassVar[str]
+    description: ClassVar[str]
     """The posterior of one map, in words."""
     equation: ClassVar[str]
     """The same as an equation."""
@@ -64,7 +66,7 @@ class AbstractLatent(ABC):
 
     @property
     def shared_numbers(self) -> int:
-        """How many numbers of the law are learned once and shared by all images."""
+        """How many numbers of the distribution are learned once and shared by all images."""
         return sum(math.prod(shape) for shape in self.shared_shapes.values())
 
     @property
@@ -77,16 +79,46 @@ class AbstractLatent(ABC):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape, for one image, of each parameter that the encoder puts out."""
 
+    @property
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        """What the axes of each parameter of `shapes` run over, so that a convolutional head can put it out.
+
+        ``map``, ``row`` and ``column``; ``row-pair`` and ``column-pair``, the pairs (i, j) of rows or columns with
+        i > j, in the order of `torch.tril_indices`; any other word, such as ``rank``, is an axis of the latent's own.
+
+        Raises:
+            UserError: a parameter has another shape than a code, and the latent does not define its axes.
+        """
+        for name, shape in self.shapes.items():
+            if shape != self.event_shape:
+                raise UserError(
+                    f"{type(self).__name__} does not define the axes of {name} {list(shape)}: add a property axes, "
+                    f'which gives for instance {{"{name}": ("map", "row")}}.'
+                )
+        return dict.fromkeys(self.shapes, ("map", "row", "column"))
+
+    def initial(self) -> dict[str, Tensor]:
+        """Where free parameters start, as those of a learned prior do: zeros, which are the standard normal.
+
+        A latent whose mean is a product starts one of the factors elsewhere: a product of zeros has no gradient.
+
+        Returns:
+            for each name of `shapes` and of `shared_shapes` a tensor of its shape, drawn from torch's generator where
+            it is random.
+        """
+        return {name: torch.zeros(shape) for name, shape in {**self.shapes, **self.shared_shapes}.items()}
+
     @abstractmethod
     def distribution(self, parameters: dict[str, Tensor]) -> Distribution:
-        """The law that raw network outputs define.
+        """The distribution that raw network outputs define.
 
         Args:
             parameters: for each name of `shapes` a tensor [B, *shape] of unconstrained numbers, for each name of
-                `shared_shapes` one of [*shape]. All zero is the standard normal law.
+                `shared_shapes` one of [*shape]. All zero is the standard normal distribution.
 
         Returns:
-            a distribution with batch shape [B] and event shape [maps, height, width].
+            a distribution with batch shape [B] and event shape [maps, height, width]; `map_marginals` gives those of
+            its maps.
         """
 
 
@@ -113,8 +145,8 @@ def positive(raw: Tensor) -> Tensor:
 def independent_normals(loc: Tensor, scale: Tensor) -> Distribution:
     """N independent maps of independent normal sites: batch [B], event [N, h, w].
 
-    The maps are nested (a map of h x w, N times) so that its KL divergence with a law over whole maps,
-    such as a matrix normal, dispatches map by map.
+    The maps are nested (a map of h x w, N times) so that its KL divergence with a distribution over whole maps,
+    such as a matrix normal, is computed map by map.
 
     >>> import torch
     >>> independent_normals(torch.zeros(5, 2, 3, 3), torch.ones(5, 2, 3, 3)).event_shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from spatialvae.distributions import AbstractFactor, AutoregressiveFactor, DiagonalFactor, TriangularFactor
 from spatialvae.latents.base import positive
 
-__all__ = ["Covariance", "row_and_column_shapes", "side", "side_shapes"]
+__all__ = ["Covariance", "row_and_column_axes", "row_and_column_shapes", "side", "side_shapes"]
 
 Covariance = Literal["diagonal", "ar1", "full"]
 
@@ -42,6 +43,17 @@ def row_and_column_shapes(
     {'row_scale': (64, 3), 'column_scale': (64, 5)}
     """
     return side_shapes(covariance, "row", lead, height) | side_shapes(covariance, "column", lead, width)
+
+
+def row_and_column_axes(shapes: Iterable[str], lead: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The axes of those of `shapes` that belong to the two sides, with the axes `lead` before them.
+
+    >>> row_and_column_axes(["loc", "row_scale", "row_mixing"], ("map",))
+    {'row_scale': ('map', 'row'), 'row_mixing': ('map', 'row-pair')}
+    """
+    own = {"scale": "{}", "correlation": "number", "mixing": "{}-pair"}
+    axes = {f"{side}_{name}": (*lead, axis.format(side)) for side in ("row", "column") for name, axis in own.items()}
+    return {name: axes[name] for name in shapes if name in axes}
 
 
 def side(name: str, parameters: dict[str, Tensor]) -> AbstractFactor:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from spatialvae.distributions import MatrixNormal
 from spatialvae.errors import UserError
 from spatialvae.latents.base import LATENTS, AbstractLatent
-from spatialvae.latents.covariance import Covariance, row_and_column_shapes, side
+from spatialvae.latents.covariance import Covariance, row_and_column_axes, row_and_column_shapes, side
 
 __all__ = ["LowRank"]
+
+START = 0.1
+"""The standard deviation of the row factors at the start: a product of two zeros has no gradient."""
 
 
 @LATENTS.register("low-rank")
@@ -30,7 +34,7 @@ class LowRank(AbstractLatent):
     rank: int = 1
     covariance: Covariance = "diagonal"
 
-    law = "matrix normal, low-rank mean"
+    description = "matrix normal, low-rank mean"
     equation = "F_k ~ N(mu_k nu_k^T, Omega_k (x) Psi_k)"
 
     def __post_init__(self) -> None:
@@ -50,6 +54,14 @@ class LowRank(AbstractLatent):
             "column_factor": (self.maps, self.width, self.rank),
             **row_and_column_shapes(self.covariance, (self.maps,), self.height, self.width),
         }
+
+    @property
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        sides = row_and_column_axes(self.shapes, ("map",))
+        return {"row_factor": ("map", "row", "rank"), "column_factor": ("map", "column", "rank"), **sides}
+
+    def initial(self) -> dict[str, Tensor]:
+        return {**super().initial(), "row_factor": torch.empty(self.shapes["row_factor"]).normal_(std=START)}
 
     def distribution(self, parameters: dict[str, Tensor]) -> Distribution:
         rows, columns = parameters["row_factor"], parameters["column_factor"]

@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Independent
 
 from spatialvae.distributions import MatrixNormal
 from spatialvae.latents.base import LATENTS, AbstractLatent
-from spatialvae.latents.covariance import Covariance, row_and_column_shapes, side
+from spatialvae.latents.covariance import Covariance, row_and_column_axes, row_and_column_shapes, side
 
 __all__ = ["MatrixNormalMaps"]
 
@@ -31,7 +31,7 @@ class MatrixNormalMaps(AbstractLatent):
 
     covariance: Covariance = "diagonal"
 
-    law = "matrix normal"
+    description = "matrix normal"
     equation = "F_k ~ N(M_k, Omega_k (x) Psi_k)"
 
     @property
@@ -40,6 +40,11 @@ class MatrixNormalMaps(AbstractLatent):
             "loc": self.event_shape,
             **row_and_column_shapes(self.covariance, (self.maps,), self.height, self.width),
         }
+
+    @property
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        sides = row_and_column_axes(self.shapes, ("map",))
+        return {"loc": ("map", "row", "column"), **sides}
 
     def distribution(self, parameters: dict[str, Tensor]) -> Distribution:
         maps = MatrixNormal.of_sides(parameters["loc"], side("row", parameters), side("column", parameters))

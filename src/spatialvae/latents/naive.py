@@ -21,7 +21,7 @@ class Naive(AbstractLatent):
     1152
     """
 
-    law = "independent normal sites"
+    description = "independent normal sites"
     equation = "F_k[i,j] ~ N(M_k[i,j], S_k[i,j]^2)"
 
     @property

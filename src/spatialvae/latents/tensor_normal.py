@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from spatialvae.distributions import TensorNormal
 from spatialvae.latents.base import LATENTS, AbstractLatent
-from spatialvae.latents.covariance import Covariance, row_and_column_shapes, side, side_shapes
+from spatialvae.latents.covariance import Covariance, row_and_column_axes, row_and_column_shapes, side, side_shapes
 
 __all__ = ["TensorNormalMaps"]
 
@@ -30,7 +30,7 @@ class TensorNormalMaps(AbstractLatent):
 
     covariance: Covariance = "diagonal"
 
-    law = "tensor normal, one learned covariance across the maps"
+    description = "tensor normal, one learned covariance across the maps"
     equation = "F ~ N(M, Sigma (x) Omega (x) Psi)"
 
     @property
@@ -39,6 +39,11 @@ class TensorNormalMaps(AbstractLatent):
             "loc": self.event_shape,
             **row_and_column_shapes(self.covariance, (), self.height, self.width),
         }
+
+    @property
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        sides = row_and_column_axes(self.shapes, ())
+        return {"loc": ("map", "row", "column"), **sides}
 
     @property
     def shared_shapes(self) -> dict[str, tuple[int, ...]]:

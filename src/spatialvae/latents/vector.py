@@ -25,7 +25,7 @@ class Vector(AbstractLatent):
     height: int = 1
     width: int = 1
 
-    law = "independent normal numbers"
+    description = "independent normal numbers"
     equation = "z ~ N(mu, diag(sigma^2))"
 
     def __post_init__(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 from torch.distributions import Distribution
 
@@ -14,7 +13,6 @@ __all__ = ["PRIORS", "LearnedPrior", "parse_prior"]
 
 PRIORS = ("standard", "learned")
 """What p(z) may be while a model trains."""
-START = 0.1
 
 
 class LearnedPrior(nn.Module):
@@ -31,10 +29,7 @@ class LearnedPrior(nn.Module):
     def __init__(self, latent: AbstractLatent) -> None:
         super().__init__()
         self.latent = latent
-        shapes = {**latent.shapes, **latent.shared_shapes}
-        self.free = nn.ParameterDict({name: nn.Parameter(torch.zeros(shape)) for name, shape in shapes.items()})
-        if "row_factor" in shapes:  # a product of two zeros has no gradient
-            nn.init.normal_(self.free["row_factor"], std=START)
+        self.free = nn.ParameterDict({name: nn.Parameter(start) for name, start in latent.initial().items()})
 
     def forward(self) -> Distribution:
         return self.latent.distribution({name: unrounded(parameter) for name, parameter in self.free.items()})

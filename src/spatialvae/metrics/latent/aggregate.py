@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from spatialvae.distributions import TensorNormal
-from spatialvae.metrics.latent.divergence import marginal_maps
+from spatialvae.distributions import TensorNormal, map_marginals
 
 __all__ = ["LARGEST_FULL", "LARGEST_GRID", "Aggregate", "Moments"]
 
@@ -53,7 +52,7 @@ class Moments:
         if groups == 1 and isinstance(law, TensorNormal):
             spread = _whole_covariance(law)
         elif size > 1 or height * width == 1:
-            spread = _covariances(marginal_maps(law))
+            spread = _covariances(map_marginals(law))
         else:
             spread = law.variance.cpu().double().sum(0).reshape(-1, 1, 1)
         return cls(codes.shape[1], (maps, height, width), mean, centred.mT @ centred, spread)

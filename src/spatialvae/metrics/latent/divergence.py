@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence
 
-from spatialvae.distributions import TensorNormal
+from spatialvae.distributions import map_marginals
 
-__all__ = ["divergence_per_map", "divergence_per_site", "marginal_maps"]
-
-
-def marginal_maps(law: Distribution) -> Distribution:
-    """The marginal laws of a code's maps: batch [*B, maps], event [height, width]."""
-    return law.slices() if isinstance(law, TensorNormal) else cast(Independent, law).base_dist
+__all__ = ["divergence_per_map", "divergence_per_site"]
 
 
 def divergence_per_map(law: Distribution, prior: Distribution) -> Tensor:
@@ -32,8 +25,8 @@ def divergence_per_map(law: Distribution, prior: Distribution) -> Tensor:
     >>> divergence_per_map(law, standard_normal((2, 3, 3)))
     tensor([[4.5000, 4.5000]], dtype=torch.float64)
     """
-    maps = kl_divergence(marginal_maps(law), marginal_maps(prior)).cpu().double()
-    if not isinstance(law, TensorNormal) and not isinstance(prior, TensorNormal):
+    maps = kl_divergence(map_marginals(law), map_marginals(prior)).cpu().double()
+    if isinstance(law, Independent) and isinstance(prior, Independent):
         return maps
     rest = kl_divergence(law, prior).cpu().double() - maps.sum(-1)
     return maps + (rest / maps.shape[-1])[:, None]

@@ -8,9 +8,9 @@ from operator import add
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
-from spatialvae.distributions import AbstractFactor, TensorNormal
+from spatialvae.distributions import AbstractFactor, TensorNormal, map_marginals
 
 __all__ = ["ScaleSums", "Scales", "fixed_gauge"]
 
@@ -68,7 +68,7 @@ class ScaleSums:
     @classmethod
     def of(cls, law: Distribution) -> ScaleSums | None:
         """The sums over a batch of maps or codes, whatever its shape; None for a law without rows and columns."""
-        one = law.base_dist if isinstance(law, Independent) else law
+        one = law if isinstance(law, TensorNormal) else map_marginals(law)
         if not isinstance(one, TensorNormal) or len(one.event_shape) < 2:
             return None
         *_, row, column, total = (part.cpu().double().log() for part in fixed_gauge(one))

@@ -1,0 +1,47 @@
+"""The marginal distributions of a code's maps, whatever the form of the code's distribution."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch.distributions import Distribution, Independent
+
+__all__ = ["Sliced", "map_marginals"]
+
+
+@runtime_checkable
+class Sliced(Protocol):
+    """A distribution of correlated slices that gives their marginals, as `TensorNormal` does."""
+
+    def slices(self) -> Distribution:
+        """The marginals of the slices along the event's first side: batch [*B, N], event [...]."""
+        ...
+
+
+def map_marginals(distribution: Distribution) -> Distribution:
+    """The marginals of the maps of a code: batch [*B, N], event [h, w] for an event [N, h, w].
+
+    Independent maps are read off an `Independent`, however it groups its axes. A distribution of correlated maps says
+    them itself by a method `slices`.
+
+    Raises:
+        NotImplementedError: the distribution is neither.
+
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> zeros, ones = torch.zeros(5, 2, 3, 3), torch.ones(5, 2, 3, 3)
+    >>> maps = map_marginals(Independent(Normal(zeros, ones), 3))
+    >>> maps.batch_shape, maps.event_shape
+    (torch.Size([5, 2]), torch.Size([3, 3]))
+    """
+    if isinstance(distribution, Sliced):
+        return distribution.slices()
+    base, axes = distribution, 0
+    while isinstance(base, Independent):
+        base, axes = base.base_dist, axes + base.reinterpreted_batch_ndims
+    if axes == 0:
+        raise NotImplementedError(
+            f"The maps' marginals of a {type(distribution).__name__} are not known: give it a method slices(), or wrap "
+            "independent maps into Independent."
+        )
+    return base if axes == 1 else Independent(base, axes - 1, validate_args=False)
