@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from spatialvae._version import __version__
+from spatialvae.cli.plugin_flag import Plugins, with_plugins
 from spatialvae.cli.repeated_flags import SeveralValues
 from spatialvae.cli.suggestions import suggested_command, suggested_flag
 from spatialvae.errors import UserError
@@ -73,7 +74,7 @@ def _add(name: str, reader: type[TyperCommand]) -> None:
     """The command in the file of its name; the list of all shows the whole first line of its text, never cut."""
     command = getattr(import_module(f"spatialvae.cli.{name}"), name)
     first, _, _ = (command.__doc__ or "").partition("\n")
-    app.command(name.replace("_", "-"), short_help=first, cls=reader)(command)
+    app.command(name.replace("_", "-"), short_help=first, cls=reader)(with_plugins(command))
 
 
 for _name, _reader in COMMANDS.items():
@@ -91,6 +92,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    plugin: Plugins = None,
 ) -> None:
     pass
 
