@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-__all__ = ["UserError", "last_line", "nearest"]
+__all__ = ["UserError", "last_line", "nearest", "with_flags"]
 
 SETTING = re.compile("`([a-z_]+)`")
 
@@ -35,10 +35,19 @@ class UserError(ValueError):
 
     def with_flags(self) -> str:
         """The message as the command line says it: each setting by its flag."""
-        return SETTING.sub(lambda match: "--" + match[1].replace("_", "-"), self.message)
+        return with_flags(self.message)
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str]]:
         return type(self), (self.message,)
+
+
+def with_flags(message: str) -> str:
+    """A message as the command line says it: each setting between backquotes by its flag.
+
+    >>> with_flags("only 3 pictures: give `skip_bad_images` to leave the others out")
+    'only 3 pictures: give --skip-bad-images to leave the others out'
+    """
+    return SETTING.sub(lambda match: "--" + match[1].replace("_", "-"), message)
 
 
 def last_line(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from spatialvae._version import __version__
 from spatialvae.cli.plugin_flag import Plugins, with_plugins
 from spatialvae.cli.repeated_flags import SeveralValues
 from spatialvae.cli.suggestions import suggested_command, suggested_flag
-from spatialvae.errors import UserError
+from spatialvae.errors import UserError, with_flags
 
 __all__ = ["app", "main"]
 
@@ -117,7 +117,7 @@ def _usage(error: Any) -> str:
 
 
 def _warn(message: Warning | str, *_: Any) -> None:
-    print(f"Warning: {message}", file=sys.stderr, flush=True)
+    print(f"Warning: {with_flags(str(message))}", file=sys.stderr, flush=True)
 
 
 def _run() -> None:

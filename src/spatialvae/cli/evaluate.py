@@ -13,7 +13,7 @@ from spatialvae.cli.machine import load_model, use_machine
 from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import AbstractDataOptions, EvaluationConfig
-from spatialvae.errors import UserError
+from spatialvae.errors import UserError, with_flags
 from spatialvae.records import as_json
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _lines(target: Path, found: Evaluation) -> list[str]:
         lines.append(f"  {key:<{width}} {_spelled(estimate)}  ({describe(key).unit}, {n})")
     alarms = found.health.alarms if found.health else ()
     failed = [f"{key} failed: {reason}" for key, reason in found.failed.items()]
-    return [*lines, *(f"  ! {text}" for text in (*alarms, *found.warnings, *failed))]
+    return [*lines, *(f"  ! {with_flags(text)}" for text in (*alarms, *found.warnings, *failed))]
 
 
 def _spelled(estimate: Estimate) -> str:

@@ -12,6 +12,7 @@ from spatialvae.cli.images import images_for
 from spatialvae.cli.machine import load_model
 from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
+from spatialvae.cli.plugin_flag import plugin_words
 from spatialvae.config import AbstractDataOptions, PriorConfig
 from spatialvae.errors import UserError
 
@@ -47,6 +48,7 @@ Again = Annotated[bool, typer.Option("--overwrite", help="Fit again what is alre
 @with_settings(AbstractDataOptions, default="the run's")
 def fit_prior(
     *,
+    context: typer.Context,
     run: Run,
     prior: Priors = None,
     default: Default = False,
@@ -105,7 +107,7 @@ def fit_prior(
         "frechet": {name: value.as_dict() for name, value in frechet.items()},
         "default": chosen or model.priors.default,
     }
-    emit(payload, json, _lines(found, kept, frechet, payload["default"], spelled, run))
+    emit(payload, json, _lines(found, kept, frechet, payload["default"], spelled, f"{run}{plugin_words(context)}"))
 
 
 def _lines(
@@ -114,7 +116,7 @@ def _lines(
     frechet: dict[str, Estimate],
     default: str,
     asked: list[str],
-    run: Path,
+    run: str,
 ) -> list[str]:
     from spatialvae.data.subset import spell_subset
 

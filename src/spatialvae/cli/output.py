@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spatialvae.errors import UserError
+from spatialvae.errors import UserError, with_flags
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,8 +25,8 @@ def emit(payload: dict[str, Any], as_json: bool, lines: list[str]) -> None:
 
 
 def say(line: str) -> None:
-    """One line about what is going on, on stderr."""
-    print(line, file=sys.stderr, flush=True)
+    """One line about what is going on, on stderr, with settings by their flags."""
+    print(with_flags(line), file=sys.stderr, flush=True)
 
 
 def say_notes(notes: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -10,13 +11,21 @@ import typer
 
 from spatialvae.plugins import load_plugin
 
-__all__ = ["Plugins", "with_plugins"]
+__all__ = ["Plugins", "plugin_words", "with_plugins"]
+
+META = "spatialvae.plugins"
 
 
 def _load(context: typer.Context, names: list[str] | None) -> None:
     """Import each plugin as soon as it is read; the shell's completion runs nobody's code."""
     for name in () if context.resilient_parsing else names or ():
         load_plugin(name)
+        context.meta.setdefault(META, []).append(name)
+
+
+def plugin_words(context: typer.Context) -> str:
+    """The `--plugin` flags of the command that runs, for the command that it advises to run next."""
+    return "".join(f" --plugin {shlex.quote(name)}" for name in dict.fromkeys(context.meta.get(META, [])))
 
 
 Plugins = Annotated[

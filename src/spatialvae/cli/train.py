@@ -12,6 +12,7 @@ from spatialvae.cli.images import prepare_images
 from spatialvae.cli.machine import use_machine
 from spatialvae.cli.options import Device, Json, Out, Threads, given, with_settings
 from spatialvae.cli.output import emit, say, say_notes
+from spatialvae.cli.plugin_flag import plugin_words
 from spatialvae.config import TrainConfig
 
 __all__ = ["train"]
@@ -31,6 +32,7 @@ Track = Annotated[
 @with_settings(TrainConfig)
 def train(
     *,
+    context: typer.Context,
     out: Out,
     config: ConfigFile = None,
     track: Track = None,
@@ -71,6 +73,6 @@ def train(
             f"validation bound {last['validation_bound']:.1f} nats "
             f"(reconstruction {last['validation_reconstruction']:.1f}, KL {last['validation_kl']:.1f})",
             f"run: {out}",
-            f"next: spatialvae sample {out} --out samples.png",
+            f"next: spatialvae sample {out}{plugin_words(context)} --out samples.png",
         ],
     )
