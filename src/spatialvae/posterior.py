@@ -20,27 +20,27 @@ START = 0.1
 class Amortized(nn.Module):
     """The amortised posterior q(z|x): one fully connected layer puts out what the latent asks for.
 
-    Features [B, F] -> a distribution with batch [B] and event [maps, height, width]. What all images share is a
+    Features [B, F] or [B, F, h, w] -> a distribution with batch [B] and event [maps, height, width]. What all images share is a
     parameter here. Every latent starts near N(0, I).
 
     >>> from spatialvae.latents import LATENTS
-    >>> head = Amortized(LATENTS["low-rank"](maps=4, height=3, width=5), features=16)
+    >>> head = Amortized(LATENTS["low-rank"](maps=4, height=3, width=5), feature_shape=(16,))
     >>> q = head(torch.zeros(2, 16))
     >>> q.batch_shape, q.event_shape
     (torch.Size([2]), torch.Size([4, 3, 5]))
     """
 
-    def __init__(self, latent: AbstractLatent, features: int) -> None:
+    def __init__(self, latent: AbstractLatent, feature_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.latent = latent
-        self.projection = nn.Linear(features, latent.encoder_outputs)
+        self.projection = nn.Linear(math.prod(feature_shape), latent.encoder_outputs)
         with torch.no_grad():  # means near 0 and scales near 1, whatever the law makes of the numbers
             self.projection.weight.mul_(START)
             self.projection.bias.zero_()
         self.shared = nn.ParameterDict({n: nn.Parameter(torch.zeros(s)) for n, s in latent.shared_shapes.items()})
 
     def forward(self, features: Tensor) -> Distribution:
-        return self.law(self.projection(features))
+        return self.law(self.projection(features.flatten(1)))
 
     def law(self, outputs: Tensor) -> Distribution:
         """q(z|x) of the projection's numbers [B, encoder_outputs]: all that it needs to be kept of an image."""

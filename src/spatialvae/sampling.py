@@ -90,8 +90,8 @@ def sample(
 ) -> Tensor:
     """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
 
-    They come from the decoder's fast form (see `fast_decoder`): pixels may differ by one from those of `decode`,
-    and by about two of 255 where bf16 is fast.
+    They come from the decoder's fast form, if it offers one (see `fast_decoder`): pixels may differ by one from those
+    of `decode`, and by about two of 255 where bf16 is fast.
 
     Args:
         model: a `SpatialVAE`.
@@ -112,7 +112,8 @@ def sample(
     at_once = decoded_at_once(device)
     with evaluating(model), seeded(seed), torch.inference_mode(), freed_memory_kept():
         example = torch.zeros(at_once, *model.latent.event_shape, dtype=model.dtype, device=device)
-        decoder = fast_decoder(model.decoder, example, compile=compiling_pays(math.prod(shape), device))
+        compile = compiling_pays(math.prod(shape), device)
+        decoder = fast_decoder(model.decoder, example, compile=compile, pixels=lambda out: model.likelihood(out).mean)
         for start in range(0, count, GROUP):
             stop = min(start + GROUP, count)
             draws = [draw(CHUNK) for _ in range(start, stop, CHUNK)]

@@ -47,7 +47,11 @@ class AbstractPixels(Distribution, ABC):
 
 
 class AbstractLikelihood(nn.Module, ABC):
-    """p(x|z): raw decoder outputs [B C H W] -> `AbstractPixels`."""
+    """p(x|z): raw decoder outputs [B, outputs, H, W] -> `AbstractPixels`."""
+
+    def outputs(self, channels: int) -> int:
+        """How many numbers the decoder puts out for a pixel of images with so many channels."""
+        return channels
 
     @abstractmethod
     def forward(self, output: Tensor) -> AbstractPixels: ...

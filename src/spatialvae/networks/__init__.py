@@ -1,5 +1,7 @@
-"""Encoders and decoders: the paper's convolutional stacks and their generalisation to any image size."""
+"""Encoders and decoders in families with options and names; the paper's stacks, for any image size, are one."""
 
-from spatialvae.networks.paper import PaperDecoder, PaperEncoder
+from spatialvae.networks.base import NETWORKS, AbstractNetworks
+from spatialvae.networks.paper import PaperDecoder, PaperEncoder, PaperNetworks
+from spatialvae.networks.shapes import feature_shape
 
-__all__ = ["PaperDecoder", "PaperEncoder"]
+__all__ = ["NETWORKS", "AbstractNetworks", "PaperDecoder", "PaperEncoder", "PaperNetworks", "feature_shape"]

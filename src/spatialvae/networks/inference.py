@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import copy
+import warnings
 from collections.abc import Callable
-from typing import TypeGuard
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from spatialvae.networks.subpixel import SubpixelConvolution
 from spatialvae.runtime.compilation import compiled_or_eager
 from spatialvae.runtime.precision import fast_dtype, unrounded
 
-__all__ = ["compiling_pays", "decoded_at_once", "fast_decoder", "folded", "with_subpixels"]
+__all__ = ["compiling_pays", "decoded_at_once", "fast_decoder"]
 
 AT_ONCE = {"cpu": 100}
 """Codes that go through the decoder together: on a CPU few enough that a layer's maps stay in the cache."""
@@ -22,8 +20,14 @@ ACCELERATOR_AT_ONCE = 5000
 COMPILE_FROM = 12_000_000_000
 """Numbers of all pictures together, a million pictures of 64x64 in colour: compiling takes 20 to 30 seconds, and saves
 about a tenth of the time that a CPU takes for a picture."""
-FEW_CHANNELS = 4
-"""Channels that a transposed convolution puts out, fewer than half a vector register of a CPU."""
+PROBES = 8
+"""Codes that both forms of a decoder are compared on."""
+ROUNDING, ROUNDING_BF16 = 0.5, 4.0
+"""The largest difference of a pixel, in levels of 255, that number formats explain."""
+
+Decode = Callable[[Tensor], Tensor]
+_agree: WeakKeyDictionary[nn.Module, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
+"""What the comparison of a decoder's two forms gave, for its present weights, by number format and device."""
 
 
 def decoded_at_once(device: torch.device) -> int:
@@ -40,59 +44,66 @@ def compiling_pays(numbers: int, device: torch.device) -> bool:
     return device.type == "cpu" and numbers >= COMPILE_FROM
 
 
-def fast_decoder(decoder: nn.Module, example: Tensor, *, compile: bool) -> Callable[[Tensor], Tensor]:
+def fast_decoder(decoder: nn.Module, example: Tensor, *, compile: bool, pixels: Decode = torch.tanh) -> Decode:
     """`decoder` in eval mode as a function from codes to its raw outputs in float32, for inference alone.
 
-    The same function but for rounding: batch norms are folded, the channels of a map lie next to each other, and where
-    bf16 is fast the layers compute in it (double precision stays as it is).
+    A decoder with a method `fast` runs in the form that it returns, with the channels of a map next to each other,
+    and in bf16 where that is fast (double precision stays as it is). Both forms are compared on a few codes when the
+    weights are new: where they differ by more than rounding, the decoder runs as it is, with a warning. A decoder
+    without that method runs as it is.
 
     Args:
+        decoder: in eval mode.
         example: codes [B, maps, height, width] as those to come.
         compile: whether batches of as many codes as `example` go through a compiled network.
+        pixels: what a picture is made of, from raw outputs to means in [-1, 1]; the forms are compared there.
     """
-    network = folded(decoder)
-    if example.device.type == "cpu":
-        network = with_subpixels(network)
-    dtype = fast_dtype(example.device) if example.dtype == torch.float32 else example.dtype
-    network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-    def run(codes: Tensor) -> Tensor:
-        return unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
-
+    run = _fast_form(decoder, example, pixels) or (lambda codes: unrounded(decoder(codes)))
     if not compile:
         return run
     whole = compiled_or_eager(run, lambda function: function(example))
     return lambda codes: whole(codes) if codes.shape == example.shape else run(codes)
 
 
-def folded(network: nn.Module) -> nn.Sequential:
-    """A copy in which each batch norm is folded into the convolution before it, and activations work in place.
+def _fast_form(decoder: nn.Module, example: Tensor, pixels: Decode) -> Decode | None:
+    """The decoder's fast form; None where it offers none, or one that computes something else."""
+    offer = getattr(decoder, "fast", None)
+    if not callable(offer):
+        return None
+    dtype = fast_dtype(example.device) if example.dtype == torch.float32 else example.dtype
+    network = offer()
+    assert isinstance(network, nn.Module)
+    network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
-        norm(conv(x)) = conv'(x)  with  W' = W g / sqrt(v + eps),  b' = b - m g / sqrt(v + eps)
+    def run(codes: Tensor) -> Tensor:
+        return unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
 
-    Args:
-        network: in eval mode; its layers run in the order in which they were registered.
-
-    >>> layers = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2), nn.ELU()).eval()
-    >>> [type(layer).__name__ for layer in folded(layers)]
-    ['Conv2d', 'ELU']
-    """
-    layers: list[nn.Module] = []
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            before = layers[-1]
-            layers[-1] = fuse_conv_bn_eval(before, layer, transpose=isinstance(before, nn.ConvTranspose2d))  # pyright: ignore[reportArgumentType, reportCallIssue]
-        elif isinstance(layer, nn.ELU):
-            layers.append(nn.ELU(layer.alpha, inplace=True))
-        elif not list(layer.children()):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers).eval().requires_grad_(False)
+    key = (dtype, example.device, *(tensor._version for tensor in decoder.state_dict().values()))
+    known = _agree.get(decoder, {})
+    if key not in known:
+        known = {old: answer for old, answer in known.items() if old[2:] == key[2:]}
+        known[key] = _same_pictures(decoder, run, example, dtype, pixels)
+        _agree[decoder] = known
+    return run if known[key] else None
 
 
-def with_subpixels(network: nn.Sequential) -> nn.Sequential:
-    """`network` with its doubling layers to few channels in their sub-pixel form."""
-    return nn.Sequential(*(SubpixelConvolution(layer) if _few_channels(layer) else layer for layer in network))
-
-
-def _few_channels(layer: nn.Module) -> TypeGuard[nn.ConvTranspose2d]:
-    return SubpixelConvolution.fits(layer) and layer.out_channels <= FEW_CHANNELS
+def _same_pictures(decoder: nn.Module, run: Decode, example: Tensor, dtype: torch.dtype, pixels: Decode) -> bool:
+    """Whether both forms make the same pictures of a few codes but for rounding; a warning where they do not."""
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(PROBES, *example.shape[1:], generator=generator).to(example)
+    with torch.no_grad():
+        outputs, fast = unrounded(decoder(codes)), run(codes)
+        if outputs.shape != fast.shape:
+            difference = f"it puts out {list(fast.shape)}, not {list(outputs.shape)}"
+        else:
+            plain, fast = pixels(outputs), pixels(fast)
+            levels = 127.5 * (plain - fast).abs()[plain.isfinite()]
+            largest = float(levels.max()) if len(levels) else 0.0
+            if largest <= (ROUNDING_BF16 if dtype == torch.bfloat16 else ROUNDING):
+                return True
+            difference = f"a pixel differs by {largest:.3g} of 255"
+    name = type(decoder).__name__
+    warnings.warn(
+        f"The fast form of {name} is another function: {difference}. Its plain form is used.", stacklevel=2
+    )
+    return False

@@ -14,27 +14,59 @@ layers and four or five decoder layers, which is what the paper names for CIFAR-
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor, nn
 
+from spatialvae.networks.base import NETWORKS, AbstractNetworks
+from spatialvae.networks.folding import folded, with_subpixels
 from spatialvae.networks.layers import Size, down, kernel_size, up
+from spatialvae.networks.shapes import Shape
 
-__all__ = ["PaperDecoder", "PaperEncoder", "join_size", "stem_sizes"]
+__all__ = ["PaperDecoder", "PaperEncoder", "PaperNetworks", "join_size", "stem_sizes"]
 
 DROPOUT = 0.1  # the authors keep 0.9
 JOIN_CHANNELS = 32
 SMALLEST_JOIN = 7
+AUTHORS_VECTOR_STEM = (64, 48)
+
+
+@NETWORKS.register("paper")
+@dataclass(frozen=True)
+class PaperNetworks(AbstractNetworks):
+    """The paper's stacks, for images and maps of any size.
+
+    >>> networks = PaperNetworks(stem="authors")
+    >>> networks.decoder((81, 1, 1), (3, 64, 64), (64, 3, 3)).stem[0][0].out_channels
+    64
+
+    Args:
+        stem: of a decoder whose code has another shape than the grid, such as the vector's: with as many parameters
+            as the grid's decoder (``matched``), or of the authors' 64 and 48 channels.
+    """
+
+    stem: Literal["matched", "authors"] = "matched"
+
+    def encoder(self, image_shape: Shape) -> PaperEncoder:
+        return PaperEncoder(image_shape[0], image_shape[1:])
+
+    def decoder(self, code_shape: Shape, output_shape: Shape, grid: Shape) -> PaperDecoder:
+        authors = self.stem == "authors" and code_shape != grid
+        widths = AUTHORS_VECTOR_STEM if authors else None
+        return PaperDecoder(code_shape, output_shape[0], output_shape[1:], reference=grid, widths=widths)
 
 
 class PaperEncoder(nn.Module):
-    """Images [B C H W] -> features [B F]: 5x5 convolutions of stride 2, batch norm and ELU, dropout, flatten.
+    """Images [B C H W] -> features [B F h w]: 5x5 convolutions of stride 2, batch norm and ELU, dropout.
 
     From 48 pixels a side on: the CelebA stack (three layers at 64x64, the last without padding), one more layer each
     time the side doubles. Below: the CIFAR-10 stack of four layers, the last of stride 1.
 
-    >>> PaperEncoder(3, (64, 64)).features, PaperEncoder(3, (32, 32)).features
-    (4608, 2048)
+    >>> from spatialvae.networks import feature_shape
+    >>> feature_shape(PaperEncoder(3, (64, 64)), (3, 64, 64)), feature_shape(PaperEncoder(3, (32, 32)), (3, 32, 32))
+    ((128, 6, 6), (128, 4, 4))
     """
 
     def __init__(self, channels: int, image_size: Size) -> None:
@@ -51,8 +83,7 @@ class PaperEncoder(nn.Module):
             layer, size = down(width_in, width, size, kernel, stride, padded)
             layers.append(layer)
             width_in = width
-        self.layers = nn.Sequential(*layers, nn.Dropout(DROPOUT), nn.Flatten())
-        self.features = width_in * size[0] * size[1]
+        self.layers = nn.Sequential(*layers, nn.Dropout(DROPOUT))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
@@ -92,6 +123,11 @@ class PaperDecoder(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         return self.trunk(self.stem(codes))
+
+    def fast(self) -> nn.Sequential:
+        """The same function as one chain for inference: batch norms are folded, and sub-pixel forms serve a CPU."""
+        chain = folded(self)
+        return with_subpixels(chain) if next(self.parameters()).device.type == "cpu" else chain
 
 
 def trunk(channels: int, join: Size, image_size: Size) -> list[nn.Module]:

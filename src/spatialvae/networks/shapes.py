@@ -1,0 +1,94 @@
+"""The shapes that networks put out, found by one try on zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from spatialvae.errors import UserError, last_line
+
+__all__ = ["Shape", "check_outputs", "feature_shape", "output_shape"]
+
+Shape = tuple[int, int, int]
+"""Channels or maps, height and width."""
+
+
+def feature_shape(encoder: nn.Module, image_shape: Shape) -> tuple[int, ...]:
+    """The shape of the features of one image, (F,) or (F, h, w).
+
+    An encoder may have it as its attribute `feature_shape`; any other is tried on one image.
+
+    Raises:
+        UserError: the encoder cannot take such images, or puts out something else than features or maps.
+
+    >>> feature_shape(nn.Conv2d(3, 16, 5, stride=2), (3, 9, 9))
+    (16, 3, 3)
+    """
+    given = getattr(encoder, "feature_shape", None)
+    shape = output_shape(encoder, image_shape) if given is None else tuple(given)
+    if len(shape) not in (1, 3):
+        raise UserError(
+            f"The encoder {_name(encoder)} puts out {spelled(shape)} for images {spelled(image_shape)}: "
+            "it should be features [B, F] or maps [B, F, h, w]."
+        )
+    return shape
+
+
+def check_outputs(decoder: nn.Module, code_shape: Shape, wanted: Shape) -> None:
+    """Refuse a decoder that does not take codes to the likelihood's parameters, (outputs, H, W).
+
+    Raises:
+        UserError: with both shapes.
+    """
+    shape = output_shape(decoder, code_shape)
+    if shape != tuple(wanted):
+        raise UserError(
+            f"The decoder {_name(decoder)} puts out {spelled(shape)} for codes {spelled(code_shape)}:\n"
+            f"these images and their likelihood need {spelled(wanted)}."
+        )
+
+
+@torch.no_grad()
+def output_shape(network: nn.Module, input_shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape that a network puts out for one input of zeros, both without the batch.
+
+    The network runs in evaluation mode and gets its modes back; the random generators stay where they are.
+
+    Raises:
+        UserError: the network cannot take such an input, or does not return one tensor with a batch.
+    """
+    modes = {module: module.training for module in network.modules()}
+    weights = next(chain(network.parameters(), network.buffers()), torch.empty(0))
+    inputs = torch.zeros(1, *input_shape, dtype=weights.dtype, device=weights.device)
+    devices = [weights.device] if weights.device.type == "cuda" else []
+    try:
+        network.eval()
+        with torch.random.fork_rng(devices=devices):
+            outputs = network(inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise UserError(
+            f"{_name(network)} cannot take {spelled(input_shape)}: {type(error).__name__}: {last_line(error)}"
+        ) from error
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    if not isinstance(outputs, Tensor) or outputs.dim() < 2 or len(outputs) != 1:
+        kind = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise UserError(f"{_name(network)} puts out {kind} for one input: a tensor with a batch [1, ...] is needed.")
+    return tuple(outputs.shape[1:])
+
+
+def spelled(shape: Sequence[int]) -> str:
+    """A shape with its batch, in words.
+
+    >>> spelled((3, 8, 8))
+    '[B, 3, 8, 8]'
+    """
+    return f"[{', '.join(['B', *map(str, shape)])}]"
+
+
+def _name(network: nn.Module) -> str:
+    return type(network).__name__
