@@ -81,7 +81,9 @@ def main() -> None:
 
 def _untrained(latent: str, data: ImageData) -> SpatialVAE:
     torch.manual_seed(0)
-    return SpatialVAE(ModelConfig(latent=latent, image_size=(data.height, data.width), channels=data.channels)).eval()
+    return SpatialVAE.from_config(
+        ModelConfig(latent=latent, image_size=(data.height, data.width), channels=data.channels)
+    ).eval()
 
 
 class _Clock:

@@ -134,7 +134,7 @@ def training(
 
 def sampling(model: ModelConfig, rounds: int, device: torch.device) -> dict[str, Any]:
     """10,000 pictures on the host after warm-up, and pythae's."""
-    ours = SpatialVAE(model).to(device).eval()
+    ours = SpatialVAE.from_config(model).to(device).eval()
     works: dict[str, Work] = {"ours": partial(ours.sample, GENERATED)}
     with tempfile.TemporaryDirectory() as folder:
         if installed():

@@ -47,7 +47,7 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     options = {"image_size": (side, side), "maps": arguments.maps, "map_size": arguments.map_size}
     names = arguments.latent or list(variants(default_grid((side, side))))
-    models = {name: SpatialVAE(ModelConfig(latent=name, **options)).to(device) for name in names}
+    models = {name: SpatialVAE.from_config(ModelConfig(latent=name, **options)).to(device) for name in names}
     images = torch.randint(0, 256, (arguments.batch_size, 3, side, side), dtype=torch.uint8)
     costs = measure_costs(models, images, baseline=names[0], rounds=arguments.rounds)
 

@@ -146,7 +146,7 @@ class Ours:
         config, size = settings(arguments), (arguments.image_size, arguments.image_size)
         data = random_images(size, 3, least=config.batch_size)
         self.real = RealLoop(config, data, folder, steps=arguments.steps, slices=arguments.rounds + 1)
-        model = SpatialVAE(config.model(size, 3)).to(fastest_device()).eval()
+        model = SpatialVAE.from_config(config.model(size, 3)).to(fastest_device()).eval()
         self.sampling = partial(model.sample, arguments.generated)
 
     def serve(self, pipe: Connection) -> None:
@@ -171,7 +171,7 @@ class Eager:
         model = config.model((arguments.image_size, arguments.image_size), 3)
         batches = resident_batches(model, config.batch_size, device)
         self.training = eager_loop(config, model, batches, arguments.steps).steps
-        self.sampling = partial(sample_eagerly, SpatialVAE(model).to(device).eval(), arguments.generated)
+        self.sampling = partial(sample_eagerly, SpatialVAE.from_config(model).to(device).eval(), arguments.generated)
 
 
 class Pythae:

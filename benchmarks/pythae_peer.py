@@ -48,7 +48,7 @@ class PythaePeer:
         from pythae.trainers import BaseTrainer, BaseTrainerConfig
         from pythae.trainers.training_callbacks import ProgressBarCallback
 
-        ours = SpatialVAE(model)
+        ours = SpatialVAE.from_config(model)
         shape = (model.channels, *model.image_size)
         encoder, decoder = _wrapped(ours)
         vae = VAE(VAEConfig(input_dim=shape, latent_dim=ours.latent.numbers), encoder=encoder, decoder=decoder)

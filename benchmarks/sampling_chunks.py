@@ -21,7 +21,7 @@ from torch import Tensor
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_uint8
 from spatialvae.model import SpatialVAE
-from spatialvae.networks.inference import folded, with_subpixels
+from spatialvae.networks.folding import folded, with_subpixels
 
 LAYOUTS = {
     "contiguous": torch.contiguous_format,
@@ -45,7 +45,7 @@ def main() -> None:
     torch.manual_seed(0)
     side = arguments.image_size
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = SpatialVAE(ModelConfig(latent=arguments.latent, image_size=(side, side))).to(device).eval()
+    model = SpatialVAE.from_config(ModelConfig(latent=arguments.latent, image_size=(side, side))).to(device).eval()
     codes = torch.randn(arguments.images, *model.latent.event_shape, device=device)
     ways: dict[tuple[str, str, int, str], Callable[[], None]] = {}
     kinds = ["eager", "compiled"] if arguments.compile else ["eager"]

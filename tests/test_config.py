@@ -142,7 +142,7 @@ def test_a_missing_file_is_one_plain_line(tmp_path: Path) -> None:
 
 
 def test_the_model_takes_its_settings_from_the_run() -> None:
-    config = TrainConfig(latent="naive", maps=7, map_size="2", likelihood="bernoulli", decoder_stem="authors")
+    config = TrainConfig(latent="naive", maps=7, map_size="2", likelihood="bernoulli", network="paper:stem=authors")
     model = config.model((9, 10), 2)
     assert (model.image_size, model.channels) == ((9, 10), 2)
     for name in AbstractModelOptions.model_fields:

@@ -69,7 +69,7 @@ def with_a_constant_map(model: SpatialVAE) -> SpatialVAE:
     """The same naive model with one more map, which is N(0, I) for every image and which the decoder ignores."""
     maps = model.latent.maps
     config = model.config.model_copy(update={"maps": maps + 1})
-    wider = SpatialVAE(config)
+    wider = SpatialVAE.from_config(config)
     state = model.state_dict()
     sites = model.latent.height * model.latent.width
 
@@ -86,7 +86,7 @@ def with_a_constant_map(model: SpatialVAE) -> SpatialVAE:
 
 
 def test_a_constant_map_changes_no_bound_but_the_papers_loss() -> None:
-    model = SpatialVAE(
+    model = SpatialVAE.from_config(
         ModelConfig(latent="naive", maps=2, image_size=(8, 8), channels=1, likelihood="gaussian:scale=1")
     )
     wider = with_a_constant_map(model)

@@ -28,7 +28,7 @@ from tests.priors.toy import ToyCodes
 def small(**options: object) -> SpatialVAE:
     """A model of 8x8 grey images, with weights large enough that its pictures differ."""
     values: dict[str, object] = {"image_size": (8, 8), "channels": 1, "maps": 2, **options}
-    model = SpatialVAE(ModelConfig(**values)).eval()  # pyright: ignore[reportArgumentType]
+    model = SpatialVAE.from_config(ModelConfig(**values)).eval()  # pyright: ignore[reportArgumentType]
     with torch.no_grad():
         for buffer in model.buffers():
             if buffer.is_floating_point():
@@ -268,15 +268,15 @@ def test_evaluating_gives_the_mode_back_after_an_error() -> None:
 
 @pytest.mark.parametrize(("latent", "maps"), [("vector", 81), ("low-rank", 64), ("naive", 64)])
 def test_defaults_are_the_papers(latent: str, maps: int) -> None:
-    model = SpatialVAE(ModelConfig(latent=latent, image_size=(64, 64)))
+    model = SpatialVAE.from_config(ModelConfig(latent=latent, image_size=(64, 64)))
     side = 1 if latent == "vector" else 3
     assert model.latent.event_shape == (maps, side, side)
 
 
 def test_sizes_that_do_not_fit_are_named() -> None:
-    with pytest.raises(UserError, match="--map-size 9x3 does not fit into images of 8x8: use at most 8x8"):
+    with pytest.raises(UserError, match="map_size 9x3 does not fit into images of 8x8: use at most 8x8"):
         small(map_size="9x3")
-    with pytest.raises(UserError, match="--map-size 3x is not a size"):
+    with pytest.raises(UserError, match="map_size 3x is not a size"):
         small(map_size="3x")
     with pytest.raises(UserError, match="rank=4"):
         small(latent="low-rank:rank=4")

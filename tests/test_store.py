@@ -13,23 +13,26 @@ from safetensors.torch import load_file, save_file
 import spatialvae
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
+from spatialvae.files import replacing
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import DiffusionFamily, GaussianPrior, Labels
-from spatialvae.store import load, prior_file, replacing, save_default_prior, save_model, save_prior, weights_hash
+from spatialvae.store import load, prior_file, save_default_prior, save_model, save_prior, weights_hash
 from tests.priors.gaussians import gaussian
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A saved model with a fitted prior."""
-    model = SpatialVAE(ModelConfig(latent="low-rank:rank=2", maps=2, map_size="3x4", image_size=(8, 10), channels=2))
+    model = SpatialVAE.from_config(
+        ModelConfig(latent="low-rank:rank=2", maps=2, map_size="3x4", image_size=(8, 10), channels=2)
+    )
     save_model(tmp_path / "run", model)
     save_prior(tmp_path / "run", gaussian(torch.randn(2, 3, 4)))
     return tmp_path / "run"
 
 
 def test_a_round_trip(tmp_path: Path) -> None:
-    model = SpatialVAE(ModelConfig(latent="vector", maps=4, image_size=(8, 9), channels=1)).train()
+    model = SpatialVAE.from_config(ModelConfig(latent="vector", maps=4, image_size=(8, 9), channels=1)).train()
     model(torch.randint(0, 256, (4, 1, 8, 9), dtype=torch.uint8))  # running statistics that are not the first ones
     save_model(tmp_path / "run", model)
     loaded = spatialvae.load(tmp_path / "run")
@@ -85,7 +88,7 @@ def test_a_prior_of_other_weights_is_refused_by_name(folder: Path) -> None:
 
 
 def test_a_prior_file_of_another_run(folder: Path, tmp_path: Path) -> None:
-    other = SpatialVAE(load(folder).config)
+    other = SpatialVAE.from_config(load(folder).config)
     save_model(tmp_path / "other", other)
     (tmp_path / "other" / "prior-gaussian.safetensors").write_bytes(
         (folder / "prior-gaussian.safetensors").read_bytes()
@@ -164,7 +167,7 @@ def test_a_foreign_config(folder: Path, content: bytes, words: str) -> None:
 
 
 def test_weights_of_another_model(folder: Path) -> None:
-    other = SpatialVAE(ModelConfig(latent="naive", maps=2, map_size="3x4", image_size=(8, 10), channels=2))
+    other = SpatialVAE.from_config(ModelConfig(latent="naive", maps=2, map_size="3x4", image_size=(8, 10), channels=2))
     save_file(other.state_dict(), folder / "model.safetensors")
     assert "posterior.projection.weight came as" in complaint(folder)
 

@@ -69,9 +69,14 @@ class AbstractModelOptions(AbstractSettings):
     likelihood: str = Field(
         default="gaussian", description="p(x|z): gaussian, gaussian:scale=0.1, discretized-logistic or bernoulli."
     )
-    decoder_stem: Literal["matched", "authors"] = Field(
-        default="matched",
-        description="The vector's stem: as many parameters as the maps' (matched), or the authors' 64, 48.",
+    network: str = Field(
+        default="paper",
+        description="Encoder and decoder: paper, or paper:stem=authors for the authors' own decoder of a vector.",
+    )
+    head: Literal["dense", "conv"] = Field(
+        default="dense",
+        description="From features to q(z|x): dense is one fully connected layer; conv has convolutions, whose size "
+        "does not grow with the images.",
     )
 
 

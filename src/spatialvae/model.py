@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,22 +12,22 @@ from torch.distributions import Distribution, kl_divergence
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
-from spatialvae.errors import UserError
-from spatialvae.latents import AbstractLatent, parse_latent
-from spatialvae.likelihoods import LIKELIHOODS, AbstractPixels
-from spatialvae.networks import PaperDecoder, PaperEncoder
+from spatialvae.latents import AbstractLatent
+from spatialvae.likelihoods import AbstractLikelihood, AbstractPixels, Gaussian
+from spatialvae.networks import AbstractNetworks, PaperNetworks
+from spatialvae.networks.shapes import Shape, check_outputs, feature_shape
+from spatialvae.parts import Parts, named_parts, refuse_names, spelled
 from spatialvae.posterior import Amortized
-from spatialvae.priors import LearnedPrior, parse_prior, standard_normal
+from spatialvae.priors import LearnedPrior, standard_normal
 from spatialvae.priors.shelf import PriorShelf
+from spatialvae.representation import as_html, as_text
 from spatialvae.runtime.evaluating import evaluating
 from spatialvae.runtime.precision import unrounded
 from spatialvae.sampling import sample
-from spatialvae.sizes import default_grid, parse_size
 
-__all__ = ["SpatialVAE", "resolve_latent"]
+__all__ = ["SpatialVAE"]
 
-RECONSTRUCTED_AT_ONCE = 500
-AUTHORS_VECTOR_STEM = (64, 48)
+AT_ONCE = 500  # images that are reconstructed together
 
 
 class SpatialVAE(nn.Module):
@@ -37,37 +37,64 @@ class SpatialVAE(nn.Module):
     [B C H W] or floats in [-1, 1], not in [0, 1]; pictures come out as uint8. `double`, `half` and `bfloat16` work as
     for any module. `torch.export` takes modules made of `encode` and `decode`, with a batch of any size.
 
-    >>> _ = torch.manual_seed(0)
-    >>> model = SpatialVAE(ModelConfig(latent="low-rank", image_size=(8, 8), channels=1)).eval()
+    Args:
+        latent: what a code is, such as `MatrixNormalMaps(maps=64, height=3, width=3)`.
+        likelihood: p(x|z) of the decoder's outputs; a Gaussian of learned width by default.
+        image_shape: (C, H, W) of the images.
+        networks: a family that makes both halves, for what is not given; the paper's by default.
+        encoder: any module from images [B C H W] to features [B F] or maps [B F h w].
+        decoder: any module from codes [B maps h w] to the likelihood's parameters [B outputs H W].
+        prior: the latent whose distribution p(z) is, trained with the model; N(0, I) by default.
+        head: from the features to q(z|x): one fully connected layer, or convolutions, for images of other sizes too.
+        grid: (maps, height, width) of the latents that this one is compared with; its own by default.
+
+    Raises:
+        UserError: a network whose output has the wrong shape, or a name in place of an object.
+
+    >>> from spatialvae.latents import LowRank
+    >>> model = SpatialVAE(latent=LowRank(maps=8, height=3, width=3), image_shape=(1, 8, 8)).eval()
     >>> images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
     >>> model.encode(images).event_shape, model.sample(4, seed=1).shape
     (torch.Size([8, 3, 3]), torch.Size([4, 1, 8, 8]))
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(
+        self,
+        *,
+        latent: AbstractLatent,
+        image_shape: Shape,
+        likelihood: AbstractLikelihood | None = None,
+        networks: AbstractNetworks | None = None,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        prior: AbstractLatent | None = None,
+        head: Literal["dense", "conv"] = "dense",
+        grid: Shape | None = None,
+    ) -> None:
         super().__init__()
-        self.config = config
-        self.latent, reference = resolve_latent(config)
-        self.likelihood = LIKELIHOODS.parse(config.likelihood)
-        self.encoder = PaperEncoder(config.channels, config.image_size)
-        self.posterior = Amortized(self.latent, self.encoder.features)
-        authors = config.decoder_stem == "authors" and self.latent.event_shape != reference
-        self.decoder = PaperDecoder(
-            self.latent.event_shape,
-            config.channels,
-            config.image_size,
-            reference=reference,
-            widths=AUTHORS_VECTOR_STEM if authors else None,
-        )
-        law = parse_prior(config.prior, self.latent)
-        self.learned_prior = None if law is None else LearnedPrior(law)
-        self.priors = PriorShelf(own="standard" if law is None else "learned")
+        refuse_names(latent=latent, likelihood=likelihood, networks=networks, encoder=encoder, decoder=decoder)
+        networks = PaperNetworks() if networks is None else networks
+        grid = latent.event_shape if grid is None else grid
+        self.latent, self.image_shape = latent, image_shape
+        self.likelihood = Gaussian() if likelihood is None else likelihood
+        outputs = (self.likelihood.outputs(image_shape[0]), *image_shape[1:])
+        self.encoder = networks.encoder(image_shape) if encoder is None else encoder
+        self.posterior = Amortized(latent, feature_shape(self.encoder, image_shape))
+        self.decoder = networks.decoder(latent.event_shape, outputs, grid) if decoder is None else decoder
+        check_outputs(self.decoder, latent.event_shape, outputs)
+        self.learned_prior = None if prior is None else LearnedPrior(prior)
+        self.priors = PriorShelf(own="standard" if prior is None else "learned")
         """Fitted priors by name: they move with the model, and are no part of its `state_dict` or parameters."""
+        own = (self.encoder, self.decoder) if encoder is not None or decoder is not None else None
+        self.config = spelled(Parts(latent, self.likelihood, networks, prior, image_shape, head, grid), own)
+        """The names and options of the parts."""
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of the images."""
-        return (self.config.channels, *self.config.image_size)
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Self:
+        """The model whose parts `config` names; `UserError` for a name or an option that does not exist."""
+        model = cls(**vars(named_parts(config)))
+        model.config = config
+        return model
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -84,11 +111,7 @@ class SpatialVAE(nn.Module):
         return next(self.parameters()).dtype
 
     def encode(self, images: Tensor) -> Distribution:
-        """q(z|x): batch [B], event [maps, height, width].
-
-        Args:
-            images: uint8 [B C H W], or floats in [-1, 1], not in [0, 1].
-        """
+        """q(z|x), batch [B], event [maps, height, width], of images [B C H W]: uint8, or floats in [-1, 1]."""
         return self.encode_checked(to_float(images))
 
     def encode_checked(self, floats: Tensor) -> Distribution:
@@ -96,10 +119,9 @@ class SpatialVAE(nn.Module):
 
         A second look would stop a GPU's queue in every step, and take a batch of bright images for one in [0, 1].
         """
-        wanted = [self.config.channels, *self.config.image_size]
-        if list(floats.shape[1:]) != wanted:
+        if floats.shape[1:] != self.image_shape:
             raise ValueError(
-                f"images came with shape {list(floats.shape)}; this model wants [B, {wanted}], "
+                f"images came with shape {list(floats.shape)}; this model wants [B, {list(self.image_shape)}], "
                 "uint8 or floats in [-1, 1]."
             )
         return self.posterior(self.encoder(floats.to(self.dtype)))
@@ -154,18 +176,12 @@ class SpatialVAE(nn.Module):
         In the weights' own number format, since errors are measured on them.
         """
         with evaluating(self):
-            parts = to_float(images).split(RECONSTRUCTED_AT_ONCE)
+            parts = to_float(images).split(AT_ONCE)
             decoded = (self.decode(self.encode_checked(part.to(self.device)).mean).mean for part in parts)
             return torch.cat([to_uint8(part).cpu() for part in decoded])
 
+    def __repr__(self) -> str:
+        return as_text(self)
 
-def resolve_latent(config: ModelConfig) -> tuple[AbstractLatent, tuple[int, int, int]]:
-    """The latent that the settings name, and (maps, height, width) of the grid that its decoder is matched to."""
-    maps, height, width = default_grid(config.image_size)
-    if config.map_size is not None:
-        height, width = parse_size(config.map_size, "--map-size")
-    maps = config.maps or maps
-    if height > config.image_size[0] or width > config.image_size[1]:
-        size = "x".join(str(side) for side in config.image_size)
-        raise UserError(f"--map-size {height}x{width} does not fit into images of {size}: use at most {size}.")
-    return parse_latent(config.latent, (maps, height, width)), (maps, height, width)
+    def _repr_html_(self) -> str:
+        return as_html(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spatialvae.store import replacing
+from spatialvae.files import replacing
 
-__all__ = ["enlarged", "grid", "outlined", "pairs_grid", "save_picture"]
+__all__ = ["as_png", "enlarged", "grid", "outlined", "pairs_grid", "save_picture"]
 
 GAP = 2
 SMALLEST = 32  # smaller images are enlarged by a whole factor, so that one sees their pixels
@@ -91,7 +92,17 @@ def pairs_grid(images: Tensor, others: Tensor, columns: int = 8) -> Tensor:
 
 def save_picture(picture: Tensor, path: Path) -> None:
     """One uint8 picture [C H W], C 1 or 3, as a PNG (or whatever the name's ending says), replaced in one step."""
-    array = picture.permute(1, 2, 0).numpy().astype(np.uint8)
-    image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
     with replacing(path) as temporary:
-        image.save(temporary, format=Image.registered_extensions().get(path.suffix.lower(), "PNG"))
+        _image(picture).save(temporary, format=Image.registered_extensions().get(path.suffix.lower(), "PNG"))
+
+
+def as_png(picture: Tensor) -> bytes:
+    """One uint8 picture [C H W], C 1 or 3, as the bytes of a PNG file."""
+    file = BytesIO()
+    _image(picture).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _image(picture: Tensor) -> Image.Image:
+    array = picture.permute(1, 2, 0).numpy().astype(np.uint8)
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)

@@ -20,8 +20,8 @@ START = 0.1
 class Amortized(nn.Module):
     """The amortised posterior q(z|x): one fully connected layer puts out what the latent asks for.
 
-    Features [B, F] or [B, F, h, w] -> a distribution with batch [B] and event [maps, height, width]. What all images share is a
-    parameter here. Every latent starts near N(0, I).
+    Features [B, F] or [B, F, h, w] -> a distribution with batch [B] and event [maps, height, width]. What all images
+    share is a parameter here. Every latent starts near N(0, I).
 
     >>> from spatialvae.latents import LATENTS
     >>> head = Amortized(LATENTS["low-rank"](maps=4, height=3, width=5), feature_shape=(16,))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from spatialvae.errors import UserError, nearest
 
-__all__ = ["AbstractSettings", "read_settings", "several"]
+__all__ = ["AbstractSettings", "read_settings", "several", "translated"]
 
 
 def several(*names: str) -> Any:
@@ -65,4 +65,17 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read as settings: {str(error).splitlines()[0]}.") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} holds no settings: a YAML mapping of names to values is wanted.")
-    return values
+    return translated(values)
+
+
+def translated(values: dict[str, Any]) -> dict[str, Any]:
+    """Settings as earlier versions wrote them into files, under the names of today.
+
+    >>> translated({"latent": "vector", "decoder_stem": "authors"})
+    {'latent': 'vector', 'network': 'paper:stem=authors'}
+    """
+    if "decoder_stem" not in values:
+        return values
+    stem = values["decoder_stem"]
+    rest = {name: value for name, value in values.items() if name != "decoder_stem"}
+    return {**rest, "network": "paper" if stem == "matched" else f"paper:stem={stem}"}

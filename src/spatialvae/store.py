@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,26 @@ from torch import Tensor
 
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
+from spatialvae.files import replacing, write_json
+from spatialvae.latents import LATENTS
+from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.model import SpatialVAE
+from spatialvae.networks import NETWORKS
+from spatialvae.parts import OWN, resolve_latent
 from spatialvae.priors import AbstractPrior, Labels, parse_family
+from spatialvae.priors.shelf import PriorShelf
 from spatialvae.seeding import seeded
+from spatialvae.settings import translated
 from spatialvae.tensors import check_shapes, not_finite
 
 __all__ = [
     "load",
     "load_priors",
     "prior_file",
-    "replacing",
     "save_default_prior",
     "save_model",
     "save_prior",
     "weights_hash",
-    "write_json",
 ]
 
 CONFIG = "config.json"
@@ -39,29 +43,81 @@ WEIGHTS = "model.safetensors"
 DEFAULT = "prior-default.json"
 
 
-def load(run_or_folder: str | os.PathLike[str], device: torch.device | str = "cpu") -> SpatialVAE:
+def load(
+    run_or_folder: str | os.PathLike[str],
+    device: torch.device | str = "cpu",
+    *,
+    like: SpatialVAE | None = None,
+) -> SpatialVAE:
     """The model of a run folder, or of any folder with config.json and model.safetensors, in eval mode on `device`.
 
+    The names in config.json are looked up among the registered parts; nothing that a file names is ever imported.
+
+    Args:
+        run_or_folder: the folder.
+        device: where the model goes.
+        like: a model with the same parts, for a run whose parts have no name here; a copy of it takes the weights.
+
     Raises:
-        UserError: no such folder, a file missing or damaged, or weights that are not of this model or not finite.
+        UserError: no such folder; a file missing or damaged; a part that is not registered; weights that are not
+            finite, or of other shapes than those of the model.
     """
     folder = Path(run_or_folder)
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} holds no model: a folder with {CONFIG} and {WEIGHTS} is wanted.")
+    config = _read_config(folder / CONFIG)
     with seeded(0):  # weights that the file's replace
-        model = SpatialVAE(_read_config(folder / CONFIG))
+        model = _named(config, folder) if like is None else _copied(like, config, folder)
     tensors = _read_tensors(folder / WEIGHTS)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    check_shapes(f"{folder / WEIGHTS} does not fit its config.json", tensors, shapes)
+    check_shapes(f"{folder / WEIGHTS} does not fit {'its config.json' if like is None else 'like='}", tensors, shapes)
     model.load_state_dict(tensors)
     if found := not_finite(tensors):
         raise UserError(
             f"{folder / WEIGHTS} holds numbers that are not finite ({found[0]}): its training diverged.\n"
-            "Train it again into a new folder, with a smaller --learning-rate."
+            "Train it again into a new folder, with a smaller `learning_rate`."
         )
     model = model.to(device)
     load_priors(folder, model)
     return model.eval()
+
+
+def _named(config: ModelConfig, folder: Path) -> SpatialVAE:
+    """The model whose parts the settings name; an error says which registration is missing."""
+    tables = ((LATENTS, config.latent), (LIKELIHOODS, config.likelihood), (NETWORKS, config.network))
+    for table, spec in tables:
+        if spec.startswith(OWN):
+            raise UserError(
+                f"The {table.kind} of {folder} has no registered name ({spec}):\n"
+                "load(folder, like=model) in Python takes it, with a model made of the same parts."
+            )
+        if _name(spec) not in table:
+            raise UserError(
+                f"The {table.kind} {spec!r} of {folder} is not registered here: give `plugin` FILE.py, which registers "
+                "it,\nor load(folder, like=model) in Python, with a model made of the same parts."
+            )
+    if config.prior.startswith(OWN):
+        raise UserError(f"The prior of {folder} has no registered name ({config.prior}): use load(folder, like=model).")
+    return SpatialVAE.from_config(config)
+
+
+def _copied(like: SpatialVAE, config: ModelConfig, folder: Path) -> SpatialVAE:
+    """A copy of `like` without its fitted priors; refused where the settings name other parts."""
+    shape = (config.channels, *config.image_size)
+    if like.image_shape != shape:
+        raise UserError(
+            f"like= is a model of images {list(like.image_shape)}, and the model of {folder} is of {list(shape)}."
+        )
+    for name in ("likelihood", "head"):
+        theirs, ours = getattr(like.config, name), getattr(config, name)
+        if theirs != ours and OWN not in theirs + ours:
+            raise UserError(f"like= has the {name} {theirs}, and the model of {folder} has {ours}.")
+    if _name(config.latent) in LATENTS and (latent := resolve_latent(config)[0]) != like.latent:
+        raise UserError(f"like= has the latent {like.latent}, and the model of {folder} has {latent}.")
+    model = copy.deepcopy(like)
+    model.priors = PriorShelf(own=like.priors.own)
+    model.config = config
+    return model
 
 
 def load_priors(folder: Path, model: SpatialVAE) -> None:
@@ -132,26 +188,12 @@ def weights_hash(folder: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_json(path: Path, value: object) -> None:
-    """One JSON value in a file, replaced in one step."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary neighbour of `path` to write; it takes the place of `path` only once it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _name(spec: str) -> str:
+    return spec.strip().partition(":")[0]
 
 
 def _read_config(path: Path) -> ModelConfig:
-    return ModelConfig.parse(_read_json(path), str(path))
+    return ModelConfig.parse(translated(_read_json(path)), str(path))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def test_the_loops_train_and_the_bare_one_is_as_ours() -> None:
 
 
 def test_eager_sampling() -> None:
-    model = SpatialVAE(MODEL).eval()
+    model = SpatialVAE.from_config(MODEL).eval()
     sizes: list[int] = []
     model.decoder.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     pictures = sample_eagerly(model, 250)

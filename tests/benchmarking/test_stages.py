@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 def model(latent: str = "low-rank") -> SpatialVAE:
     torch.manual_seed(0)
-    return SpatialVAE(ModelConfig(latent=latent, maps=2, image_size=(8, 8), channels=1)).train()
+    return SpatialVAE.from_config(ModelConfig(latent=latent, maps=2, image_size=(8, 8), channels=1)).train()
 
 
 def images() -> torch.Tensor:

@@ -168,7 +168,7 @@ def test_sigterm_from_outside(images: Path, tmp_path: Path) -> None:
         ("--objective paper --likelihood bernoulli", ["--likelihood"]),
         ("--precision fp61", ["fp61", "'fp16'"]),
         ("--schedule cosin", ["cosin", "'cosine'"]),
-        ("--decoder-stem author", ["author", "'authors'"]),
+        ("--network paper:stem=author", ["author", "'authors'"]),
         ("--map-size 3by", ["3by", "3x5"]),
         ("--map-size 99", ["99x99", "8x8"]),
         ("--maps 0", ["--maps", "1"]),

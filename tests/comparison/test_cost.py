@@ -19,7 +19,7 @@ module: Any = importlib.import_module("spatialvae.comparison.cost")
 
 def models(*latents: str) -> dict[str, SpatialVAE]:
     configs = {name: ModelConfig(latent=name, maps=2, image_size=(8, 8), channels=1) for name in latents}
-    return {name: SpatialVAE(config).eval() for name, config in configs.items()}
+    return {name: SpatialVAE.from_config(config).eval() for name, config in configs.items()}
 
 
 def images() -> torch.Tensor:

@@ -13,7 +13,7 @@ from tests.priors.gaussians import gaussian
 def small(latent: str = "low-rank", maps: int = 2, map_size: str | None = None) -> SpatialVAE:
     """An untrained model of 8x8 grey pictures."""
     config = ModelConfig(latent=latent, maps=maps, map_size=map_size, image_size=(8, 8), channels=1)
-    model = SpatialVAE(config).eval()
+    model = SpatialVAE.from_config(config).eval()
     with torch.no_grad():  # an untrained one makes nothing but grey
         model.posterior.projection.weight.mul_(100)
         for name, buffer in model.decoder.named_buffers():

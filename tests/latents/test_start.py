@@ -19,7 +19,7 @@ SPECS = list(variants((64, 3, 3)))
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_new_model_encodes_near_the_prior(spec: str) -> None:
     torch.manual_seed(0)
-    model = SpatialVAE(ModelConfig(latent=spec, image_size=(32, 32), map_size="3", maps=16)).train()
+    model = SpatialVAE.from_config(ModelConfig(latent=spec, image_size=(32, 32), map_size="3", maps=16)).train()
     images = torch.from_numpy(smooth_images(8, 3, 32, 32))
     law = model.encode(images)
     assert law.mean.abs().max() < 0.5
@@ -32,7 +32,7 @@ def test_a_new_model_encodes_near_the_prior(spec: str) -> None:
 @pytest.mark.parametrize("spec", ["naive", "matrix-normal:covariance=full", "low-rank:rank=4", "tensor-normal"])
 def test_large_maps_take_their_first_steps(spec: str, maps: int) -> None:
     torch.manual_seed(0)
-    model = SpatialVAE(ModelConfig(latent=spec, image_size=(32, 32), map_size="16", maps=maps)).train()
+    model = SpatialVAE.from_config(ModelConfig(latent=spec, image_size=(32, 32), map_size="16", maps=maps)).train()
     images = torch.from_numpy(smooth_images(8, 3, 32, 32))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for _ in range(5):
@@ -46,7 +46,7 @@ def test_large_maps_take_their_first_steps(spec: str, maps: int) -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_bf16_autocast_is_finite_and_rounds_no_divergence(spec: str) -> None:
     torch.manual_seed(0)
-    model = SpatialVAE(ModelConfig(latent=spec, image_size=(16, 16), maps=4, prior="learned")).eval()
+    model = SpatialVAE.from_config(ModelConfig(latent=spec, image_size=(16, 16), maps=4, prior="learned")).eval()
     images = torch.from_numpy(smooth_images(4, 3, 16, 16))
     assert model.learned_prior is not None
     with torch.no_grad():

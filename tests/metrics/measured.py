@@ -19,7 +19,7 @@ BOUND = ["elbo", "kl", "reconstruction", "bits_per_dim"]
 
 def small(**options: object) -> SpatialVAE:
     values: dict[str, Any] = {"image_size": (8, 8), "channels": 1, "maps": 2, **options}
-    return SpatialVAE(ModelConfig(**values)).eval()
+    return SpatialVAE.from_config(ModelConfig(**values)).eval()
 
 
 def split(count: int = 12, channels: int = 1, height: int = 8, width: int = 8, labels: bool = False) -> ImageSplit:

@@ -41,7 +41,7 @@ AGGREGATE = [
 
 def small(spread: float = 60.0, **options: Any) -> SpatialVAE:
     """A small model, its head scaled up so that the codes of an untrained one depend on the image."""
-    model = SpatialVAE(ModelConfig(**{"image_size": (8, 8), "channels": 1, "maps": 3, **options})).eval()
+    model = SpatialVAE.from_config(ModelConfig(**{"image_size": (8, 8), "channels": 1, "maps": 3, **options})).eval()
     with torch.no_grad():
         model.posterior.projection.weight *= spread
     return model

@@ -26,7 +26,7 @@ from tests.priors.trained import stirred
 def small(**options: object) -> SpatialVAE:
     torch.manual_seed(0)
     config = ModelConfig.model_validate({"latent": "naive", "image_size": (8, 8), "channels": 1, "maps": 2, **options})
-    return SpatialVAE(config).eval()
+    return SpatialVAE.from_config(config).eval()
 
 
 def gaussian(model: SpatialVAE, scale: float) -> GaussianPrior:

@@ -44,7 +44,7 @@ def data(labels: np.ndarray | None, asked: np.ndarray | None, images: np.ndarray
 
 
 def model(**options: Any) -> SpatialVAE:
-    return SpatialVAE(ModelConfig(**{"image_size": (8, 8), "channels": 1, "maps": 2, **options}))
+    return SpatialVAE.from_config(ModelConfig(**{"image_size": (8, 8), "channels": 1, "maps": 2, **options}))
 
 
 def test_separable_codes_are_told_apart() -> None:

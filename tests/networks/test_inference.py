@@ -11,7 +11,8 @@ from torch.testing import assert_close
 
 from spatialvae.networks import PaperDecoder
 from spatialvae.networks import inference as module
-from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder, folded
+from spatialvae.networks.folding import folded
+from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.runtime import precision
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ from torch import nn
 
 from spatialvae.config import ModelConfig
 from spatialvae.model import SpatialVAE
-from spatialvae.networks import PaperDecoder, PaperEncoder
+from spatialvae.networks import PaperDecoder, PaperEncoder, feature_shape
 from spatialvae.networks.paper import join_size, matched_widths, stem_parameters, stem_sizes
 from spatialvae.sizes import default_grid
 
@@ -33,7 +33,7 @@ def convolutions(module: nn.Module) -> list[nn.Conv2d | nn.ConvTranspose2d]:
 
 
 def make(latent: str, image_size: tuple[int, int] = CELEBA, **options: object) -> SpatialVAE:
-    return SpatialVAE(ModelConfig(latent=latent, image_size=image_size, **options))  # pyright: ignore[reportArgumentType]
+    return SpatialVAE.from_config(ModelConfig(latent=latent, image_size=image_size, **options))  # pyright: ignore[reportArgumentType]
 
 
 def test_the_authors_count_of_parameters() -> None:
@@ -52,7 +52,7 @@ def test_the_encoder_at_64() -> None:
         (64, (5, 5), (2, 2), (2, 2)),
         (128, (5, 5), (2, 2), (0, 0)),
     ]
-    assert encoder.features == 128 * 6 * 6
+    assert feature_shape(encoder, (3, *CELEBA)) == (128, 6, 6)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_the_decoder_at_64(latent: str, sides: list[int], channels: list[int] | 
 
 
 def test_the_authors_own_vector_stem() -> None:
-    model = make("vector", decoder_stem="authors")
+    model = make("vector", network="paper:stem=authors")
     assert [layer.in_channels for layer in convolutions(model.decoder)] == [81, 64, 48, 32, 32, 16]
     assert shapes(model.decoder.trunk) == shapes(make("vector").decoder.trunk)
     # The option is the vector's: the maps' decoder is the authors' already.
-    assert shapes(make("low-rank", decoder_stem="authors")) == shapes(make("low-rank"))
+    assert shapes(make("low-rank", network="paper:stem=authors")) == shapes(make("low-rank"))
 
 
 @pytest.mark.parametrize("image_size", SIZES, ids=str)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from spatialvae.networks import PaperDecoder, PaperEncoder
+from spatialvae.networks import PaperDecoder, PaperEncoder, feature_shape
 from spatialvae.networks.layers import down, kernel_size, up
 from spatialvae.networks.paper import join_size, stem_sizes
 from spatialvae.sizes import default_grid
@@ -27,7 +27,7 @@ def passes(code: tuple[int, int, int], channels: int, image_size: tuple[int, int
     encoder = PaperEncoder(channels, image_size).eval()
     with torch.no_grad():
         features = encoder(torch.rand(2, channels, *image_size) * 2 - 1)
-    assert features.shape == (2, encoder.features)
+    assert features.shape == (2, *feature_shape(encoder, (channels, *image_size)))
     assert torch.isfinite(features).all()
     decodes(code, channels, image_size)
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from spatialvae.networks import PaperDecoder
-from spatialvae.networks.inference import folded, with_subpixels
+from spatialvae.networks.folding import folded, with_subpixels
 from spatialvae.networks.subpixel import SubpixelConvolution
 
 

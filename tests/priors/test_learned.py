@@ -25,7 +25,7 @@ IMAGES = torch.arange(2 * 64, dtype=torch.uint8).view(2, 1, 8, 8)
 
 def small(prior: str, latent: str = "low-rank") -> SpatialVAE:
     torch.manual_seed(0)
-    return SpatialVAE(ModelConfig(latent=latent, image_size=(8, 8), channels=1, maps=3, prior=prior)).eval()
+    return SpatialVAE.from_config(ModelConfig(latent=latent, image_size=(8, 8), channels=1, maps=3, prior=prior)).eval()
 
 
 @pytest.mark.parametrize("latent", EVERY, ids=LATENTS.spell)

@@ -23,7 +23,7 @@ def fitted(model: SpatialVAE, folder: Path, seed: int = 0) -> GaussianPrior:
 
 
 def test_it_has_the_moments_of_the_training_images_posteriors(tmp_path: Path) -> None:
-    model = SpatialVAE(settings().model((8, 8), 1)).train()
+    model = SpatialVAE.from_config(settings().model((8, 8), 1)).train()
     buffers = {name: value.clone() for name, value in model.named_buffers()}
     prior = fitted(model, tmp_path)
     assert model.training
@@ -36,7 +36,7 @@ def test_it_has_the_moments_of_the_training_images_posteriors(tmp_path: Path) ->
 
 
 def test_it_is_a_function_of_the_seed(tmp_path: Path) -> None:
-    model = SpatialVAE(settings().model((8, 8), 1)).eval()
+    model = SpatialVAE.from_config(settings().model((8, 8), 1)).eval()
     one, same, other = (fitted(model, tmp_path, seed).law.factors[0] for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)

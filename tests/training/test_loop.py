@@ -125,7 +125,7 @@ def test_training_and_validation_log_the_same_quantities(
 
 
 def test_validation_is_the_models_own_bound_in_evaluation_mode() -> None:
-    model = SpatialVAE(settings().model((8, 8), 1)).train()
+    model = SpatialVAE.from_config(settings().model((8, 8), 1)).train()
     buffers = {name: value.clone() for name, value in model.named_buffers()}
     split = tiny_data().split("validation")
     found = validate(model, split, settings(seed=7))
@@ -141,7 +141,7 @@ def test_validation_is_the_models_own_bound_in_evaluation_mode() -> None:
 
 def test_validation_is_of_the_same_images_for_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "LIMIT", 8)
-    model, split = SpatialVAE(settings().model((8, 8), 1)), tiny_data().split("validation")
+    model, split = SpatialVAE.from_config(settings().model((8, 8), 1)), tiny_data().split("validation")
     rows = subset(len(split), 8)
     alone = ImageSplit(split.images[rows], None)
     for seed in (0, 7):

@@ -140,7 +140,7 @@ class _Bench:
 
     def _others(self, memory: int) -> _Others:
         """All that is timed beside the real loop."""
-        sampled = SpatialVAE(self.model).to(self.device).eval()
+        sampled = SpatialVAE.from_config(self.model).to(self.device).eval()
         first = seconds(lambda: sampled.sample(self.options.generated), self.device)
         stages: list[dict[str, float]] = []
         tried = probes(self.precision, self.device)
@@ -168,7 +168,7 @@ class _Bench:
         batches = resident_batches(model, config.batch_size, self.device)
         bare = bare_loop(config, model, batches, self.precision, steps, compiled=self.compiled)
         eager = eager_loop(config, model, batches, steps)
-        sampled = SpatialVAE(model).to(self.device).eval()
+        sampled = SpatialVAE.from_config(model).to(self.device).eval()
 
         def bare_steps() -> None:
             with freed_memory_kept():
@@ -187,7 +187,7 @@ class _Bench:
     def _staged(self, found: list[dict[str, float]]) -> Work:
         """One step taken apart; each call adds its stages to `found`."""
         config, device = self.config, self.device
-        trained = suit_layout(SpatialVAE(self.model), device).train()
+        trained = suit_layout(SpatialVAE.from_config(self.model), device).train()
         optimizer = make_optimizer(trained, config, fused=True)
         split = self.data.split("train")
         batches = training_batches(split, config.batch_size, device, seed=config.seed, flip=config.flip)

@@ -160,7 +160,7 @@ def bare_loop(
 ) -> PlainLoop:
     """What training does to the weights, and nothing around it: the same network in the same memory layout, number
     format and, where training compiles, compiled form; the same optimiser."""
-    own = suit_layout(SpatialVAE(model), batches[0].device).train()
+    own = suit_layout(SpatialVAE.from_config(model), batches[0].device).train()
     forward: nn.Module = InFormat(own, precision)
     if compiled:
         forward = compiled_training(forward, own, config.batch_size)
@@ -169,7 +169,7 @@ def bare_loop(
 
 def eager_loop(config: TrainConfig, model: ModelConfig, batches: list[Tensor], steps: int) -> PlainLoop:
     """What PyTorch gives by itself: fp32, Adam as it comes."""
-    own = SpatialVAE(model).to(batches[0].device).train()
+    own = SpatialVAE.from_config(model).to(batches[0].device).train()
     return PlainLoop(own, torch.optim.Adam(own.parameters(), config.learning_rate), batches, steps)
 
 

@@ -56,14 +56,14 @@ def count(work: Work, images: int = 1) -> Operations:
 
 def of_training(config: ModelConfig) -> Operations:
     """One image in training in fp32: forward, bound and backward."""
-    model = SpatialVAE(config).train()
+    model = SpatialVAE.from_config(config).train()
     images = torch.zeros(COUNTED, config.channels, *config.image_size, dtype=torch.uint8)
     return count(lambda: elbo_loss(model(images)).backward(), COUNTED)
 
 
 def of_sampling(config: ModelConfig) -> Operations:
     """One generated image in fp32: the decoder."""
-    model = SpatialVAE(config).eval()
+    model = SpatialVAE.from_config(config).eval()
     codes = torch.zeros(COUNTED, *model.latent.event_shape)
     with torch.no_grad():
         return count(lambda: model.decode(codes).mean, COUNTED)

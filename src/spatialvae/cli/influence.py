@@ -116,8 +116,8 @@ def _lines(summary: dict[str, Any]) -> list[str]:
 def _write(out: Path, found: Influence, correlations: SiteCorrelations, prior: str) -> None:
     """The picture, or the arrays by their names."""
     from spatialvae.editing.influence_picture import influence_picture
+    from spatialvae.files import replacing
     from spatialvae.picture_grid import save_picture
-    from spatialvae.store import replacing
 
     if out.suffix.lower() != ".npz":
         save_picture(influence_picture(found, correlations, prior), out)

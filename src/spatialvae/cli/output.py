@@ -54,8 +54,8 @@ def write_images(images: Tensor, out: Path, columns: int | None = None, *, names
     """
     import numpy as np
 
+    from spatialvae.files import replacing
     from spatialvae.picture_grid import grid, save_picture
-    from spatialvae.store import replacing
 
     if out.suffix.lower() == ".npz":
         with replacing(out) as path, path.open("wb") as file:

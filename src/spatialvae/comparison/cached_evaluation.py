@@ -15,13 +15,14 @@ from safetensors.torch import load_file, save_file
 from spatialvae._version import __version__
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
+from spatialvae.files import replacing, write_json
 from spatialvae.metrics import Evaluation
 from spatialvae.metrics.evaluate import evaluate
 from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
 from spatialvae.metrics.samples.features import FeatureNetwork
 from spatialvae.model import SpatialVAE
 from spatialvae.records import as_json, parse
-from spatialvae.store import WEIGHTS, prior_file, replacing, write_json
+from spatialvae.store import WEIGHTS, prior_file
 
 __all__ = ["FILE", "evaluated", "network_hashes"]
 

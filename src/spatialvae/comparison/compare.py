@@ -21,6 +21,7 @@ from spatialvae.config import CompareConfig, EvaluationConfig, PriorConfig, Trai
 from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.data.record import DataRecord
+from spatialvae.files import write_json
 from spatialvae.fitting import check_priors, fit_missing, present
 from spatialvae.metrics.latent.probe import no_probe
 from spatialvae.metrics.provenance import NetworkDescription
@@ -29,7 +30,6 @@ from spatialvae.model import SpatialVAE
 from spatialvae.records import as_json
 from spatialvae.report import draw_figures, intervals, write_report
 from spatialvae.runtime.precision import resolve_precision
-from spatialvae.store import write_json
 from spatialvae.training import train
 
 __all__ = ["compare"]

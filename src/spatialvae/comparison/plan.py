@@ -11,7 +11,8 @@ from spatialvae.config import CompareConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, parse_latent
-from spatialvae.model import SpatialVAE, resolve_latent
+from spatialvae.model import SpatialVAE
+from spatialvae.parts import resolve_latent
 from spatialvae.seeding import seeded
 
 __all__ = ["Plan", "default_latents", "make_plan", "run_folder"]
@@ -51,7 +52,7 @@ def make_plan(wanted: CompareConfig, config: TrainConfig, data: ImageData) -> Pl
     spelled: dict[str, str] = {}
     for latent in latents:
         with seeded(0):
-            built = SpatialVAE(model.model_copy(update={"latent": latent}))
+            built = SpatialVAE.from_config(model.model_copy(update={"latent": latent}))
         full = LATENTS.spell(built.latent)
         if full in spelled:
             same = "" if spelled[full] == latent else f" ({latent} and {spelled[full]} are the same)"

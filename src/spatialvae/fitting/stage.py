@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from spatialvae.config import PriorConfig
 from spatialvae.data.batches import batch_indices
+from spatialvae.files import replacing
 from spatialvae.priors import AbstractTrainedPrior
 from spatialvae.seeding import seeded
-from spatialvae.store import replacing
 from spatialvae.training.journal import read_journal
 from spatialvae.training.loop import train_stage
 from spatialvae.training.run import Run

@@ -78,13 +78,18 @@ def _fast_form(decoder: nn.Module, example: Tensor, pixels: Decode) -> Decode | 
     def run(codes: Tensor) -> Tensor:
         return unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
 
-    key = (dtype, example.device, *(tensor._version for tensor in decoder.state_dict().values()))
+    key = (dtype, example.device, *(_version(tensor) for tensor in decoder.state_dict().values()))
     known = _agree.get(decoder, {})
     if key not in known:
         known = {old: answer for old, answer in known.items() if old[2:] == key[2:]}
         known[key] = _same_pictures(decoder, run, example, dtype, pixels)
         _agree[decoder] = known
     return run if known[key] else None
+
+
+def _version(tensor: Tensor) -> int:
+    """A number that changes whenever a tensor is written to; those of inference mode have none."""
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def _same_pictures(decoder: nn.Module, run: Decode, example: Tensor, dtype: torch.dtype, pixels: Decode) -> bool:
@@ -103,7 +108,5 @@ def _same_pictures(decoder: nn.Module, run: Decode, example: Tensor, dtype: torc
                 return True
             difference = f"a pixel differs by {largest:.3g} of 255"
     name = type(decoder).__name__
-    warnings.warn(
-        f"The fast form of {name} is another function: {difference}. Its plain form is used.", stacklevel=2
-    )
+    warnings.warn(f"The fast form of {name} is another function: {difference}. Its plain form is used.", stacklevel=2)
     return False

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from spatialvae.files import replacing
 from spatialvae.report.pages.html import html_report
 from spatialvae.report.pages.markdown import markdown_report
 from spatialvae.report.pages.seeds import intervals
 from spatialvae.report.plots.figures import Pictures, draw_figures
 from spatialvae.report.tables.table import ResultTable, Row, result_table
 from spatialvae.report.tables.terminal import terminal_table
-from spatialvae.store import replacing
 
 __all__ = [
     "Pictures",

@@ -16,9 +16,8 @@ from spatialvae.data.training_batches import AbstractBatches, training_batches
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
-from spatialvae.likelihoods import LIKELIHOODS
-from spatialvae.model import SpatialVAE, resolve_latent
-from spatialvae.priors import parse_prior
+from spatialvae.model import SpatialVAE
+from spatialvae.parts import named_parts
 from spatialvae.store import load_priors, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.finish import fit_run_prior
@@ -54,7 +53,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
 
     def build(self, device: torch.device) -> SpatialVAE:
         model = self.config.model((self.data.height, self.data.width), self.data.channels)
-        return suit_layout(SpatialVAE(model), device)
+        return suit_layout(SpatialVAE.from_config(model), device)
 
     def optimizer(self, network: SpatialVAE, *, fused: bool) -> torch.optim.Optimizer:
         return make_optimizer(network, self.config, fused)
@@ -134,10 +133,7 @@ def check_settings(config: TrainConfig, data: ImageData) -> None:
     data.split("train")
     if "validation" not in data.splits:
         raise UserError(f"Training wants validation images too; {data.name} has only {', '.join(data.splits)}.")
-    model = config.model((data.height, data.width), data.channels)
-    latent, _ = resolve_latent(model)
-    parse_prior(model.prior, latent)
-    LIKELIHOODS.parse(model.likelihood)
+    named_parts(config.model((data.height, data.width), data.channels))
 
 
 def make_optimizer(model: SpatialVAE, config: TrainConfig, fused: bool) -> torch.optim.Optimizer:

@@ -9,7 +9,7 @@ import yaml
 from spatialvae.config import AbstractOptimisation
 from spatialvae.data.record import DataRecord
 from spatialvae.errors import UserError
-from spatialvae.store import replacing, write_json
+from spatialvae.files import replacing, write_json
 
 __all__ = ["Run"]
 

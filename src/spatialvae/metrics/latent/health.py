@@ -69,7 +69,7 @@ def latent_health(
     >>> import numpy as np
     >>> from spatialvae.config import ModelConfig
     >>> split = ImageSplit(np.zeros((4, 1, 8, 8), np.uint8), None)
-    >>> model = SpatialVAE(ModelConfig(latent="vector", image_size=(8, 8), channels=1))
+    >>> model = SpatialVAE.from_config(ModelConfig(latent="vector", image_size=(8, 8), channels=1))
     >>> latent_health(model, split).units
     10
     """

@@ -18,9 +18,9 @@ from spatialvae.data.batches import in_order
 from spatialvae.data.cache import default_cache
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
+from spatialvae.files import replacing
 from spatialvae.metrics.samples.features import RESIZING, FeatureNetwork
 from spatialvae.progress import bar
-from spatialvae.store import replacing
 
 __all__ = ["reference_features"]
 

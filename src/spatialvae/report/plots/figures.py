@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
+from spatialvae.files import replacing
 from spatialvae.report.models import light_colour
 from spatialvae.report.pages.layout import (
     CURVES,
@@ -25,7 +26,6 @@ from spatialvae.report.plots.curves import curves_svg
 from spatialvae.report.plots.frame import svg_file
 from spatialvae.report.plots.health import health_svg
 from spatialvae.report.plots.rate_distortion import rate_distortion_svg
-from spatialvae.store import replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,0 +1,122 @@
+"""The parts that a model's settings name, as objects, and the settings that a model made of objects has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from spatialvae.config import ModelConfig
+from spatialvae.errors import UserError
+from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
+from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood
+from spatialvae.networks import NETWORKS, AbstractNetworks
+from spatialvae.networks.shapes import Shape
+from spatialvae.priors import parse_prior
+from spatialvae.registry import Registry
+from spatialvae.sizes import default_grid, parse_size
+
+__all__ = ["OWN", "Parts", "named_parts", "refuse_names", "resolve_latent", "spelled"]
+
+OWN = "own:"
+"""What stands before the class of a part without a registered name."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a model is made of, as objects: `SpatialVAE.from_config(**vars(parts))` takes them."""
+
+    latent: AbstractLatent
+    likelihood: AbstractLikelihood
+    networks: AbstractNetworks
+    prior: AbstractLatent | None
+    """The latent whose distribution p(z) is; None for N(0, I)."""
+    image_shape: Shape
+    head: Literal["dense", "conv"]
+    grid: Shape
+    """(maps, height, width) that the decoder is matched to."""
+
+
+def named_parts(config: ModelConfig) -> Parts:
+    """The parts that the settings name.
+
+    Raises:
+        UserError: a name or an option that does not exist, or maps that do not fit into the images.
+    """
+    latent, grid = resolve_latent(config)
+    return Parts(
+        latent=latent,
+        likelihood=LIKELIHOODS.parse(config.likelihood),
+        networks=NETWORKS.parse(config.network),
+        prior=parse_prior(config.prior, latent),
+        image_shape=(config.channels, *config.image_size),
+        head=config.head,
+        grid=grid,
+    )
+
+
+def resolve_latent(config: ModelConfig) -> tuple[AbstractLatent, Shape]:
+    """The latent that the settings name, and (maps, height, width) of the grid that its decoder is matched to.
+
+    Raises:
+        UserError: a name or an option that does not exist, or maps that do not fit into the images.
+    """
+    maps, height, width = default_grid(config.image_size)
+    if config.map_size is not None:
+        height, width = parse_size(config.map_size, "`map_size`")
+    maps = config.maps or maps
+    if height > config.image_size[0] or width > config.image_size[1]:
+        size = "x".join(str(side) for side in config.image_size)
+        raise UserError(f"`map_size` {height}x{width} does not fit into images of {size}: use at most {size}.")
+    return parse_latent(config.latent, (maps, height, width)), (maps, height, width)
+
+
+def spelled(parts: Parts, halves: tuple[nn.Module, nn.Module] | None) -> ModelConfig:
+    """The settings of a model made of objects: names and options, and `own:CLASS` for a part without a name.
+
+    Args:
+        parts: what the model is made of.
+        halves: its encoder and decoder, where one of them does not come from the networks.
+
+    Raises:
+        UserError: images of a shape that cannot be.
+    """
+    own = None if halves is None else OWN + "+".join(type(half).__name__ for half in halves)
+    maps, height, width = parts.grid
+    channels, *image_size = parts.image_shape
+    values = {
+        "latent": _spell(LATENTS, parts.latent),
+        "maps": maps,
+        "map_size": f"{height}x{width}",
+        "prior": "standard" if parts.prior is None else _spell_prior(parts.prior),
+        "likelihood": _spell(LIKELIHOODS, parts.likelihood),
+        "network": own or _spell(NETWORKS, parts.networks),
+        "head": parts.head,
+        "image_size": image_size,
+        "channels": channels,
+    }
+    return ModelConfig.parse(values, "SpatialVAE")
+
+
+def refuse_names(**parts: object) -> None:
+    """Refuse text where a model takes objects.
+
+    Raises:
+        UserError: with the function that takes names.
+    """
+    for name, part in parts.items():
+        if isinstance(part, str):
+            raise UserError(
+                f"{name}={part!r} is a name, and SpatialVAE takes objects.\n"
+                f"SpatialVAE.from_config(ModelConfig(...)) takes names."
+            )
+
+
+def _spell(registry: Registry, part: object) -> str:
+    return OWN + type(part).__name__ if registry.name_of(part) is None else registry.spell(part)
+
+
+def _spell_prior(latent: AbstractLatent) -> str:
+    name, _, options = _spell(LATENTS, latent).partition(":")
+    return OWN + options if name + ":" == OWN else f"learned:law={name},{options}"
