@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import spatialvae
-from spatialvae.config import ModelConfig
+from spatialvae.config import ModelConfig, TrainConfig
 from spatialvae.errors import UserError
 from spatialvae.files import replacing
 from spatialvae.model import SpatialVAE
@@ -133,6 +133,18 @@ def test_a_folder_without_a_model(folder: Path, missing: str) -> None:
     assert "config.json and model.safetensors is wanted" in complaint(folder)
 
 
+@pytest.mark.parametrize(("stem", "network"), [("matched", "paper"), ("authors", "paper:stem=authors")])
+def test_settings_of_earlier_versions_are_read(tmp_path: Path, stem: str, network: str) -> None:
+    model = SpatialVAE.from_config(ModelConfig(latent="vector", image_size=(8, 8), channels=1, network=network))
+    save_model(tmp_path, model)
+    old = json.loads((tmp_path / "config.json").read_text())
+    del old["network"], old["head"]
+    (tmp_path / "config.json").write_text(json.dumps({**old, "decoder_stem": stem}))
+    assert load(tmp_path).config == model.config
+    (tmp_path / "config.yaml").write_text(f"latent: vector\ndecoder_stem: {stem}\n")
+    assert TrainConfig.read(tmp_path / "config.yaml") == TrainConfig(latent="vector", network=network)
+
+
 def test_no_folder_at_all(tmp_path: Path) -> None:
     assert "holds no model" in complaint(tmp_path / "none")
 
@@ -154,8 +166,8 @@ def test_damaged_tensors(folder: Path, name: str, damage: str) -> None:
         (b"[1]", "holds no settings"),
         (b'{"latnt": "naive"}', "unknown setting 'latnt'. Did you mean 'latent'?"),
         (b'{"channels": 9}', "--channels 9"),
-        (b'{"latent": "foo"}', "no latent 'foo'"),
-        (b'{"likelihood": "foo"}', "no likelihood 'foo'"),
+        (b'{"latent": "foo"}', "latent 'foo' of "),
+        (b'{"likelihood": "foo"}', "likelihood 'foo' of "),
     ],
 )
 def test_a_foreign_config(folder: Path, content: bytes, words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -106,6 +107,72 @@ def test_compiling_is_decided_by_the_count() -> None:
     assert compiling_pays(1_000_000 * numbers, CPU)
     assert not compiling_pays(1_000_000 * numbers, torch.device("cuda"))
     assert decoded_at_once(CPU) < decoded_at_once(torch.device("cuda"))
+
+
+class Skip(nn.Module):
+    """A decoder whose layers are no chain: a skip goes round the second."""
+
+    def __init__(self, fast: nn.Module | None = None) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(4, 3, 1), nn.Conv2d(3, 3, 1)
+        self.offered = fast
+        self.calls = 0
+
+    def forward(self, codes: Tensor) -> Tensor:
+        self.calls += 1
+        hidden = self.first(codes)
+        return hidden + self.second(hidden)
+
+
+class Offering(Skip):
+    """The same with a fast form, right or wrong."""
+
+    def fast(self) -> nn.Module:
+        assert self.offered is not None
+        return copy.deepcopy(self.offered)
+
+
+def merged(decoder: Skip) -> nn.Module:
+    """h + W h as one layer."""
+    layer = copy.deepcopy(decoder.second)
+    with torch.no_grad():
+        layer.weight += torch.eye(3)[:, :, None, None]
+    return nn.Sequential(copy.deepcopy(decoder.first), layer)
+
+
+@torch.no_grad()
+def test_a_decoder_with_a_skip_runs_as_it_is() -> None:
+    decoder, codes = Skip().eval(), torch.randn(5, 4, 3, 3)
+    assert torch.equal(fast_decoder(decoder, codes, compile=False)(codes), decoder(codes))
+
+
+@torch.no_grad()
+def test_a_right_fast_form_is_compared_once_for_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_cpu_has_amx", lambda: False)
+    decoder, codes = Offering().eval(), torch.randn(5, 4, 3, 3)
+    decoder.offered = merged(decoder)
+    state = torch.random.get_rng_state()
+    for _ in range(3):
+        assert_close(fast_decoder(decoder, codes, compile=False)(codes), Skip.forward(decoder, codes))
+    assert decoder.calls == 3 + 1
+    assert torch.equal(torch.random.get_rng_state(), state)
+    decoder.first.weight.mul_(2)  # new weights are compared anew, and the form of the old ones is not used
+    with pytest.warns(UserWarning, match="fast form of Offering is another function: a pixel differs by .* of 255"):
+        run = fast_decoder(decoder, codes, compile=False)
+    assert torch.equal(run(codes), decoder(codes))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("amx", [False, True])
+def test_a_wrong_fast_form_is_not_used(amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_cpu_has_amx", lambda: amx)
+    decoder, codes = Offering().eval(), torch.randn(5, 4, 3, 3)
+    for form in (folded(Skip()), nn.Sequential(decoder.first, decoder.second), nn.Conv2d(4, 2, 1)):
+        decoder.offered = form
+        decoder.first.weight.mul_(1)
+        with pytest.warns(UserWarning, match="plain form is used"):
+            run = fast_decoder(decoder, codes, compile=False)
+        assert torch.equal(run(codes), decoder(codes))
 
 
 @pytest.mark.slow
