@@ -138,7 +138,7 @@ def test_outputs_of_another_shape_are_refused_with_both() -> None:
         UserError, match=r"Decoder puts out \[B, 1, 9, 9\] for codes \[B, 2, 3, 3\](.|\n)*\[B, 1, 8, 8\]"
     ):
         own(decoder=Decoder(9))
-    with pytest.raises(UserError, match=r"Sequential puts out \[B, 1, 8, 5\] for images"):
+    with pytest.raises(UserError, match=r"Sequential puts out \[B, 1, 8, 1, 5\] for images"):
         own(encoder=nn.Sequential(nn.Linear(8, 5), nn.Unflatten(-1, (1, 5))))
     with pytest.raises(UserError, match=r"Encoder cannot take \[B, 3, 8, 8\]: RuntimeError"):
         own(image_shape=(3, 8, 8))

@@ -175,7 +175,7 @@ def test_a_foreign_config(folder: Path, content: bytes, words: str) -> None:
     with pytest.raises(UserError) as caught:
         load(folder)
     assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).count("\n") <= 1
 
 
 def test_weights_of_another_model(folder: Path) -> None:
