@@ -11,10 +11,17 @@ from torch.distributions import Distribution
 from spatialvae.latents import AbstractLatent
 from spatialvae.runtime.precision import unrounded
 
-__all__ = ["Amortized"]
+__all__ = ["Amortized", "DenseHead"]
 
 START = 0.1
 """Of torch's initial weights: at 1 the first step's KL is 0.4 nats a number, and more where two numbers multiply."""
+
+
+class DenseHead(nn.Linear):
+    """One fully connected layer from features [B, F] or [B, F, h, w] to the numbers of a latent, [B, outputs]."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(features.flatten(1))
 
 
 class Amortized(nn.Module):
@@ -33,14 +40,14 @@ class Amortized(nn.Module):
     def __init__(self, latent: AbstractLatent, feature_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.latent = latent
-        self.projection = nn.Linear(math.prod(feature_shape), latent.encoder_outputs)
+        self.projection = DenseHead(math.prod(feature_shape), latent.encoder_outputs)
         with torch.no_grad():  # means near 0 and scales near 1, whatever the law makes of the numbers
             self.projection.weight.mul_(START)
             self.projection.bias.zero_()
         self.shared = nn.ParameterDict({n: nn.Parameter(torch.zeros(s)) for n, s in latent.shared_shapes.items()})
 
     def forward(self, features: Tensor) -> Distribution:
-        return self.law(self.projection(features.flatten(1)))
+        return self.law(self.projection(features))
 
     def law(self, outputs: Tensor) -> Distribution:
         """q(z|x) of the projection's numbers [B, encoder_outputs]: all that it needs to be kept of an image."""
