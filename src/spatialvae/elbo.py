@@ -47,9 +47,11 @@ def paper_loss(terms: ELBO, *, pixels: int, latents: int, beta: float = 1.0) -> 
         ||x - x'||^2 / D + beta KL / L
 
     It is not in nats, and it changes the weight of the KL with the latent: see `authors_kl_weight`.
+
     Args:
         terms: of a Gaussian likelihood with scale 1, whose reconstruction is -||x - x'||^2 / 2 - D/2 log 2 pi.
-        pixels: D, numbers of an image. latents: L, numbers of a code.
+        pixels: D, numbers of an image.
+        latents: L, numbers of a code.
 
     >>> import torch
     >>> terms = ELBO(torch.tensor([-0.5 * 48 - 96 * math.log(2 * math.pi)]), torch.tensor([36.0]))

@@ -38,7 +38,8 @@ def model_entry(
     """A latent at the table's beta; `model` is its first seed's.
 
     Args:
-        config: with that beta. out: the folder that paths are relative to.
+        config: with that beta.
+        out: the folder that paths are relative to.
     """
     law = model.latent
     pixels = math.prod((model.config.channels, *model.config.image_size))

@@ -58,7 +58,8 @@ def paired_by_image(values: Tensor, baseline: Tensor) -> Difference | None:
     the interval is over then says so.
 
     Args:
-        values, baseline: [S, n], row k of both trained with the same seed, column i of both the same image.
+        values: [S, n], row k trained with the k-th seed, column i measured on the i-th image.
+        baseline: [S, n], the same seeds and images in the same order.
 
     Returns:
         The difference; None for one seed and one image, which say nothing about the spread.
@@ -87,7 +88,8 @@ def paired_by_seed(values: Tensor, baseline: Tensor) -> Difference | None:
     """The mean difference of a metric with one value a model, over the same S seeds; Student's t with S - 1.
 
     Args:
-        values, baseline: [S].
+        values: [S], a number for each seed.
+        baseline: [S], the same seeds in the same order.
 
     Returns:
         The difference; None for one seed: see `unpaired`.

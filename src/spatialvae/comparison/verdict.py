@@ -22,7 +22,8 @@ def difference(model: Sequence[Evaluation], baseline: Sequence[Evaluation], key:
     """A model minus another by metric `key`, paired by seed and, where there is one value an image, by image.
 
     Args:
-        model, baseline: their runs in the order of the same seeds.
+        model: its runs, in the order of their seeds.
+        baseline: its runs, in the order of the same seeds.
 
     Returns:
         The difference; None where one of them lacks the metric, or nothing is known about its spread.

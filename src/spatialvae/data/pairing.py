@@ -33,7 +33,8 @@ def pair(names: Sequence[str] | None, others: Sequence[str] | None, count: int, 
     names, the rows of an array, go in the order that they have, and so do those that they are paired with.
 
     Args:
-        names, others: the files' names within their folders, or None for images without names.
+        names: the files' names within their folder, or None for images without names.
+        others: the same of the other images.
 
     Raises:
         UserError: another number of images than is wanted, or names of which some agree and some do not.

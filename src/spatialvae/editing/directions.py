@@ -41,7 +41,8 @@ def principal_directions(draws: Tensor, count: int, *, seed: int = 0) -> tuple[T
     Martinsson and Tropp, 2011). The largest entry of a direction is positive.
 
     Args:
-        draws: [n, *event]. count: how many directions, at most the numbers of an event.
+        draws: [n, *event].
+        count: how many directions, at most the numbers of an event.
         seed: of the randomised decomposition.
 
     Returns:

@@ -110,7 +110,8 @@ def draws_given_cells(
 
     Args:
         law: over codes, batch [], event [maps, height, width].
-        code: [maps, height, width]. known: bool [height, width].
+        code: [maps, height, width].
+        known: bool [height, width].
         name: what the law is called in complaints.
 
     Raises:

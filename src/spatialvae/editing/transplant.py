@@ -18,7 +18,8 @@ def transplant(model: SpatialVAE, first: Tensor, second: Tensor, cells: Tensor) 
         z = (1 - R) mean q(z|first) + R mean q(z|second),  R = 1 in the cells chosen, for every map
 
     Args:
-        first, second: images [B C H W].
+        first: images [B C H W] that get cells.
+        second: images [B C H W] that give them.
         cells: which cells, bool [height, width] of the maps.
 
     Returns:

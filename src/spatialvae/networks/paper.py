@@ -94,7 +94,8 @@ class PaperDecoder(nn.Module):
 
     Args:
         code: (maps, height, width) of the latent.
-        channels, image_size: of the images.
+        channels: of the images.
+        image_size: (height, width) of the images.
         reference: (maps, height, width) whose stem the parameter count follows; the stem widths of a code of any
             other shape are chosen so that the whole decoder has as many parameters as the reference's
             (within 5 %). Without it the code is its own reference.

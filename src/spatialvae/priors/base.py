@@ -159,7 +159,8 @@ class AbstractPrior(Distribution, ABC):
         """The law of whole codes that agree with `code` in the cells `known`.
 
         Args:
-            code: [maps, height, width]. known: bool [height, width].
+            code: [maps, height, width].
+            known: bool [height, width].
 
         Raises:
             UserError: a prior whose conditional law nobody can draw from.

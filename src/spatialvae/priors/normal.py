@@ -93,7 +93,8 @@ class CodeNormal:
             m_u + C_uk C_kk^-1 (z_k - m_k),   C_uu - C_uk C_kk^-1 C_ku
 
         Args:
-            code: [maps, height, width]. known: bool [height, width].
+            code: [maps, height, width].
+            known: bool [height, width].
 
         Returns:
             the law over [maps, unknown cells, 1], and [*K] nats.

@@ -35,8 +35,12 @@ def alarms(
     With fewer than 50 images the KL alone is judged: the rest is a spread over images.
 
     Args:
-        n: images. units: numbers of a code. kl: mean nats per image. active: numbers of the code that are active.
-        outside: share of draws from the prior. median_variance: of the aggregate posterior, the prior's being 1.
+        n: images.
+        units: numbers of a code.
+        kl: mean nats per image.
+        active: numbers of the code that are active.
+        outside: share of draws from the prior.
+        median_variance: of the aggregate posterior, the prior's being 1.
         prior: what it is called.
 
     >>> alarms(n=100, units=72, kl=40.0, active=60, outside=0.02, median_variance=0.97)

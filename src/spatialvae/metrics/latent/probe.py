@@ -49,7 +49,8 @@ def linear_probe(train_codes: Tensor, train_labels: Tensor, codes: Tensor, label
     Args:
         train_codes: [m, ...]; of more than 10,000, as many drawn without replacement.
         train_labels: whole numbers [m].
-        codes: [n, ...]. labels: [n].
+        codes: [n, ...].
+        labels: [n].
         seed: of that draw.
 
     Raises:

@@ -29,7 +29,8 @@ def squared_distances(
     is in `dtype`, norms and sums are in float64. uint8 is read as pixels in [0, 1].
 
     Args:
-        left, right: [n ...] and [m ...], of one size a row; uint8 or floating point.
+        left: [n ...], uint8 or floating point.
+        right: [m ...], of the same size a row.
         names: what the sets are called, in the plural, if a message has to name them.
         rounding: norms are taken smaller by this share, so that equal rows come out at 0 exactly.
 

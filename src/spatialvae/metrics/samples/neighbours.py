@@ -30,7 +30,8 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> dict[str, Estima
     compare numbers of equal set sizes only. Standard errors as in `neighbour_metrics`.
 
     Args:
-        real, fake: features [n, F] and [m, F].
+        real: features [n, F].
+        fake: features [m, F].
 
     Returns:
         `precision` and `recall`, shares from 0 to 1.
@@ -57,7 +58,8 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Estima
     density near 1 and, with m = n, a coverage near 1 - 2^-k. Standard errors as in `neighbour_metrics`.
 
     Args:
-        real, fake: features [n, F] and [m, F].
+        real: features [n, F].
+        fake: features [m, F].
 
     Returns:
         `density`, a ratio from 0 that may exceed 1, and `coverage`, a share from 0 to 1.
@@ -88,7 +90,8 @@ def neighbour_metrics(real: Tensor, fake: Tensor, *, manifold_k: int = 3, ball_k
     Distances are float64, in blocks: memory does not grow with n or m.
 
     Args:
-        real, fake: features [n, F] and [m, F].
+        real: features [n, F].
+        fake: features [m, F].
 
     Raises:
         UserError: fewer than k + 1 images in a set, k under 1, unequal F, NaN.

@@ -67,7 +67,8 @@ def parzen_log_likelihood(images: Tensor, samples: Tensor, sigma: float) -> Tens
     of images and of samples, so that memory does not grow with n or m.
 
     Args:
-        images, samples: [n ...] and [m ...] of one size; uint8, or floating point as it is.
+        images: [n ...], uint8, or floating point as it is.
+        samples: [m ...], of the same size.
         sigma: the standard deviation of a kernel, in units of a pixel.
 
     Raises:
@@ -115,7 +116,9 @@ def parzen(
     The standard error is over images; the samples and sigma are held fixed.
 
     Args:
-        images, samples, validation: [n ...], [m ...], [v ...]; as in `parzen_log_likelihood`, pixels in [0, 1].
+        images: [n ...], pixels in [0, 1] as in `parzen_log_likelihood`.
+        samples: [m ...], of the same size.
+        validation: [v ...], of the same size.
 
     Returns:
         the estimate, and how its sigma was found.

@@ -133,7 +133,8 @@ class DiffusionPrior(AbstractTrainedPrior):
         """Draws of whole codes that agree with `code` in the cells `known`; exact for a Gaussian, else by guidance.
 
         Args:
-            code: [maps, height, width]. known: bool [height, width].
+            code: [maps, height, width].
+            known: bool [height, width].
         """
         if not known.any():
             return self

@@ -26,7 +26,8 @@ class Pull:
     one of sites, C_kk is their product too, since a known cell is known in all maps.
 
     Args:
-        code: [maps, h, w]. known: bool [h, w].
+        code: [maps, h, w].
+        known: bool [h, w].
 
     >>> from spatialvae.priors.gaussian import GaussianFamily
     >>> from spatialvae.priors.normal import CodeNormal
@@ -75,7 +76,9 @@ class GuidedCells(Distribution):
         du/dt = (g + q / (1 - t) + s/t J^T q) / s.
 
     Args:
-        field: du/dt = g / s without the pull. noise: draws so many codes at time 0. times: of the steps, from 0 to 1.
+        field: du/dt = g / s without the pull.
+        noise: draws so many codes at time 0.
+        times: of the steps, from 0 to 1.
     """
 
     support = constraints.independent(constraints.real, 3)  # pyright: ignore

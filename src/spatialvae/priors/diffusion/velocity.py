@@ -26,7 +26,8 @@ class VelocityNetwork(nn.Module):
     Args:
         event_shape: (maps, height, width).
         classes: how many labels there are, 0 for none.
-        width: hidden numbers. blocks: residual blocks.
+        width: hidden numbers.
+        blocks: residual blocks.
 
     >>> network = VelocityNetwork((2, 3, 3), classes=10, width=16, blocks=2)
     >>> network(torch.randn(5, 2, 3, 3), torch.rand(5), None).abs().max().item()

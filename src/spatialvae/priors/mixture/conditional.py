@@ -14,7 +14,8 @@ class GivenCells(Distribution):
 
     Args:
         law: over the other cells in reading order, event [maps, unknown cells, 1].
-        code: [maps, height, width]. known: bool [height, width].
+        code: [maps, height, width].
+        known: bool [height, width].
     """
 
     support = constraints.independent(constraints.real, 3)  # pyright: ignore

@@ -31,7 +31,8 @@ def heat_map(
         shade: the colour of a value, #rrggbb.
         spell: how a value is written.
         label: what the map shows; the values of a map with numbers are added to it.
-        beside, above: a word for each row and for each column, or none.
+        beside: a word for each row, or none.
+        above: a word for each column, or none.
     """
     rows, columns = len(values), len(values[0])
     cell = min(MOST_CELL, SIDE / max(rows, columns))
