@@ -34,7 +34,7 @@ LAYERS = [
     },
     {"distributions"},
     {"latents"},
-    {"posterior", "priors", "networks", "likelihoods"},
+    {"posterior", "heads", "priors", "networks", "likelihoods"},
     {"model", "parts", "representation", "sampling", "elbo", "data", "config", "settings", "store", "picture_grid"},
     {"posterior_codes"},
     {"training", "metrics"},

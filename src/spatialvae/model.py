@@ -79,7 +79,7 @@ class SpatialVAE(nn.Module):
         self.likelihood = Gaussian() if likelihood is None else likelihood
         outputs = (self.likelihood.outputs(image_shape[0]), *image_shape[1:])
         self.encoder = networks.encoder(image_shape) if encoder is None else encoder
-        self.posterior = Amortized(latent, feature_shape(self.encoder, image_shape))
+        self.posterior = Amortized(latent, feature_shape(self.encoder, image_shape), head)
         self.decoder = networks.decoder(latent.event_shape, outputs, grid) if decoder is None else decoder
         check_outputs(self.decoder, latent.event_shape, outputs)
         self.learned_prior = None if prior is None else LearnedPrior(prior)

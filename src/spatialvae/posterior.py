@@ -1,55 +1,67 @@
-"""The only projection head: features of an image -> the parameters of a latent -> q(z|x)."""
+"""The amortised posterior: features of an image -> the parameters of a latent -> q(z|x)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from spatialvae.errors import UserError, nearest
+from spatialvae.heads import ConvProjection, DenseProjection, Head
 from spatialvae.latents import AbstractLatent
 from spatialvae.runtime.precision import unrounded
 
-__all__ = ["Amortized", "DenseHead"]
+__all__ = ["HEADS", "Amortized"]
 
-START = 0.1
-"""Of torch's initial weights: at 1 the first step's KL is 0.4 nats a number, and more where two numbers multiply."""
-
-
-class DenseHead(nn.Linear):
-    """One fully connected layer from features [B, F] or [B, F, h, w] to the numbers of a latent, [B, outputs]."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        return super().forward(features.flatten(1))
+HEADS: dict[Head, type[DenseProjection] | type[ConvProjection]] = {"dense": DenseProjection, "conv": ConvProjection}
+"""What may put out the numbers that a latent asks for, by name."""
 
 
 class Amortized(nn.Module):
-    """The amortised posterior q(z|x): one fully connected layer puts out what the latent asks for.
+    """The amortised posterior q(z|x): a projection puts out what the latent asks for.
 
-    Features [B, F] or [B, F, h, w] -> a distribution with batch [B] and event [maps, height, width]. What all images
+    Features [B, *feature_shape] -> a distribution with batch [B] and event [maps, height, width]. What all images
     share is a parameter here. Every latent starts near N(0, I).
 
+    Args:
+        latent: what the numbers mean.
+        feature_shape: what the encoder puts out for one image, (F,) or (F, height, width).
+        head: ``dense``, one fully connected layer, or ``conv``, 1x1 convolutions over feature maps, whose weights do
+            not grow with the image.
+
+    Raises:
+        UserError: another head, or one that these features or this latent do not suit.
+
     >>> from spatialvae.latents import LATENTS
-    >>> head = Amortized(LATENTS["low-rank"](maps=4, height=3, width=5), feature_shape=(16,))
-    >>> q = head(torch.zeros(2, 16))
+    >>> latent = LATENTS["low-rank"](maps=4, height=3, width=5)
+    >>> q = Amortized(latent, (16,))(torch.zeros(2, 16))
     >>> q.batch_shape, q.event_shape
     (torch.Size([2]), torch.Size([4, 3, 5]))
+    >>> Amortized(latent, (16, 6, 10), head="conv")(torch.zeros(2, 16, 6, 10)).event_shape
+    torch.Size([4, 3, 5])
     """
 
-    def __init__(self, latent: AbstractLatent, feature_shape: tuple[int, ...]) -> None:
+    projection: Any
+    """`DenseProjection` or `ConvProjection`: features -> numbers [B, encoder_outputs]."""
+
+    def __init__(self, latent: AbstractLatent, feature_shape: Sequence[int], head: Head = "dense") -> None:
         super().__init__()
+        if head not in HEADS:
+            raise UserError(f"`head` {head} is not possible. {nearest(str(head), HEADS)}")
         self.latent = latent
-        self.projection = DenseHead(math.prod(feature_shape), latent.encoder_outputs)
-        with torch.no_grad():  # means near 0 and scales near 1, whatever the law makes of the numbers
-            self.projection.weight.mul_(START)
-            self.projection.bias.zero_()
-        self.shared = nn.ParameterDict({n: nn.Parameter(torch.zeros(s)) for n, s in latent.shared_shapes.items()})
+        self.projection = HEADS[head](latent, feature_shape)
+        # Only then is `initial` asked: random numbers that are not used would move those that follow.
+        start = latent.initial() if latent.shared_shapes else {}
+        self.shared = nn.ParameterDict({name: nn.Parameter(start[name]) for name in latent.shared_shapes})
 
     def forward(self, features: Tensor) -> Distribution:
-        return self.law(self.projection(features))
+        return self.distribution(self.projection(features))
 
-    def law(self, outputs: Tensor) -> Distribution:
+    def distribution(self, outputs: Tensor) -> Distribution:
         """q(z|x) of the projection's numbers [B, encoder_outputs]: all that it needs to be kept of an image."""
         outputs = unrounded(outputs)  # exp and log of scales would lose the KL's digits
         shapes = self.latent.shapes

@@ -56,7 +56,7 @@ class PosteriorCodes:
             with bar("encoding the training images", len(rows), progress) as advance:
                 self._outputs = self._encoded(model, split, rows, advance)
             with seeded(seed):
-                laws = (self._head.law(part) for part in _outputs(model, others, held_out))
+                laws = (self._head.distribution(part) for part in _outputs(model, others, held_out))
                 self.held_out = torch.cat([law.sample() for law in laws]).clone()
         self.held_out_labels = None
         if others.labels is not None:
@@ -83,7 +83,7 @@ class PosteriorCodes:
     def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor | None]:
         """A fresh draw for each of the images at `indices`, from torch's global generator, and their labels."""
         outputs = torch.from_numpy(self._outputs[indices])
-        codes = self._head.law(to_device(outputs, self._device)).sample()
+        codes = self._head.distribution(to_device(outputs, self._device)).sample()
         return codes, None if self._labels is None else self._labels[torch.from_numpy(indices)].to(self._device)
 
     def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -97,7 +97,7 @@ class PosteriorCodes:
         """E[z|x] of every image in order, in batches."""
         for start in range(0, len(self), BATCH):
             outputs = torch.from_numpy(self._outputs[start : start + BATCH].copy())
-            yield self._head.law(to_device(outputs, self._device)).mean
+            yield self._head.distribution(to_device(outputs, self._device)).mean
 
     def _encoded(
         self, model: SpatialVAE, split: ImageSplit, rows: np.ndarray, advance: Callable[[int], None]
