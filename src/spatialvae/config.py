@@ -63,8 +63,8 @@ class AbstractModelOptions(AbstractSettings):
     )
     prior: str = Field(
         default="standard",
-        description="p(z): standard is N(0, I); learned is trained with the model, learned:law=matrix-normal,"
-        "covariance=full names its law.",
+        description="p(z): standard is N(0, I); learned is trained with the model, learned:latent=matrix-normal,"
+        "covariance=full in the form of another latent.",
     )
     likelihood: str = Field(
         default="gaussian", description="p(x|z): gaussian, gaussian:scale=0.1, discretized-logistic or bernoulli."

@@ -16,9 +16,9 @@ from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractLikelihood, AbstractPixels, Gaussian
 from spatialvae.networks import AbstractNetworks, PaperNetworks
 from spatialvae.networks.shapes import Shape, check_outputs, feature_shape
-from spatialvae.parts import Parts, named_parts, refuse_names, spelled
+from spatialvae.parts import Parts, named_parts, own_name, refuse_names, spelled
 from spatialvae.posterior import Amortized
-from spatialvae.priors import LearnedPrior, standard_normal
+from spatialvae.priors import AbstractModelFamily, StandardFamily, standard_normal
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.representation import as_html, as_text
 from spatialvae.runtime.evaluating import evaluating
@@ -44,7 +44,7 @@ class SpatialVAE(nn.Module):
         networks: a family that makes both halves, for what is not given; the paper's by default.
         encoder: any module from images [B C H W] to features [B F] or maps [B F h w].
         decoder: any module from codes [B maps h w] to the likelihood's parameters [B outputs H W].
-        prior: the latent whose distribution p(z) is, trained with the model; N(0, I) by default.
+        prior: p(z) of the bound, such as `LearnedFamily()`; N(0, I) by default.
         head: from the features to q(z|x): one fully connected layer, or convolutions, for images of other sizes too.
         grid: (maps, height, width) of the latents that this one is compared with; its own by default.
 
@@ -67,12 +67,14 @@ class SpatialVAE(nn.Module):
         networks: AbstractNetworks | None = None,
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
-        prior: AbstractLatent | None = None,
+        prior: AbstractModelFamily | None = None,
         head: Literal["dense", "conv"] = "dense",
         grid: Shape | None = None,
     ) -> None:
         super().__init__()
-        refuse_names(latent=latent, likelihood=likelihood, networks=networks, encoder=encoder, decoder=decoder)
+        refuse_names(
+            latent=latent, likelihood=likelihood, networks=networks, encoder=encoder, decoder=decoder, prior=prior
+        )
         networks = PaperNetworks() if networks is None else networks
         grid = latent.event_shape if grid is None else grid
         self.latent, self.image_shape = latent, image_shape
@@ -82,8 +84,10 @@ class SpatialVAE(nn.Module):
         self.posterior = Amortized(latent, feature_shape(self.encoder, image_shape), head)
         self.decoder = networks.decoder(latent.event_shape, outputs, grid) if decoder is None else decoder
         check_outputs(self.decoder, latent.event_shape, outputs)
-        self.learned_prior = None if prior is None else LearnedPrior(prior)
-        self.priors = PriorShelf(own="standard" if prior is None else "learned")
+        prior = StandardFamily() if prior is None else prior
+        self.learned_prior = prior.module(latent)
+        """p(z) of the bound; None where that is N(0, I)."""
+        self.priors = PriorShelf(own=own_name(prior))
         """Fitted priors by name: they move with the model, and are no part of its `state_dict` or parameters."""
         own = (self.encoder, self.decoder) if encoder is not None or decoder is not None else None
         self.config = spelled(Parts(latent, self.likelihood, networks, prior, image_shape, head, grid), own)
@@ -136,7 +140,7 @@ class SpatialVAE(nn.Module):
         `standard` is N(0, I), `learned` was trained with the model, others were fitted after training.
         """
         name = self.priors.resolve(name or self.priors.own)
-        if name == "learned" and self.learned_prior is not None:
+        if name == self.priors.own and self.learned_prior is not None:
             return self.learned_prior()
         if name == "standard":
             dtype = torch.promote_types(self.dtype, torch.float32)

@@ -13,11 +13,11 @@ from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
 from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood
 from spatialvae.networks import NETWORKS, AbstractNetworks
 from spatialvae.networks.shapes import Shape
-from spatialvae.priors import parse_prior
+from spatialvae.priors import PRIORS, AbstractModelFamily, LearnedFamily, parse_own
 from spatialvae.registry import Registry
 from spatialvae.sizes import default_grid, parse_size
 
-__all__ = ["OWN", "Parts", "named_parts", "refuse_names", "resolve_latent", "spelled"]
+__all__ = ["OWN", "Parts", "named_parts", "own_name", "refuse_names", "resolve_latent", "spelled"]
 
 OWN = "own:"
 """What stands before the class of a part without a registered name."""
@@ -30,8 +30,7 @@ class Parts:
     latent: AbstractLatent
     likelihood: AbstractLikelihood
     networks: AbstractNetworks
-    prior: AbstractLatent | None
-    """The latent whose distribution p(z) is; None for N(0, I)."""
+    prior: AbstractModelFamily
     image_shape: Shape
     head: Literal["dense", "conv"]
     grid: Shape
@@ -45,11 +44,13 @@ def named_parts(config: ModelConfig) -> Parts:
         UserError: a name or an option that does not exist, or maps that do not fit into the images.
     """
     latent, grid = resolve_latent(config)
+    prior = parse_own(config.prior)
+    prior.check(latent)
     return Parts(
         latent=latent,
         likelihood=LIKELIHOODS.parse(config.likelihood),
         networks=NETWORKS.parse(config.network),
-        prior=parse_prior(config.prior, latent),
+        prior=prior,
         image_shape=(config.channels, *config.image_size),
         head=config.head,
         grid=grid,
@@ -89,7 +90,7 @@ def spelled(parts: Parts, halves: tuple[nn.Module, nn.Module] | None) -> ModelCo
         "latent": _spell(LATENTS, parts.latent),
         "maps": maps,
         "map_size": f"{height}x{width}",
-        "prior": "standard" if parts.prior is None else _spell_prior(parts.prior),
+        "prior": _spell_prior(parts.prior),
         "likelihood": _spell(LIKELIHOODS, parts.likelihood),
         "network": own or _spell(NETWORKS, parts.networks),
         "head": parts.head,
@@ -97,6 +98,11 @@ def spelled(parts: Parts, halves: tuple[nn.Module, nn.Module] | None) -> ModelCo
         "channels": channels,
     }
     return ModelConfig.parse(values, "SpatialVAE")
+
+
+def own_name(prior: AbstractModelFamily) -> str:
+    """What p(z) of a model's bound is called: the name in the table, or `own:CLASS`."""
+    return PRIORS.name_of(prior) or OWN + type(prior).__name__
 
 
 def refuse_names(**parts: object) -> None:
@@ -117,6 +123,7 @@ def _spell(registry: Registry, part: object) -> str:
     return OWN + type(part).__name__ if registry.name_of(part) is None else registry.spell(part)
 
 
-def _spell_prior(latent: AbstractLatent) -> str:
-    name, _, options = _spell(LATENTS, latent).partition(":")
-    return OWN + options if name + ":" == OWN else f"learned:law={name},{options}"
+def _spell_prior(prior: AbstractModelFamily) -> str:
+    if isinstance(prior, LearnedFamily) and isinstance(prior.latent, AbstractLatent):
+        return OWN + type(prior.latent).__name__
+    return _spell(PRIORS, prior)

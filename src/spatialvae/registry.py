@@ -84,7 +84,8 @@ class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
 
     A part is a class, or a function that returns an object; its parameters with their annotations and defaults are
     its options (int, float, bool, str, a `Literal`, or one of these or None). An object keeps each option as an
-    attribute of the same name, so that `spell` can write it again.
+    attribute of the same name, so that `spell` can write it again. A part whose class attribute ``free_options`` names
+    an attribute also takes options of any other name, as texts, and keeps them there in a dict.
 
     >>> from dataclasses import dataclass
     >>> shapes = Registry("shape")
@@ -140,7 +141,11 @@ class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
         name, pairs = self.split(spec)
         options = self.options(name)
         values: dict[str, Any] = {}
+        free = _free_options(self[name])
         for key, text in pairs:
+            if key not in options and free:
+                values[key] = text
+                continue
             if key not in options:
                 hint = nearest(key, options) if options else "It has none."
                 raise UserError(f"{name} has no option {key!r}. {hint}")
@@ -174,10 +179,11 @@ class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
                 f"write self.{missing[0]} = {missing[0]} in its __init__."
             )
         given = {key: value for key in options if (value := getattr(part, key)) != options[key].default}
-        text = ",".join(f"{key}={_text(value)}" for key, value in given.items())
+        free: dict[str, str] = getattr(part, _free_options(self[name]), {})
+        text = ",".join(f"{key}={_text(value)}" for key, value in {**given, **free}.items())
         spec = f"{name}:{text}" if text else name
         try:
-            again = {key: options[key].parse(name, value) for key, value in self.split(spec)[1]}
+            again = {key: options[key].parse(name, value) for key, value in self.split(spec)[1] if key not in free}
         except (UserError, KeyError):
             again = {}
         if again != given:
@@ -252,6 +258,11 @@ def split_spec(spec: str, kind: str, names: Mapping[str, Any]) -> tuple[str, lis
         raise UserError(f"There is no {kind} {name!r}. {nearest(name, names)}")
     pairs = (item.partition("=") for item in rest.split(",") if item)
     return name, [(key, value) for key, _, value in pairs]
+
+
+def _free_options(part: Callable[..., Any]) -> str:
+    """The attribute that holds a part's options of other names; "" where it takes none."""
+    return getattr(part, "free_options", "")
 
 
 def _types(hint: Any) -> tuple[Any, ...]:

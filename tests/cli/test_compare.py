@@ -208,8 +208,8 @@ def test_named_priors_are_fitted_measured_and_drawn(shared: Path, images: Path, 
 
 def test_bad_priors_are_refused_before_training(images: Path, tmp_path: Path) -> None:
     for flags, words in (
-        (("--prior", "gausian"), "There is no prior to fit 'gausian'. Did you mean 'gaussian'"),
-        (("--prior", "learned", "learned:law=naive"), "a model is trained with one prior"),
+        (("--prior", "gausian"), "There is no prior 'gausian'. Did you mean 'gaussian'"),
+        (("--prior", "learned", "learned:latent=naive"), "a model is trained with one prior"),
     ):
         assert words in spatialvae(*line(images, tmp_path / "out"), *flags).complaint
     assert not (tmp_path / "out").exists()

@@ -151,7 +151,7 @@ def test_evaluate_measures_the_named_priors(own_run: Path, features: Path) -> No
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--prior", "mixtur"), "There is no prior to fit 'mixtur'. Did you mean 'mixture'"),
+        (("--prior", "mixtur"), "There is no prior 'mixtur'. Did you mean 'mixture'"),
         (("--prior", "mixture:components=0"), "components=0 is not possible"),
         (("--prior", "diffusion:width=12"), "width=12 is no multiple of 8: the nearest is width=8"),
         (("--prior", "flow:couplings=1"), "use at least couplings=2"),

@@ -159,7 +159,7 @@ def test_sigterm_from_outside(images: Path, tmp_path: Path) -> None:
         ("--latent vector:maps=many", ["maps=many", "vector:maps=2"]),
         ("--latent matrix-normal:covariance=ful", ["covariance=ful", "'full'"]),
         ("--prior lerned", ["'lerned'", "'learned'"]),
-        ("--prior learned:law=nave", ["'nave'", "'naive'"]),
+        ("--prior learned:latent=nave", ["'nave'", "'naive'"]),
         ("--likelihood gausian", ["'gausian'", "'gaussian'"]),
         ("--likelihood gaussian:scale=-1", ["scale=-1", "scale=0.1"]),
         ("--data digts", ["'digts'", "'digits'"]),

@@ -274,7 +274,7 @@ def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch
 
 
 @pytest.mark.parametrize("latent", ["tensor-normal:covariance=full", "matrix-normal:covariance=ar1", "low-rank"])
-@pytest.mark.parametrize("prior", ["learned", "learned:law=tensor-normal", "standard"])
+@pytest.mark.parametrize("prior", ["learned", "learned:latent=tensor-normal", "standard"])
 def test_laws_beyond_the_paper(latent: str, prior: str) -> None:
     model, images = small(latent=latent, prior=prior), split(60)
     with torch.no_grad():

@@ -15,12 +15,18 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent, parse_latent, variants
 from spatialvae.metrics.likelihood.importance import importance_weighted_bound
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import LearnedPrior, parse_prior, standard_normal
+from spatialvae.priors import LearnedFamily, LearnedPrior, parse_own, standard_normal
 from spatialvae.store import load, save_model
 
 GRID = (4, 2, 3)
 EVERY = list(variants(GRID).values())
 IMAGES = torch.arange(2 * 64, dtype=torch.uint8).view(2, 1, 8, 8)
+
+
+def parse_learned(spec: str, latent: AbstractLatent) -> AbstractLatent | None:
+    """The latent that a prior's text means beside the posterior's `latent`."""
+    family = parse_own(spec)
+    return family.latent_for(latent) if isinstance(family, LearnedFamily) else None
 
 
 def small(prior: str, latent: str = "low-rank") -> SpatialVAE:
@@ -54,39 +60,40 @@ def test_training_reaches_every_number_of_it(latent: AbstractLatent) -> None:
     [
         ("learned", "low-rank:rank=2", "low-rank:rank=2"),
         ("learned:covariance=full", "matrix-normal", "matrix-normal:covariance=full"),
-        ("learned:law=matrix-normal,covariance=full", "low-rank", "matrix-normal:covariance=full"),
-        ("learned:law=naive", "vector", "naive"),
-        ("learned:law=tensor-normal,covariance=ar1", "naive", "tensor-normal:covariance=ar1"),
+        ("learned:latent=matrix-normal,covariance=full", "low-rank", "matrix-normal:covariance=full"),
+        ("learned:law=naive", "vector", "naive"),  # as files from earlier versions spell it
+        ("learned:latent=naive", "vector", "naive"),
+        ("learned:latent=tensor-normal,covariance=ar1", "naive", "tensor-normal:covariance=ar1"),
     ],
 )
 def test_what_is_left_out_is_the_posteriors(spec: str, latent: str, law: str) -> None:
     posterior = parse_latent(latent, GRID)
-    assert parse_prior(spec, posterior) == parse_latent(law, posterior.event_shape)
+    assert parse_learned(spec, posterior) == parse_latent(law, posterior.event_shape)
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
         ("lerned", ["'lerned'", "'learned'"]),
-        ("gaussian", ["'gaussian'", "standard"]),
-        ("standard:law=naive", ["standard takes no options", "law=naive"]),
-        ("learned:law=nave", ["'nave'", "'naive'"]),
-        ("learned:law=naive,covariance=full", ["naive", "'covariance'"]),
-        ("learned:law=vector", ["[3, 1, 1]", "law=naive"]),
-        ("learned:law=naive,maps=9", ["[9, 2, 3]", "[4, 2, 3]", "law=naive"]),
+        ("gaussian", ["gaussian", "standard"]),
+        ("standard:latent=naive", ["standard has no option", "latent"]),
+        ("learned:latent=nave", ["'nave'", "'naive'"]),
+        ("learned:latent=naive,covariance=full", ["naive", "'covariance'"]),
+        ("learned:latent=vector", ["[3, 1, 1]", "latent=naive"]),
+        ("learned:latent=naive,maps=9", ["[9, 2, 3]", "[4, 2, 3]", "latent=naive"]),
         ("learned:rank=9", ["rank=9", "1 to 2"]),
     ],
 )
 def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None:
     with pytest.raises(UserError) as caught:
-        parse_prior(spec, parse_latent("low-rank", GRID))
+        parse_learned(spec, parse_latent("low-rank", GRID))
     said = str(caught.value)
     assert "\n" not in said
     assert [word for word in words if word not in said] == [], said
 
 
 def test_the_bound_and_what_is_drawn_are_of_the_learned_prior() -> None:
-    model, plain = small("learned:law=matrix-normal,covariance=full"), small("standard")
+    model, plain = small("learned:latent=matrix-normal,covariance=full"), small("standard")
     assert model.learned_prior is not None
     assert (model.priors.own, plain.priors.own) == ("learned", "standard")
     with torch.no_grad():
@@ -105,7 +112,7 @@ def test_the_bound_and_what_is_drawn_are_of_the_learned_prior() -> None:
 
 
 def test_it_is_saved_with_the_model(tmp_path: Path) -> None:
-    model = small("learned:law=tensor-normal", "tensor-normal")
+    model = small("learned:latent=tensor-normal", "tensor-normal")
     with torch.no_grad():
         for value in model.parameters():
             value.add_(0.01)

@@ -213,7 +213,7 @@ def test_bad_input() -> None:
         parse_family("mixture:components=0")
     with pytest.raises(UserError, match=r"no option 'component'. Did you mean 'components'"):
         parse_family("mixture:component=3")
-    with pytest.raises(UserError, match=r"There is no prior to fit 'mixtures'. Did you mean 'mixture'"):
+    with pytest.raises(UserError, match=r"There is no prior 'mixtures'. Did you mean 'mixture'"):
         parse_family("mixtures")
     prior, _ = MixtureFamily(2).fit(ToyCodes(*blobs(500)[:2]))
     with pytest.raises(UserError, match=r"label 3 does not exist: labels go from 0 to 2, nearest 2"):

@@ -53,8 +53,8 @@ def _divide(values: dict[str, Any], where: str) -> tuple[CompareConfig, TrainCon
 def _priors(named: list[str], where: str) -> tuple[str, list[str]]:
     """Of the priors that were named the one to train with, and what all are called when they are measured.
 
-    >>> _priors(["standard", "learned:law=naive", "gaussian"], "compare")
-    ('learned:law=naive', ['standard', 'learned', 'gaussian'])
+    >>> _priors(["standard", "learned:latent=naive", "gaussian"], "compare")
+    ('learned:latent=naive', ['standard', 'learned', 'gaussian'])
     """
     learned = [name for name in named if name.partition(":")[0] == "learned"]
     if len(learned) > 1:

@@ -21,13 +21,13 @@ from spatialvae.metrics.result import FAILURES, reason
 from spatialvae.model import SpatialVAE
 from spatialvae.posterior_codes import LIMIT, PosteriorCodes
 from spatialvae.priors import (
+    PRIORS,
     AbstractDirectFamily,
-    AbstractFamily,
+    AbstractFittedFamily,
     AbstractPrior,
     AbstractTrainedFamily,
     GaussianFamily,
     GaussianPrior,
-    parse_family,
     seen_flat,
     signal_directions,
 )
@@ -36,8 +36,6 @@ from spatialvae.seeding import seeded
 from spatialvae.store import prior_file, save_prior, weights_hash
 
 __all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior", "present"]
-
-NOT_FITTED = ("standard", "learned")
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Fitted:
 def fit_prior(
     model: SpatialVAE,
     folder: Path,
-    family: AbstractFamily,
+    family: AbstractFittedFamily,
     codes: PosteriorCodes,
     *,
     seed: int = 0,
@@ -91,7 +89,7 @@ def fit_prior(
 def _law(
     model: SpatialVAE,
     folder: Path,
-    family: AbstractFamily,
+    family: AbstractFittedFamily,
     codes: PosteriorCodes,
     training: PriorConfig,
     seed: int,
@@ -117,7 +115,7 @@ def _law(
     return train_prior(start, codes, training, training_folder(folder, family), progress=progress), notes
 
 
-def training_folder(folder: Path, family: AbstractFamily) -> Path:
+def training_folder(folder: Path, family: AbstractFittedFamily) -> Path:
     """Where a prior with a network is trained: a folder for each family and each state of the model's weights."""
     name = prior_file(folder, family.spelled).stem.removeprefix("prior-")
     return folder / "priors" / f"{name}-{weights_hash(folder)[:12]}"
@@ -141,7 +139,7 @@ def fit_missing(
     Args:
         failed: gets the reason of every prior that could not be fitted or measured, and the others go on; None: raised.
     """
-    families = [parse_family(name) for name in names if name not in NOT_FITTED]
+    families = _families(names)
     missing = [family for family in families if again or family.spelled not in model.priors]
     if not missing:
         return {}
@@ -182,6 +180,11 @@ def present(model: SpatialVAE, names: Sequence[str] | None) -> list[str] | None:
 
 def check_priors(names: Sequence[str], images: int) -> None:
     """Refuse names that are no prior, and priors that want more training images than `images`, before any work."""
-    for name in names:
-        if name not in NOT_FITTED:
-            parse_family(name).check(min(LIMIT, images))
+    for family in _families(names):
+        family.check(min(LIMIT, images))
+
+
+def _families(names: Sequence[str]) -> list[AbstractFittedFamily]:
+    """What is fitted of the priors `names`: a model's own priors are not."""
+    families = [PRIORS.parse(name) for name in names]
+    return [family for family in families if isinstance(family, AbstractFittedFamily)]

@@ -1,22 +1,40 @@
-"""Laws to draw codes from: the paper's N(0, I), one trained with the model, and those fitted after training."""
+"""What p(z) can be: the paper's N(0, I), one that is trained with the model, and those fitted after training.
 
-from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes
-from spatialvae.priors.diffusion.diffusion import DiffusionFamily, DiffusionPrior
-from spatialvae.priors.families import FAMILIES, parse_family
-from spatialvae.priors.flow.coupling import seen_flat
-from spatialvae.priors.flow.flow import FlowFamily, FlowPrior
+`PRIORS` is the table of all of them by name. A prior of your own is a frozen dataclass that extends
+`AbstractModelFamily`, `AbstractDirectFamily` or `AbstractTrainedFamily` and registers itself there.
+"""
+
+# In the order of lists in messages.
+# isort: off
+from spatialvae.priors.base import (
+    PRIORS,
+    AbstractDirectFamily,
+    AbstractFamily,
+    AbstractFittedFamily,
+    AbstractModelFamily,
+    AbstractPrior,
+)
+from spatialvae.priors.standard import StandardFamily, standard_normal
+from spatialvae.priors.learned import LearnedFamily, LearnedPrior
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
-from spatialvae.priors.labels import Labels
-from spatialvae.priors.learned import LearnedPrior, parse_prior
 from spatialvae.priors.mixture.mixture import MixtureFamily, MixturePrior
+from spatialvae.priors.flow.flow import FlowFamily, FlowPrior
+from spatialvae.priors.diffusion.diffusion import DiffusionFamily, DiffusionPrior
+
+# isort: on
+from spatialvae.priors.codes import Codes
+from spatialvae.priors.flow.coupling import seen_flat
+from spatialvae.priors.labels import Labels
+from spatialvae.priors.names import names_of, parse_family, parse_own, prior_title
 from spatialvae.priors.signal import signal_directions
-from spatialvae.priors.standard import standard_normal
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior
 
 __all__ = [
-    "FAMILIES",
+    "PRIORS",
     "AbstractDirectFamily",
     "AbstractFamily",
+    "AbstractFittedFamily",
+    "AbstractModelFamily",
     "AbstractPrior",
     "AbstractTrainedFamily",
     "AbstractTrainedPrior",
@@ -28,11 +46,15 @@ __all__ = [
     "GaussianFamily",
     "GaussianPrior",
     "Labels",
+    "LearnedFamily",
     "LearnedPrior",
     "MixtureFamily",
     "MixturePrior",
+    "StandardFamily",
+    "names_of",
     "parse_family",
-    "parse_prior",
+    "parse_own",
+    "prior_title",
     "seen_flat",
     "signal_directions",
     "standard_normal",

@@ -4,66 +4,27 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Protocol, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
 from spatialvae.errors import UserError
+from spatialvae.latents import AbstractLatent
+from spatialvae.priors.codes import Codes
 from spatialvae.priors.labels import Labels
+from spatialvae.registry import Registry
 
-__all__ = ["AbstractDirectFamily", "AbstractFamily", "AbstractPrior", "Codes", "MappedCodes"]
-
-
-class Codes(Protocol):
-    """Draws from the aggregate posterior (1/n) sum_i q(z|x_i) of the images that a prior is fitted to."""
-
-    event_shape: tuple[int, int, int]
-    labels: Labels
-    """The classes of the images; none where no image has a label."""
-    held_out: Tensor
-    """One draw for each of some other images, [m, maps, height, width]."""
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        ...
-
-    def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """A fresh draw for every image (or for `limit` drawn ones), in batches: codes [B, *event_shape], labels [B].
-
-        A label is a place in `labels`, or -1 for none.
-        """
-        ...
-
-    def means(self) -> Iterator[Tensor]:
-        """E[z|x] of every image under q(z|x), [B, *event_shape], in the order and the batches of `draws`."""
-        ...
-
-
-class MappedCodes:
-    """Other codes with an affine function applied to every draw, [B, *event_shape] -> [B, *other shape of three]."""
-
-    def __init__(self, codes: Codes, function: Callable[[Tensor], Tensor]) -> None:
-        self._codes, self._function = codes, function
-        self.labels = codes.labels
-        self.held_out = function(codes.held_out)
-        maps, height, width = self.held_out.shape[1:]
-        self.event_shape = (maps, height, width)
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    def draws(self, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Those of the other codes, mapped."""
-        for drawn, labels in self._codes.draws(limit=limit):
-            yield self._function(drawn), labels
-
-    def means(self) -> Iterator[Tensor]:
-        """Those of the other codes, mapped."""
-        return map(self._function, self._codes.means())
+__all__ = [
+    "PRIORS",
+    "AbstractDirectFamily",
+    "AbstractFamily",
+    "AbstractFittedFamily",
+    "AbstractModelFamily",
+    "AbstractPrior",
+]
 
 
 class AbstractPrior(Distribution, ABC):
@@ -77,7 +38,7 @@ class AbstractPrior(Distribution, ABC):
     scored: ClassVar[int] = 2000
     """Codes whose density is worth the time when the prior has been fitted."""
 
-    def __init__(self, family: AbstractFamily, event_shape: torch.Size | tuple[int, ...]) -> None:
+    def __init__(self, family: AbstractFittedFamily, event_shape: torch.Size | tuple[int, ...]) -> None:
         self.family = family
         super().__init__(torch.Size(), torch.Size(event_shape), validate_args=False)
 
@@ -169,7 +130,7 @@ class AbstractPrior(Distribution, ABC):
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
-        """All that `AbstractFamily.restore` needs beside the shapes."""
+        """All that `AbstractFittedFamily.restore` needs beside the shapes."""
 
     @abstractmethod
     def to(self, device: torch.device | str) -> Self:
@@ -178,18 +139,54 @@ class AbstractPrior(Distribution, ABC):
 
 @dataclass(frozen=True)
 class AbstractFamily(ABC):
-    """A kind of prior with its options, the fields of a subclass: what can be fitted, before any code is seen."""
+    """A kind of p(z) with its options, the fields of a subclass: what a name such as ``mixture:components=20`` spells.
 
-    name: ClassVar[str]
+    A subclass extends one of three: `AbstractModelFamily` (p(z) of the bound, fixed or trained with the model),
+    `AbstractDirectFamily` (fitted after training in passes over the codes) or `AbstractTrainedFamily` (a network,
+    trained after the model step by step).
+    """
+
+    title: ClassVar[str]
+    """What draws from it come from, such as "the fitted mixture": reports say "samples from" it."""
     meaning: ClassVar[str]
     """In a few words, for tables."""
 
     @property
+    def name(self) -> str:
+        """Its name in `PRIORS`."""
+        return self.spelled.partition(":")[0]
+
+    @property
     def spelled(self) -> str:
         """Its text, defaults left out, such as ``mixture:components=20``."""
-        pairs = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
-        options = ",".join(f"{name}={value}" for name, value, default in pairs if value != default)
-        return f"{self.name}:{options}" if options else self.name
+        return PRIORS.spell(self)
+
+
+PRIORS: Registry[AbstractFamily] = Registry("prior")
+"""Every kind of p(z) by its name on the command line."""
+
+
+class AbstractModelFamily(AbstractFamily):
+    """p(z) of the bound: every model has one, from before its first training step."""
+
+    def check(self, latent: AbstractLatent) -> None:
+        """Refuse a model's latent before anything is built.
+
+        Raises:
+            UserError: with what would do.
+        """
+        del latent
+
+    @abstractmethod
+    def module(self, latent: AbstractLatent) -> nn.Module | None:
+        """A module whose `forward()` is p(z), with batch [] and event [maps, height, width].
+
+        Its parameters are trained with the model's. None is N(0, I), which has none.
+        """
+
+
+class AbstractFittedFamily(AbstractFamily):
+    """A kind of prior that is fitted after training: what can be fitted, before any code is seen."""
 
     def check(self, images: int) -> None:
         """Refuse to be fitted to the codes of so few images.
@@ -209,12 +206,12 @@ class AbstractFamily(ABC):
         """
 
 
-class AbstractDirectFamily(AbstractFamily):
-    """A family whose laws are estimated in passes over the codes; the others are trained, step by step."""
+class AbstractDirectFamily(AbstractFittedFamily):
+    """A family whose priors are estimated in passes over the codes; the others are trained, step by step."""
 
     @abstractmethod
     def fit(self, codes: Codes, *, progress: bool = False) -> tuple[AbstractPrior, list[str]]:
-        """The law of this family that suits `codes` best, and what to know of the fit; noise is torch's global one.
+        """The prior of this family that suits `codes` best, and notes on the fit; noise is torch's global one.
 
         Raises:
             UserError: too few codes.

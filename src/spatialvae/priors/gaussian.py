@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes
+from spatialvae.priors.base import PRIORS, AbstractDirectFamily, AbstractFittedFamily, AbstractPrior
+from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.conditional import GivenCells
 from spatialvae.priors.mixture.kronecker import fit_kronecker
 from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky, kron
@@ -29,6 +30,7 @@ DEGENERATE = 1e-6
 """Of the mean variance: a smallest eigenvalue below it is said."""
 
 
+@PRIORS.register("gaussian")
 @dataclass(frozen=True)
 class GaussianFamily(AbstractDirectFamily):
     """One Gaussian: a full covariance up to 4,096 numbers, a Kronecker product of the axes' own beyond.
@@ -37,7 +39,7 @@ class GaussianFamily(AbstractDirectFamily):
     'gaussian'
     """
 
-    name: ClassVar[str] = "gaussian"
+    title: ClassVar[str] = "the fitted Gaussian"
     meaning: ClassVar[str] = "one Gaussian; full covariance up to 4,096 numbers, Kronecker beyond"
 
     def fit(self, codes: Codes, *, progress: bool = False) -> tuple[GaussianPrior, list[str]]:
@@ -82,7 +84,7 @@ class GaussianPrior(AbstractPrior):
     (torch.Size([3, 2, 1, 2]), tensor(2.7726))
     """
 
-    def __init__(self, family: AbstractFamily, law: CodeNormal) -> None:
+    def __init__(self, family: AbstractFittedFamily, law: CodeNormal) -> None:
         self.law = law
         super().__init__(family, law.event_shape)
 

@@ -1,22 +1,26 @@
-"""A prior that is trained with the model: the law of a latent, with free parameters in place of an encoder's."""
+"""A prior that is trained with the model: the distribution of a latent, with free parameters and no encoder."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import nn
 from torch.distributions import Distribution
 
-from spatialvae.errors import UserError, nearest
+from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
+from spatialvae.priors.base import PRIORS, AbstractModelFamily
 from spatialvae.runtime.precision import unrounded
 
-__all__ = ["PRIORS", "LearnedPrior", "parse_prior"]
+__all__ = ["LearnedFamily", "LearnedPrior"]
 
-PRIORS = ("standard", "learned")
-"""What p(z) may be while a model trains."""
+OLD_WORD = "law"
+"""What files from earlier versions call the option `latent`."""
 
 
 class LearnedPrior(nn.Module):
-    """p(z), the law of `latent` with one set of parameters for all images; it starts as N(0, I).
+    """p(z), the distribution of `latent` with one set of parameters for all images; it starts as N(0, I).
 
     The KL divergence from any latent's posterior is closed-form, see `spatialvae.distributions.kl`.
 
@@ -32,40 +36,65 @@ class LearnedPrior(nn.Module):
         self.free = nn.ParameterDict({name: nn.Parameter(start) for name, start in latent.initial().items()})
 
     def forward(self) -> Distribution:
+        """p(z): batch [], event [maps, height, width]."""
         return self.latent.distribution({name: unrounded(parameter) for name, parameter in self.free.items()})
 
 
-def parse_prior(spec: str, latent: AbstractLatent) -> AbstractLatent | None:
-    """The latent whose law `learned` or `learned:law=matrix-normal,covariance=full` spells; None for `standard`.
+@PRIORS.register("learned")
+@dataclass(frozen=True, init=False)
+class LearnedFamily(AbstractModelFamily):
+    """p(z) of a latent's form, trained with the model.
 
     Args:
-        latent: the posterior's, whose law and options hold where `spec` leaves them out.
+        latent: that latent or its name; default: the posterior's latent with its options.
+        options: of the latent, as texts; they replace those of the posterior's latent.
 
-    Raises:
-        UserError: an unknown prior, law or option, or a law of other codes than the posterior's.
-
-    >>> from spatialvae.latents import LATENTS
-    >>> parse_prior("learned:law=naive", LATENTS["low-rank"](maps=4, height=3, width=3))
-    Naive(maps=4, height=3, width=3)
+    >>> LearnedFamily("matrix-normal", covariance="full").spelled
+    'learned:latent=matrix-normal,covariance=full'
     """
-    name, _, rest = spec.strip().partition(":")
-    if name not in PRIORS:
-        raise UserError(f"There is no prior {name!r} to train with. {nearest(name, PRIORS)}")
-    options = [item for item in rest.split(",") if item]
-    if name == "standard":
-        if options:
-            raise UserError(f"The prior standard takes no options, and {rest!r} came: write --prior standard.")
-        return None
-    laws = [item.partition("=")[2] for item in options if item.startswith("law=")]
-    others = ",".join(item for item in options if not item.startswith("law="))
-    if laws:
-        found = parse_latent(f"{laws[-1]}:{others}", latent.event_shape)
-    else:
-        own = LATENTS.spell(latent)
-        found = parse_latent(f"{own},{others}" if others else own)
-    if found.event_shape != latent.event_shape:
-        raise UserError(
-            f"--prior {spec} is a law of codes {list(found.event_shape)}, and the latent's are "
-            f"{list(latent.event_shape)}: take law=naive, or leave the sizes out."
-        )
-    return found
+
+    latent: str | AbstractLatent | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+    free_options: ClassVar[str] = "options"
+    title: ClassVar[str] = "the learned prior"
+    meaning: ClassVar[str] = "the distribution of a latent, trained with the model"
+
+    def __init__(self, latent: str | AbstractLatent | None = None, **options: str) -> None:
+        latent = options.pop(OLD_WORD, latent)
+        if isinstance(latent, AbstractLatent) and LATENTS.name_of(latent) is not None:
+            latent, pairs = LATENTS.split(LATENTS.spell(latent))
+            options = {**dict(pairs), **options}
+        object.__setattr__(self, "latent", latent)
+        object.__setattr__(self, "options", options)
+
+    def latent_for(self, latent: AbstractLatent) -> AbstractLatent:
+        """The latent whose distribution p(z) is, for a model with this one.
+
+        Raises:
+            UserError: an unknown latent or option, or codes of another shape than the model's.
+
+        >>> from spatialvae.latents import LATENTS
+        >>> LearnedFamily("naive").latent_for(LATENTS["low-rank"](maps=4, height=3, width=3))
+        Naive(maps=4, height=3, width=3)
+        """
+        options = ",".join(f"{key}={value}" for key, value in self.options.items())
+        if isinstance(self.latent, AbstractLatent):
+            result = self.latent
+        elif self.latent is not None:
+            result = parse_latent(f"{self.latent}:{options}", latent.event_shape)
+        else:
+            own = LATENTS.spell(latent)
+            result = parse_latent(f"{own},{options}" if options else own)
+        if result.event_shape != latent.event_shape:
+            raise UserError(
+                f"`prior` {self.spelled} has codes of shape {list(result.event_shape)}, and the latent's are "
+                f"{list(latent.event_shape)}: take latent=naive, or leave the sizes out."
+            )
+        return result
+
+    def check(self, latent: AbstractLatent) -> None:
+        self.latent_for(latent)
+
+    def module(self, latent: AbstractLatent) -> LearnedPrior:
+        return LearnedPrior(self.latent_for(latent))

@@ -7,8 +7,8 @@ from collections.abc import Iterator, MutableMapping
 import torch
 
 from spatialvae.errors import UserError, nearest
-from spatialvae.priors.base import AbstractPrior
-from spatialvae.priors.families import FAMILIES, parse_family
+from spatialvae.priors.base import AbstractFittedFamily, AbstractPrior
+from spatialvae.priors.names import names_of, parse_family
 
 __all__ = ["PriorShelf"]
 
@@ -62,10 +62,10 @@ class PriorShelf(MutableMapping[str, AbstractPrior]):
         name = name or self.default
         if name in ("standard", self.own):
             return name
-        spelled = parse_family(name).spelled if name.partition(":")[0] in FAMILIES else name
+        spelled = parse_family(name).spelled if self._can_be_fitted(name) else name
         if spelled in self:
             return spelled
-        of_family = [fitted for fitted, prior in self.items() if prior.family.name == name]
+        of_family = [fitted for fitted in self if fitted.partition(":")[0] == name]
         if len(of_family) > 1:
             raise UserError(f"Several priors of the family {name} were fitted: choose {' or '.join(of_family)}.")
         if not of_family:
@@ -77,11 +77,14 @@ class PriorShelf(MutableMapping[str, AbstractPrior]):
         for name, prior in self._fitted.items():
             self._fitted[name] = prior.to(device)
 
+    def _can_be_fitted(self, name: str) -> bool:
+        return name.partition(":")[0] in names_of(AbstractFittedFamily)
+
     def _missing(self, name: str) -> str:
         """Why there is no prior of this name, and what to do."""
         if name in self.unusable:
             return f"{self.unusable[name]}\nFit it again with fit-prior and `prior` {name}."
-        if name.partition(":")[0] in FAMILIES:
+        if self._can_be_fitted(name):
             return (
                 f"This model has no prior {name!r} yet, only {', '.join(self.names)}.\n"
                 f"Fit it with fit-prior and `prior` {name}."

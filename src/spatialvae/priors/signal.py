@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spatialvae.priors.base import Codes
+from spatialvae.priors.codes import Codes
 from spatialvae.priors.gaussian import GaussianPrior
 
 __all__ = ["SignalFlow", "SignalVelocity", "signal_directions"]

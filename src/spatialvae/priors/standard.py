@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 from torch.distributions import Distribution
 
+from spatialvae.latents import AbstractLatent
 from spatialvae.latents.base import independent_normals
+from spatialvae.priors.base import PRIORS, AbstractModelFamily
 
-__all__ = ["standard_normal"]
+__all__ = ["StandardFamily", "standard_normal"]
+
+
+@PRIORS.register("standard")
+@dataclass(frozen=True)
+class StandardFamily(AbstractModelFamily):
+    """N(0, I), the paper's prior: nothing of it is trained."""
+
+    title: ClassVar[str] = "N(0, I)"
+    meaning: ClassVar[str] = "the standard normal distribution of the paper"
+
+    def module(self, latent: AbstractLatent) -> None:
+        return None
 
 
 def standard_normal(

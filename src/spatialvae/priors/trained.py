@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from spatialvae.priors.base import AbstractFamily, AbstractPrior
+from spatialvae.priors.base import AbstractFittedFamily, AbstractPrior
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.normal import axes_of
 from spatialvae.seeding import seeded
@@ -80,7 +80,7 @@ class AbstractTrainedPrior(AbstractPrior):
         return torch.distributions.Normal(0.0, self.temperature, validate_args=False).log_prob(noise).flatten(1).sum(1)
 
 
-class AbstractTrainedFamily(AbstractFamily):
+class AbstractTrainedFamily(AbstractFittedFamily):
     """A kind of prior with a network, and the sizes of that network."""
 
     codes: ClassVar[int]

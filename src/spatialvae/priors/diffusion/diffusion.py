@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
+from spatialvae.priors.base import PRIORS
 from spatialvae.priors.diffusion.guidance import GuidedCells, Pull
 from spatialvae.priors.diffusion.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_divergence, scale
 from spatialvae.priors.diffusion.velocity import GROUPS, VelocityNetwork
@@ -24,6 +25,7 @@ __all__ = ["DiffusionFamily", "DiffusionPrior"]
 LABELS_DROPPED = 0.1
 
 
+@PRIORS.register("diffusion")
 @dataclass(frozen=True)
 class DiffusionFamily(AbstractTrainedFamily):
     """A network of `blocks` blocks with `width` hidden numbers; draws take `steps` steps of Heun's method.
@@ -36,7 +38,7 @@ class DiffusionFamily(AbstractTrainedFamily):
     blocks: int = 4
     steps: int = 20
 
-    name: ClassVar[str] = "diffusion"
+    title: ClassVar[str] = "the fitted diffusion"
     meaning: ClassVar[str] = "diffusion by flow matching: knows labels, fills in cells, density by an ODE"
     codes: ClassVar[int] = 600_000
 

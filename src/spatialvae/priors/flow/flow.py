@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError
+from spatialvae.priors.base import PRIORS
 from spatialvae.priors.flow.coupling import FlatFlow, MapFlow, seen_flat
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.signal import SignalFlow
@@ -18,6 +19,7 @@ from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrio
 __all__ = ["FlowFamily", "FlowPrior"]
 
 
+@PRIORS.register("flow")
 @dataclass(frozen=True)
 class FlowFamily(AbstractTrainedFamily):
     """`couplings` couplings, each with a network of `width` hidden numbers; over large maps, of width/4 channels.
@@ -31,7 +33,7 @@ class FlowFamily(AbstractTrainedFamily):
     couplings: int = 12
     width: int = 256
 
-    name: ClassVar[str] = "flow"
+    title: ClassVar[str] = "the fitted flow"
     meaning: ClassVar[str] = "normalising flow: an invertible network, exact density"
     codes: ClassVar[int] = 120_000
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.globals import globals_kept
-from spatialvae.priors.base import Codes
+from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.label_weights import labelled_draws
 
 __all__ = ["centres_of"]

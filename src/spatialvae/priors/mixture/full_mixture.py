@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.globals import globals_kept
-from spatialvae.priors.base import Codes
+from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.centres import centres_of
 from spatialvae.priors.mixture.kronecker import GAIN, Components, held_out
 from spatialvae.priors.normal import JITTER, SMALLEST, CodeNormal

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spatialvae.priors.base import Codes
+from spatialvae.priors.codes import Codes
 from spatialvae.priors.normal import CodeNormal, cholesky
 from spatialvae.progress import bar
 

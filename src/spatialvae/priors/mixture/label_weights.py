@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from spatialvae.priors.base import Codes
+from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.kronecker import Components
 
 __all__ = ["labelled_draws", "with_labels"]

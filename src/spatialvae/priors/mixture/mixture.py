@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
-from spatialvae.priors.base import AbstractDirectFamily, AbstractFamily, AbstractPrior, Codes, MappedCodes
+from spatialvae.priors.base import PRIORS, AbstractDirectFamily, AbstractFittedFamily, AbstractPrior
+from spatialvae.priors.codes import Codes, MappedCodes
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.labels import Labels
 from spatialvae.priors.mixture.centres import centres_of
@@ -32,6 +33,7 @@ BASE = "gaussian."
 """What the names of the base's tensors begin with."""
 
 
+@PRIORS.register("mixture")
 @dataclass(frozen=True)
 class MixtureFamily(AbstractDirectFamily):
     """`components` Gaussians in the coordinates in which the codes are white, y = C^(-1/2) (z - m).
@@ -45,7 +47,7 @@ class MixtureFamily(AbstractDirectFamily):
 
     components: int = 10
 
-    name: ClassVar[str] = "mixture"
+    title: ClassVar[str] = "the fitted mixture"
     meaning: ClassVar[str] = "several Gaussians; knows labels; full covariances up to 4,096 numbers, Kronecker beyond"
 
     def __post_init__(self) -> None:
@@ -122,7 +124,7 @@ class MixturePrior(AbstractPrior):
 
     def __init__(
         self,
-        family: AbstractFamily,
+        family: AbstractFittedFamily,
         components: Components,
         base: GaussianPrior | None = None,
         basis: Tensor | None = None,
