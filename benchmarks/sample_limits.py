@@ -57,7 +57,7 @@ def kinds_of_codes(model: SpatialVAE, codes: PosteriorCodes, count: int) -> dict
         "posterior": posterior,
         "signal": gaussian.colour(signal.reshape(posterior.shape)),
         "gaussian": gaussian.sample(size),
-        "hotter": gaussian.tempered(HOTTER).sample(size),
+        "hotter": gaussian(temperature=HOTTER).sample(size),
         "standard": model.prior("standard").sample(size),
     }
 

@@ -215,11 +215,11 @@ def test_a_priors_name_is_exact_first_then_its_familys() -> None:
     two, three = (MixtureFamily(components=count).fit(codes)[0] for count in (2, 3))
     model.priors["mixture:components=2"] = two
     assert model.priors.resolve("mixture") == "mixture:components=2"
-    assert model.prior("mixture") is two
+    assert model.priors[model.priors.resolve("mixture")] is two
     model.priors["mixture:components=3"] = three
     with pytest.raises(UserError, match="choose mixture:components=2 or mixture:components=3"):
         model.prior("mixture")
-    assert model.prior("mixture:components=3") is three
+    assert model.priors[model.priors.resolve("mixture:components=3")] is three
     model.priors["mixture"] = three
     assert model.priors.resolve("mixture") == "mixture"
     with pytest.raises(UserError, match="no prior 'flow' yet"):

@@ -47,18 +47,19 @@ def test_a_round_trip(tmp_path: Path) -> None:
 def test_a_prior_comes_back(folder: Path) -> None:
     prior = gaussian(torch.randn(2, 3, 4), torch.eye(24) + torch.rand(24, 24).tril())
     save_prior(folder, prior)
-    found = load(str(folder)).prior("gaussian")
+    found = load(str(folder)).priors["gaussian"]
     assert isinstance(found, GaussianPrior)
-    assert found.tensors().keys() == prior.tensors().keys()
-    assert all(torch.equal(tensor, prior.tensors()[name]) for name, tensor in found.tensors().items())
+    assert found.state_dict().keys() == prior.state_dict().keys()
+    assert all(torch.equal(tensor, prior.state_dict()[name]) for name, tensor in found.state_dict().items())
 
 
 def test_a_prior_keeps_its_classes(folder: Path) -> None:
     prior = DiffusionFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
     labels = Labels(("cat", "dog"), (3, 0))
-    save_prior(folder, prior.labelled(labels))
+    prior.name_classes(labels)
+    save_prior(folder, prior)
     found = load(folder).priors[prior.family.spelled]
-    assert found.labels == found.to("cpu").tempered(0.5).labels == labels
+    assert found.labels == found.to("cpu").labels == labels
     with pytest.raises(UserError, match=r"label dog: the prior was fitted to no image of this class.*\n.*cat"):
         load(folder).sample(1, prior=prior.family.spelled, label="dog")
     pictures = [load(folder).sample(2, prior=prior.family.spelled, label=label, seed=0) for label in ("cat", 0)]
@@ -69,7 +70,7 @@ def test_a_prior_without_the_names_of_its_classes_is_not_used(folder: Path) -> N
     prior = DiffusionFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
     for told in ({}, {"labels": Labels(("cat",)).spelled()}):
         told |= {"prior": prior.family.spelled, "weights": weights_hash(folder)}
-        save_file(prior.tensors(), prior_file(folder, prior.family.spelled), told)
+        save_file(prior.state_dict(), prior_file(folder, prior.family.spelled), told)
         with pytest.raises(UserError, match=r"cannot be used: (its classes are not|it knows 2 classes, and 1)"):
             load(folder).prior(prior.family.spelled)
 

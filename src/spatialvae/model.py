@@ -145,7 +145,7 @@ class SpatialVAE(nn.Module):
         if name == "standard":
             dtype = torch.promote_types(self.dtype, torch.float32)
             return standard_normal(self.latent.event_shape, dtype=dtype, device=self.device)
-        return self.priors[name]
+        return self.priors[name]()
 
     def forward(self, images: Tensor) -> ELBO:
         """The terms of the bound, nats per image, [B] each: E_q[log p(x|z)] by one draw, and the closed-form KL."""

@@ -15,7 +15,6 @@ from spatialvae.errors import UserError
 from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractPixels
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
-from spatialvae.priors import AbstractPrior
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.runtime.evaluating import evaluating
@@ -135,15 +134,14 @@ def sampler(
 ) -> Callable[[int], Tensor]:
     """A function of n that draws codes [n, maps, height, width] of a prior; `sample` describes the arguments."""
     name = model.priors.resolve(prior)
-    chosen = model.prior(name)
+    if (fitted := model.priors.get(name)) is not None:
+        codes = fitted(label, temperature, steps)
+        return lambda count: codes.sample(torch.Size([count]))
     if not 0 <= temperature < math.inf:
         raise UserError(f"`temperature` {temperature} is not possible: it should be a finite number from 0 on.")
-    if isinstance(chosen, AbstractPrior):
-        chosen = chosen if steps is None else chosen.with_steps(steps)
-        tempered = (chosen if label is None else chosen.given_label(label)).tempered(temperature)
-        return lambda count: tempered.sample(torch.Size([count]))
     if label is not None:
         raise UserError(f"The prior {name} knows no labels: leave `label` out, or fit one: `prior` mixture.")
     if steps is not None:
         raise UserError(f"`steps` {steps} is for diffusion: draws from {name} take no steps.")
-    return lambda count: chosen.mean + temperature * (chosen.sample(torch.Size([count])) - chosen.mean)
+    own = model.prior(name)
+    return lambda count: own.mean + temperature * (own.sample(torch.Size([count])) - own.mean)

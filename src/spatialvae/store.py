@@ -139,7 +139,8 @@ def load_priors(folder: Path, model: SpatialVAE) -> None:
             continue
         try:
             prior = parse_family(name).restore(model.latent.event_shape, tensors).to(model.device)
-            model.priors[name] = prior.labelled(Labels.parse(told.get("labels", "")) if prior.classes else Labels())
+            prior.name_classes(Labels.parse(told.get("labels", "")) if prior.classes else Labels())
+            model.priors[name] = prior
         except UserError as error:
             model.priors.unusable[name] = f"{path} cannot be used: {error}"
     if (folder / DEFAULT).is_file():
@@ -161,11 +162,12 @@ def save_prior(folder: Path, prior: AbstractPrior) -> None:
     """
     name = prior.family.spelled
     # The logarithm of a weight of 0 is no fault.
-    if found := not_finite({key: one.exp() if key.startswith("log_") else one for key, one in prior.tensors().items()}):
+    tensors = prior.state_dict()
+    if found := not_finite({key: one.exp() if key.startswith("log_") else one for key, one in tensors.items()}):
         raise UserError(f"The prior {name} came to numbers that are not finite ({found[0]}): it is not stored.")
-    told = {"prior": name, "weights": weights_hash(folder), "labels": prior.labels.spelled()}
+    metadata = {"prior": name, "weights": weights_hash(folder), "labels": prior.labels.spelled()}
     with replacing(prior_file(folder, name)) as path:
-        save_file({key: tensor.contiguous().cpu() for key, tensor in prior.tensors().items()}, path, told)
+        save_file({key: tensor.contiguous().cpu() for key, tensor in tensors.items()}, path, metadata)
 
 
 def save_default_prior(folder: Path, name: str) -> None:

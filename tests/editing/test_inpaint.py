@@ -13,7 +13,7 @@ from spatialvae.editing.cells import parse_cells
 from spatialvae.editing.inpaint import draws_given_cells, inpaint, prior_for_cells, region_drawn
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
-from spatialvae.priors import AbstractPrior, GaussianFamily, LearnedPrior, standard_normal
+from spatialvae.priors import AbstractCodeDistribution, AbstractPrior, GaussianFamily, LearnedPrior, standard_normal
 from tests.editing.models import near, pictures, small
 from tests.priors.gaussians import gaussian
 
@@ -113,8 +113,8 @@ def test_a_region_is_drawn_and_decoded() -> None:
     assert near(cold, expected.expand(2, -1, -1, -1))
 
 
-class Unconditional(AbstractPrior):
-    """A prior that nobody can condition."""
+class Nowhere(AbstractCodeDistribution):
+    """A distribution that nobody can condition."""
 
     @property
     def mean(self) -> Tensor:
@@ -126,14 +126,12 @@ class Unconditional(AbstractPrior):
     def log_prob(self, value: Tensor) -> Tensor:
         return value.sum((-3, -2, -1))
 
-    def tempered(self, temperature: float) -> Unconditional:
-        return self
 
-    def tensors(self) -> dict[str, Tensor]:
-        return {}
+class Unconditional(AbstractPrior):
+    """Its prior."""
 
-    def to(self, device: torch.device | str) -> Unconditional:
-        return self
+    def distribution(self, label: int | None, temperature: float, steps: int | None) -> Nowhere:
+        return Nowhere(self.event_shape)
 
 
 def test_the_default_is_one_that_can_be_given_cells() -> None:

@@ -22,7 +22,7 @@ def rotated() -> tuple[Tensor, Tensor]:
     """Axes [12, 12], a row each, and draws whose covariance has them with the deviations SPREAD."""
     axes = torch.linalg.qr(torch.randn(12, 12, dtype=torch.float64)).Q.mT
     covariance = axes.mT @ SPREAD.square().diag() @ axes
-    return axes, draws_of(gaussian(torch.randn(SHAPE, dtype=torch.float64), torch.linalg.cholesky(covariance)))
+    return axes, draws_of(gaussian(torch.randn(SHAPE, dtype=torch.float64), torch.linalg.cholesky(covariance))())
 
 
 def test_components_of_a_known_law() -> None:

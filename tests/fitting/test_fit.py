@@ -14,6 +14,7 @@ from spatialvae.errors import UserError
 from spatialvae.fitting import fit_missing, fit_prior
 from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import GaussianFamily, GaussianPrior, signal
+from spatialvae.priors.gaussian import GaussianCodes
 from spatialvae.store import load, prior_file
 from spatialvae.training import loop, read_journal, train
 from tests.training.tiny import same, settings, tiny_data
@@ -33,7 +34,7 @@ def test_a_prior_with_a_network_is_fitted_kept_and_drawn_from(
     assert torch.equal(again.sample(3, seed=0, prior=name), model.sample(3, seed=0, prior=name))
     assert not torch.equal(again.sample(3, seed=0, prior=name), again.sample(3, seed=0, prior="gaussian"))
     monkeypatch.setattr(loop, "train_step", None)  # nothing is left to train, and the file comes back as it was
-    stored = model.priors.pop(name).tensors()
+    stored = model.priors.pop(name).state_dict()
     fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)
     assert same(load_file(prior_file(tmp_path / "run", name)), stored)
 
@@ -58,15 +59,15 @@ def test_networks_work_on_what_tells_images_apart(tmp_path: Path, monkeypatch: p
     found = fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)[name]
     assert found.notes == ["Its network works on the 2 of 18 directions that tell images apart."]
     again = load(tmp_path / "run")
-    assert again.priors[name].tensors()["network.basis"].shape == (18, 2)
+    assert again.priors[name].state_dict()["network.basis"].shape == (18, 2)
     assert torch.equal(again.sample(3, seed=0, prior=name), model.sample(3, seed=0, prior=name))
 
 
 def test_a_slow_prior_is_measured_on_drawn_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
     monkeypatch.setattr(GaussianPrior, "scored", 6)
-    log_prob = GaussianPrior.log_prob
-    monkeypatch.setattr(GaussianPrior, "log_prob", lambda self, codes: seen.append(codes) or log_prob(self, codes))
+    log_prob = GaussianCodes.log_prob
+    monkeypatch.setattr(GaussianCodes, "log_prob", lambda self, codes: seen.append(codes) or log_prob(self, codes))
     model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
     with PosteriorCodes(model, tiny_data(), limit=40, seed=2) as codes:
         found = fit_prior(model, tmp_path / "run", GaussianFamily(), codes, seed=2)
@@ -83,7 +84,7 @@ def test_a_fit_is_kept_though_it_cannot_be_measured(tmp_path: Path, monkeypatch:
     model = train(settings(), tiny_data(), run, progress=False)
     prior_file(run, "gaussian").unlink()
     model.priors.clear()
-    monkeypatch.setattr(GaussianPrior, "log_prob", refuse)
+    monkeypatch.setattr(GaussianCodes, "log_prob", refuse)
     failed: dict[str, str] = {}
     assert fit_missing(model, tiny_data(), run, ["gaussian"], failed=failed) == {}
     assert failed == {"gaussian": "There is no density here."}

@@ -72,8 +72,8 @@ def test_training_lowers_the_held_out_loss(tmp_path: Path, family: AbstractTrain
     after = PriorStage(prior, codes, settings()).validate(prior.network)
     assert after["held_out_loss"] < before["held_out_loss"] - before["held_out_error"]
     assert_close(after["held_out_loss"], min(held_out(tmp_path / "run")))
-    assert not same(start.tensors(), prior.tensors())
-    drawn = prior.sample([200])
+    assert not same(start.state_dict(), prior.state_dict())
+    drawn = prior().sample([200])
     assert drawn.shape == (200, 2, 1, 2)
 
 
@@ -96,11 +96,11 @@ def test_a_stopped_stage_goes_on_as_if_it_had_not(
         with pytest.raises(Interrupted, match="Stopped after 260 of 600"):
             run(family, tmp_path / "parts")
     parts = run(family, tmp_path / "parts")
-    assert same(parts.tensors(), whole.tensors())
+    assert same(parts.state_dict(), whole.state_dict())
     assert same(checkpoint(tmp_path / "parts"), checkpoint(tmp_path / "whole"))
     assert held_out(tmp_path / "parts") == held_out(tmp_path / "whole")
     monkeypatch.setattr(loop, "train_step", None)  # what is complete is left alone
-    assert same(run(family, tmp_path / "whole").tensors(), whole.tensors())
+    assert same(run(family, tmp_path / "whole").state_dict(), whole.state_dict())
 
 
 def test_it_stops_after_three_validations_without_gain_and_keeps_the_best(
@@ -119,7 +119,7 @@ def test_it_stops_after_three_validations_without_gain_and_keeps_the_best(
     assert same(prior.network.state_dict(), kept[3])  # of equals the later
     monkeypatch.setattr(loop, "train_step", None)
     again = run(FAMILIES[0], tmp_path / "run", images=2000)
-    assert same(again.tensors(), prior.tensors())
+    assert same(again.state_dict(), prior.state_dict())
 
 
 def test_the_journal_says_what_was_held_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_weights_that_diverged_are_not_kept(tmp_path: Path, family: AbstractTrai
     assert f"repeat fit-prior --prior {family.spelled} with --learning-rate 0.002" in str(caught.value)
     assert not list((tmp_path / "run").rglob("*.safetensors"))
     calm = wild | {"learning_rate": 2e-3}
-    assert same(run(family, tmp_path / "run", **calm).tensors(), run(family, tmp_path / "calm", **calm).tensors())
+    assert same(run(family, tmp_path / "run", **calm).state_dict(), run(family, tmp_path / "calm", **calm).state_dict())
 
 
 def test_lengths() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from scipy.stats import chi2
@@ -46,14 +48,14 @@ def trained() -> DiffusionPrior:
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("steps", [1, 7])
 def test_it_begins_as_the_gaussian(event: tuple[int, int, int], steps: int) -> None:
-    prior = FAMILY.start(correlated(event), 0).with_steps(steps)
-    codes = prior.gaussian.sample([6])
-    assert_close(prior.log_prob(codes), prior.gaussian.log_prob(codes))
-    assert_close(prior.tempered(0.7).log_prob(codes), prior.gaussian.tempered(0.7).log_prob(codes))
+    prior = replace(FAMILY, steps=steps).start(correlated(event), 0)
+    codes = prior.gaussian().sample([6])
+    assert_close(prior().log_prob(codes), prior.gaussian().log_prob(codes))
+    assert_close(prior(temperature=0.7).log_prob(codes), prior.gaussian(temperature=0.7).log_prob(codes))
     torch.manual_seed(0)
     noise = torch.randn(4, *event, dtype=torch.float64)
     torch.manual_seed(0)
-    assert_close(prior.tempered(0.7).sample([2, 2]), prior.gaussian.colour(0.7 * noise).reshape(2, 2, *event))
+    assert_close(prior(temperature=0.7).sample([2, 2]), prior.gaussian.colour(0.7 * noise).reshape(2, 2, *event))
 
 
 def test_the_velocity_of_a_standard_normal_is_the_regression_on_its_lines() -> None:
@@ -67,20 +69,20 @@ def test_the_velocity_of_a_standard_normal_is_the_regression_on_its_lines() -> N
 
 def test_its_density_is_that_of_its_map() -> None:
     # The change of volume along the equation against autograd's Jacobian of the whole solution.
-    prior = stirred(FAMILY.start(correlated((1, 2, 2)), 0)).with_steps(100)
-    noise = torch.randn(4, dtype=torch.float64)
+    prior = stirred(replace(FAMILY, steps=100).start(correlated((1, 2, 2)), 0))
+    codes, noise = prior(), torch.randn(4, dtype=torch.float64)
 
     def code(flat: Tensor) -> Tensor:
-        white = heun(prior._field, flat.reshape(1, 1, 2, 2), prior._times)
+        white = heun(codes._field, flat.reshape(1, 1, 2, 2), codes._times)
         return prior.gaussian.colour(white).flatten()
 
     jacobian = torch.autograd.functional.jacobian(code, noise)
     assert isinstance(jacobian, Tensor)
     wanted = torch.distributions.Normal(0, 1).log_prob(noise).sum() - torch.linalg.slogdet(jacobian).logabsdet
     with torch.inference_mode():
-        found = prior.log_prob(code(noise).reshape(1, 2, 2))
+        found = prior().log_prob(code(noise).reshape(1, 2, 2))
     assert_close(found, wanted, rtol=0, atol=1e-3)
-    assert (found - prior.gaussian.log_prob(code(noise).reshape(1, 2, 2))).abs() > 0.01
+    assert (found - prior.gaussian().log_prob(code(noise).reshape(1, 2, 2))).abs() > 0.01
 
 
 @pytest.fixture
@@ -88,31 +90,31 @@ def estimated(monkeypatch: pytest.MonkeyPatch) -> DiffusionPrior:
     """A prior whose divergence is estimated, by few signs, though its codes are small."""
     monkeypatch.setattr("spatialvae.priors.diffusion.diffusion.LARGEST_EXACT", 4)
     monkeypatch.setattr("spatialvae.priors.diffusion.diffusion.PROBES", 2)
-    return stirred(FAMILY.start(correlated((2, 2, 2)), 0), 0.2).with_steps(4)
+    return stirred(replace(FAMILY, steps=4).start(correlated((2, 2, 2)), 0), 0.2)
 
 
 def exactly(prior: DiffusionPrior, codes: Tensor) -> Tensor:
     """The density by the exact trace."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spatialvae.priors.diffusion.diffusion.LARGEST_EXACT", 64)
-        return prior.log_prob(codes)
+        return prior().log_prob(codes)
 
 
 def test_the_estimated_density_is_a_function_of_torchs_seed(estimated: DiffusionPrior) -> None:
-    codes = estimated.gaussian.sample([5])
+    codes = estimated.gaussian().sample([5])
     found = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        found.append(estimated.log_prob(codes))
+        found.append(estimated().log_prob(codes))
     assert torch.equal(found[0], found[1])
     assert (found[0] != found[2]).all()
 
 
 def test_each_code_has_an_error_of_its_own(estimated: DiffusionPrior) -> None:
     # The same code 100 times over: with common signs all estimates would be one number, and its error unseen.
-    code = estimated.gaussian.sample([1])
+    code = estimated.gaussian().sample([1])
     exact, trials = exactly(estimated, code), 40
-    errors = torch.stack([estimated.log_prob(code.expand(100, 2, 2, 2)) - exact for _ in range(trials)])
+    errors = torch.stack([estimated().log_prob(code.expand(100, 2, 2, 2)) - exact for _ in range(trials)])
     means, said = errors.mean(1), errors.std(1) / 100**0.5
     assert errors.std() > 0.05
     assert means.mean().abs() < 4 * errors.std() / (100 * trials) ** 0.5  # unbiased
@@ -125,18 +127,18 @@ def test_the_loss_at_the_start_is_known() -> None:
     # E[2 - (2t - 1)^2 / s^2] a number for Gaussian codes, the integral being pi / 2 for [0, 1].
     torch.manual_seed(0)
     prior = FAMILY.start(correlated((2, 2, 2)), 0)
-    loss = prior.loss(prior.gaussian.sample([20_000]), None)
+    loss = prior.loss(prior.gaussian().sample([20_000]), None)
     assert loss.shape == (20_000,)
     assert loss.mean().item() / 8 == pytest.approx(torch.pi / 2, rel=0.02)
 
 
 def test_training_finds_both_modes_and_their_labels(trained: DiffusionPrior) -> None:
     torch.manual_seed(1)
-    ends = trained.sample([500]).sum((1, 2, 3))
+    ends = trained().sample([500]).sum((1, 2, 3))
     assert (ends.abs() > 2).float().mean() > 0.9
     assert 0.35 < (ends > 0).float().mean() < 0.65
     for label, sign in ((0, -1), (1, 1)):
-        assert (sign * trained.given_label(label).sample([200]) > 0).float().mean() > 0.95
+        assert (sign * trained(label).sample([200]) > 0).float().mean() > 0.95
 
 
 def test_training_raises_the_density(trained: DiffusionPrior) -> None:
@@ -145,7 +147,7 @@ def test_training_raises_the_density(trained: DiffusionPrior) -> None:
     modes = torch.tensor([-2.0, 2.0])[:, None, None, None].expand(2, 1, 1, 2)
     normal = CodeNormal(modes, (0.3 * torch.eye(2).expand(2, 2, 2),))
     truth = (normal.log_prob(codes).logsumexp(-1) - torch.tensor(2.0).log()).mean()
-    found, start = trained.log_prob(codes).mean(), trained.gaussian.log_prob(codes).mean()
+    found, start = trained().log_prob(codes).mean(), trained.gaussian().log_prob(codes).mean()
     assert start < truth - 0.8
     assert truth - 0.4 < found < truth + 0.1
 
@@ -154,20 +156,20 @@ def test_more_steps_change_little(trained: DiffusionPrior) -> None:
     drawn = []
     for steps in (20, 80):
         torch.manual_seed(3)
-        drawn.append(trained.with_steps(steps).sample([100]))
+        drawn.append(trained(steps=steps).sample([100]))
     assert (drawn[0] - drawn[1]).abs().median() < 0.05
 
 
 def test_a_file_brings_it_back(trained: DiffusionPrior) -> None:
-    again = parse_family(trained.family.spelled).restore((1, 1, 2), trained.tensors())
+    again = parse_family(trained.family.spelled).restore((1, 1, 2), trained.state_dict())
     assert isinstance(again, DiffusionPrior)
     assert again.classes == 2
     torch.manual_seed(0)
-    drawn = trained.given_label(1).sample([3])
+    drawn = trained(1).sample([3])
     torch.manual_seed(0)
-    assert torch.equal(again.to("cpu").given_label(1).sample([3]), drawn)
+    assert torch.equal(again.to("cpu")(1).sample([3]), drawn)
     with pytest.raises(UserError, match=r"network\.time\.0\.weight came as"):
-        parse_family("diffusion:width=32,blocks=2").restore((1, 1, 2), trained.tensors())
+        parse_family("diffusion:width=32,blocks=2").restore((1, 1, 2), trained.state_dict())
 
 
 def test_codes_without_a_label_speak_for_the_law_of_all() -> None:
@@ -184,9 +186,9 @@ def test_codes_without_a_label_speak_for_the_law_of_all() -> None:
 
 def test_labels_that_are_not_there(trained: DiffusionPrior) -> None:
     with pytest.raises(UserError, match="labels go from 0 to 1, nearest 1"):
-        trained.given_label(2)
+        trained(2)
     with pytest.raises(UserError, match="knows no labels"):
-        FAMILY.start(correlated((2, 2, 2)), 0).given_label(0)
+        FAMILY.start(correlated((2, 2, 2)), 0)(0)
 
 
 @pytest.mark.parametrize("wrong", ["diffusion:width=20", "diffusion:blocks=0", "diffusion:steps=0"])

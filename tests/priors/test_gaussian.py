@@ -17,7 +17,7 @@ NUMBERS = 6
 
 
 def covariance(prior: GaussianPrior) -> torch.Tensor:
-    factor = prior.law.factors[0]
+    factor = prior.normal.factors[0]
     return factor @ factor.mT
 
 
@@ -30,9 +30,9 @@ def test_it_recovers_the_moments_of_known_codes() -> None:
     wanted = factor @ factor.mT
     spread = wanted.diagonal().sqrt()
     assert said == []
-    assert (prior.mean.shape, prior.mean.dtype) == (EVENT, torch.float32)
+    assert (prior().mean.shape, prior().mean.dtype) == (EVENT, torch.float32)
     assert ((covariance(prior) - wanted) / torch.outer(spread, spread)).abs().max() < 6 / count**0.5
-    assert ((prior.mean.flatten() - shift).abs() / spread).max() < 6 / count**0.5
+    assert ((prior().mean.flatten() - shift).abs() / spread).max() < 6 / count**0.5
 
 
 def test_large_codes_get_kronecker_covariances(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,11 +43,11 @@ def test_large_codes_get_kronecker_covariances(monkeypatch: pytest.MonkeyPatch) 
     factors = [torch.tensor([[1.0, 0, 0], [0.8, 0.5, 0], [0, -0.4, 2.0]]), torch.randn(4, 4).tril() + 2 * torch.eye(4)]
     codes = CodeNormal(torch.ones(event), tuple(factors)).sample(8000)
     prior, _ = GaussianFamily().fit(ToyCodes(codes))
-    found, wanted = (torch.kron(*[f @ f.mT for f in law]) for law in (prior.law.factors, factors))
+    found, wanted = (torch.kron(*[f @ f.mT for f in law]) for law in (prior.normal.factors, factors))
     spread = wanted.diagonal().sqrt()
-    assert [len(factor) for factor in prior.law.factors] == [3, 4]
+    assert [len(factor) for factor in prior.normal.factors] == [3, 4]
     assert ((found - wanted) / torch.outer(spread, spread)).abs().max() < 0.06
-    assert_close(prior.mean, torch.ones(event), rtol=0, atol=0.15)
+    assert_close(prior().mean, torch.ones(event), rtol=0, atol=0.15)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -56,26 +56,26 @@ def test_a_degenerate_covariance_is_said_and_mended(count: int) -> None:
     prior, said = GaussianFamily().fit(codes)
     assert "degenerate" in said[0]
     assert "0.0001 of the mean variance was added" in said[0]
-    assert torch.isfinite(prior.sample(torch.Size([8]))).all()
+    assert torch.isfinite(prior().sample(torch.Size([8]))).all()
 
 
 def test_tempered_draws_and_the_mean() -> None:
     prior = gaussian(torch.randn(EVENT), 2 * torch.eye(NUMBERS))
-    assert_close(prior.tempered(0.0).sample([3]), prior.mean.expand(3, *EVENT))
-    assert_close(prior.tempered(0.5).variance, 0.25 * prior.variance)
-    assert prior.sample().shape == EVENT
-    assert prior.sample([3, 4]).shape == (3, 4, *EVENT)
+    assert_close(prior(temperature=0.0).sample([3]), prior().mean.expand(3, *EVENT))
+    assert_close(prior(temperature=0.5).variance, 0.25 * prior().variance)
+    assert prior().sample().shape == EVENT
+    assert prior().sample([3, 4]).shape == (3, 4, *EVENT)
     torch.manual_seed(1)
-    first = prior.sample([4])
+    first = prior().sample([4])
     torch.manual_seed(1)
-    assert torch.equal(first, prior.sample([4]))
+    assert torch.equal(first, prior().sample([4]))
 
 
 def test_what_is_stored_comes_back() -> None:
     prior = gaussian(torch.randn(EVENT), torch.eye(NUMBERS) + torch.rand(NUMBERS, NUMBERS).tril(-1))
-    found = GaussianFamily().restore(EVENT, prior.tensors())
+    found = GaussianFamily().restore(EVENT, prior.state_dict())
     codes = torch.randn(5, *EVENT)
-    assert torch.equal(found.log_prob(codes), prior.log_prob(codes))
+    assert torch.equal(found().log_prob(codes), prior().log_prob(codes))
 
 
 def test_noise_is_not_tied_to_signal_by_chance() -> None:

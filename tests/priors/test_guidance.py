@@ -19,30 +19,30 @@ KNOWN = torch.tensor([[True, False, False], [False, True, False]])
 def test_a_gaussian_is_filled_in_exactly(axes: tuple[int, ...]) -> None:
     # With the network at zero a draw is an affine map of its noise: its mean and covariance are read off.
     prior = FAMILY.start(correlated((2, 2, 3), axes), 0)
-    code = prior.gaussian.sample()
-    law = prior.given_cells(code, KNOWN)
+    code = prior.gaussian().sample()
+    law = prior().given_cells(code, KNOWN)
     assert isinstance(law, GuidedCells)
     noise = torch.cat([torch.zeros(1, 12), torch.eye(12)]).double().reshape(13, 2, 2, 3)
     ends = law.drawn_from(noise).flatten(1)
     effect = ends[1:] - ends[0]
     covariance = torch.eye(1, dtype=torch.float64)
-    for factor in prior.gaussian.law.factors:
+    for factor in prior.gaussian.normal.factors:
         covariance = torch.kron(covariance, factor @ factor.mT)
     inside = KNOWN.flatten().repeat(2)
     gain = covariance[~inside][:, inside] @ covariance[inside][:, inside].inverse()
-    loc, value = prior.mean.flatten(), code.flatten()
+    loc, value = prior().mean.flatten(), code.flatten()
     assert_close(ends[0, ~inside], loc[~inside] + gain @ (value - loc)[inside])
     left = covariance[~inside][:, ~inside] - gain @ covariance[inside][:, ~inside]
     assert_close((effect.mT @ effect)[~inside][:, ~inside], left)
-    assert_close(law.mean, prior.gaussian.given_cells(code, KNOWN).mean)
+    assert_close(law.mean, prior.gaussian().given_cells(code, KNOWN).mean)
 
 
 def test_known_cells_stay_to_the_last_bit() -> None:
-    prior = stirred(FAMILY.start(correlated((2, 2, 3)), 3)).given_label(1)
+    prior = stirred(FAMILY.start(correlated((2, 2, 3)), 3))
     assert isinstance(prior, DiffusionPrior)
-    code = prior.gaussian.sample()
+    code = prior.gaussian().sample()
     with torch.inference_mode():
-        drawn = prior.given_cells(code, KNOWN).sample([2, 3])
+        drawn = prior(1).given_cells(code, KNOWN).sample([2, 3])
     assert drawn.shape == (2, 3, 2, 2, 3)
     assert torch.equal(drawn[..., KNOWN], code[..., KNOWN].expand(2, 3, 2, 2))
     assert torch.isfinite(drawn).all()
@@ -51,7 +51,7 @@ def test_known_cells_stay_to_the_last_bit() -> None:
 
 def test_the_pull_puts_known_numbers_right_and_changes_no_more_than_it_must() -> None:
     law = correlated((2, 2, 3), (2, 6))
-    code, white = law.sample(), torch.randn(5, 2, 2, 3, dtype=torch.float64)
+    code, white = law().sample(), torch.randn(5, 2, 2, 3, dtype=torch.float64)
     pull = Pull(law, code, KNOWN)
     moved = pull(white)
     assert_close(law.colour(white + moved)[..., KNOWN], code[..., KNOWN].expand(5, 2, 2))
@@ -64,11 +64,11 @@ def test_the_pull_puts_known_numbers_right_and_changes_no_more_than_it_must() ->
 @pytest.mark.parametrize("value", [False, True])
 def test_all_or_nothing_known(value: bool) -> None:
     prior = FAMILY.start(correlated((2, 2, 3)), 0)
-    code = prior.gaussian.sample()
+    code = prior.gaussian().sample()
     torch.manual_seed(0)
-    drawn = prior.given_cells(code, torch.full((2, 3), value)).sample()
+    drawn = prior().given_cells(code, torch.full((2, 3), value)).sample()
     torch.manual_seed(0)
-    assert_close(drawn, code if value else prior.sample())
+    assert_close(drawn, code if value else prior().sample())
 
 
 def test_two_modes_are_told_apart_by_the_known_cell() -> None:
@@ -84,6 +84,6 @@ def test_two_modes_are_told_apart_by_the_known_cell() -> None:
         optimizer.zero_grad()
         prior.loss(codes[torch.randint(2000, (250,))], None).mean().backward()
         optimizer.step()
-    drawn = prior.given_cells(torch.tensor([[[1.7, 0.0]]]), torch.tensor([[True, False]])).sample([300])[..., 1]
+    drawn = prior().given_cells(torch.tensor([[[1.7, 0.0]]]), torch.tensor([[True, False]])).sample([300])[..., 1]
     assert drawn.median().item() == pytest.approx(2, abs=0.5)
     assert (drawn > 0.8).float().mean() > 0.95

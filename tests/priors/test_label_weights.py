@@ -59,7 +59,7 @@ def test_fewer_components_than_classes() -> None:
     codes, labels = on_a_line()
     order = torch.randperm(len(codes))
     prior, _ = MixtureFamily(2).fit(ToyCodes(codes[order], labels[order]))
-    middles = torch.stack([prior.given_label(label).mean.squeeze() for label in range(3)])
+    middles = torch.stack([prior(label).mean.squeeze() for label in range(3)])
     weights = prior.components.log_label_weights
     assert weights is not None
     assert_close(weights[[0, 2]].exp().max(1).values, torch.ones(2), rtol=0, atol=0.01)
@@ -70,7 +70,7 @@ def test_a_class_keeps_to_its_own_components() -> None:
     codes, labels = on_a_line()
     start = components([-3.0, 0.0, 3.0], [1.0, 1.0, 1.0])
     owners = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
-    start = Components(start.log_weights, start.law, owners.log())
+    start = Components(start.log_weights, start.normal, owners.log())
     found = with_labels(ToyCodes(codes, labels.clamp(max=1)), start).log_label_weights
     assert found is not None
     assert_close(found[0].exp(), owners[0])
@@ -92,7 +92,7 @@ def test_draws_of_sorted_images_are_of_every_class() -> None:
 def test_a_code_without_a_label_may_be_of_any_component() -> None:
     start, codes = components([-3.0, 0.0, 3.0], [1.0, 2.0, 3.0]), torch.tensor([-2.0, 1.0, 1.0]).reshape(3, 1, 1, 1)
     owners = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
-    owned = Components(start.log_weights, start.law, owners.log())
+    owned = Components(start.log_weights, start.normal, owners.log())
     found = owned.shares(codes, torch.tensor([-1, -1, 1]))
     assert_close(found[:2], start.shares(codes[:2], None))
     assert_close(found[2, 0].item(), 0.0)

@@ -94,7 +94,7 @@ def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None
 
 def test_the_bound_and_what_is_drawn_are_of_the_learned_prior() -> None:
     model, plain = small("learned:latent=matrix-normal,covariance=full"), small("standard")
-    assert model.learned_prior is not None
+    assert isinstance(model.learned_prior, LearnedPrior)
     assert (model.priors.own, plain.priors.own) == ("learned", "standard")
     with torch.no_grad():
         model.learned_prior.free["loc"].add_(3.0)

@@ -94,13 +94,15 @@ def test_whitening(axes: tuple[int, ...]) -> None:
 def test_codes_with_known_cells_keep_them() -> None:
     prior, code = gaussian(torch.zeros(EVENT)), torch.arange(12.0).reshape(EVENT)
     known = torch.tensor([[True, False, True], [False, True, True]])
-    law = prior.given_cells(code, known)
+    law = prior().given_cells(code, known)
     assert isinstance(law, GivenCells)
     drawn = law.sample([6])
     assert drawn.shape == (6, *EVENT)
     assert torch.equal(drawn[..., known], code[..., known].expand(6, -1, -1))
     assert drawn[..., ~known].std() > 0.5
-    assert_close(law.log_prob(drawn), prior.log_prob(drawn) - prior.log_prob(code * known) + 4 * stats.norm.logpdf(0))
+    assert_close(
+        law.log_prob(drawn), prior().log_prob(drawn) - prior().log_prob(code * known) + 4 * stats.norm.logpdf(0)
+    )
 
 
 @pytest.mark.parametrize("axes", AXES)

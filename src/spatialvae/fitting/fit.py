@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -76,17 +77,18 @@ def fit_prior(
         Interrupted: training was asked to stop; the same call goes on from there.
     """
     began = time.perf_counter()
-    prior, notes = _law(model, folder, family, codes, training or PriorConfig(seed=seed), seed, progress)
-    prior = prior.to(model.device).labelled(codes.labels)
+    prior, notes = _fitted(model, folder, family, codes, training or PriorConfig(seed=seed), seed, progress)
+    prior.to(model.device).name_classes(codes.labels)
     save_prior(folder, prior)  # before it is measured: a measure that fails loses no fit
     model.priors[family.spelled] = prior
     scored = codes.held_out[torch.from_numpy(subset(len(codes.held_out), prior.scored, seed=seed))]
+    density = prior()
     with seeded(seed), torch.no_grad():  # a diffusion's density is an estimate
-        values = torch.cat([prior.log_prob(part.to(model.device)) for part in scored.split(500)])
+        values = torch.cat([density.log_prob(part.to(model.device)) for part in scored.split(500)])
     return Fitted(prior, Estimate.of(values.double().cpu()), notes, time.perf_counter() - began, dict(codes.provenance))
 
 
-def _law(
+def _fitted(
     model: SpatialVAE,
     folder: Path,
     family: AbstractFittedFamily,
@@ -103,7 +105,7 @@ def _law(
     if not isinstance(gaussian, GaussianPrior):
         with seeded(seed), torch.no_grad():
             gaussian, _ = GaussianFamily().fit(codes, progress=progress)
-    gaussian, notes = gaussian.to(model.device), list[str]()
+    gaussian, notes = copy.deepcopy(gaussian).to(model.device), list[str]()
     signal = signal_directions(codes, gaussian) if seen_flat(gaussian.event_shape) else None
     if signal is not None and signal.shape[1] < len(signal):
         notes.append(

@@ -67,10 +67,10 @@ def train_prior(
         UserError: settings or codes that do not fit what is in `folder`; a loss that is not finite.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
-    network = train_stage(PriorStage(prior, codes, config), folder, progress=progress, device=prior.mean.device)
-    network.load_state_dict(load_file(folder / BEST))
-    found = prior.with_network(network)
-    return found.to(prior.mean.device)
+    train_stage(PriorStage(prior, codes, config), folder, progress=progress, device=prior.gaussian.loc.device)
+    trained = copy.deepcopy(prior)
+    trained.network.load_state_dict(load_file(folder / BEST))
+    return trained
 
 
 class PriorStage(AbstractStage[nn.Module]):
@@ -112,7 +112,7 @@ class PriorStage(AbstractStage[nn.Module]):
         return batch
 
     def loss(self, wrapped: nn.Module, network: nn.Module, batch: Batch, seen: int) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.prior.with_network(wrapped).loss(*batch).mean() / self.numbers, {}
+        return self.prior.loss(*batch, network=wrapped).mean() / self.numbers, {}
 
     def described(self, network: nn.Module) -> str:
         parameters = sum(weights.numel() for weights in network.parameters())
@@ -136,13 +136,13 @@ class PriorStage(AbstractStage[nn.Module]):
 
         Few codes are scored several times each, since a diffusion's loss is a draw.
         """
-        prior = self.prior.with_network(network)
-        held_out, labels = self.codes.held_out.to(prior.mean), self.codes.held_out_labels
+        prior = self.prior
+        held_out, labels = self.codes.held_out.to(prior.gaussian.loc), self.codes.held_out_labels
         parts = held_out.split(SCORED_AT_ONCE)
-        known = [None] * len(parts) if labels is None else labels.to(prior.mean.device).split(SCORED_AT_ONCE)
+        known = [None] * len(parts) if labels is None else labels.to(prior.gaussian.loc.device).split(SCORED_AT_ONCE)
         with seeded(self.config.seed):
             rounds = [
-                torch.cat([prior.loss(*batch).double() for batch in zip(parts, known, strict=True)])
+                torch.cat([prior.loss(*batch, network=network).double() for batch in zip(parts, known, strict=True)])
                 for _ in range(math.ceil(SCORED / len(held_out)))
             ]
         losses = torch.stack(rounds).mean(0).cpu() / self.numbers

@@ -22,6 +22,7 @@ from spatialvae.priors.flow.flow import FlowFamily, FlowPrior
 from spatialvae.priors.diffusion.diffusion import DiffusionFamily, DiffusionPrior
 
 # isort: on
+from spatialvae.priors.code_distribution import AbstractCodeDistribution
 from spatialvae.priors.codes import Codes
 from spatialvae.priors.flow.coupling import seen_flat
 from spatialvae.priors.labels import Labels
@@ -31,6 +32,7 @@ from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrio
 
 __all__ = [
     "PRIORS",
+    "AbstractCodeDistribution",
     "AbstractDirectFamily",
     "AbstractFamily",
     "AbstractFittedFamily",

@@ -1,18 +1,18 @@
-"""What a prior that is fitted after training is: a law over whole codes, and the family that it comes from."""
+"""What p(z) can be: the table of families by name, and the modules that fitting one of them gives."""
 
 from __future__ import annotations
 
-import copy
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, constraints
 
 from spatialvae.errors import UserError
 from spatialvae.latents import AbstractLatent
+from spatialvae.priors.code_distribution import AbstractCodeDistribution
 from spatialvae.priors.codes import Codes
 from spatialvae.priors.labels import Labels
 from spatialvae.registry import Registry
@@ -27,67 +27,61 @@ __all__ = [
 ]
 
 
-class AbstractPrior(Distribution, ABC):
-    """A law over codes that was fitted after training: batch [], event [maps, height, width]; densities in nats.
+class AbstractPrior(nn.Module, ABC):
+    """A prior that was fitted after training: a module that gives distributions over codes.
 
-    Laws never change: `tempered` and `given_label` return others, which share memory with this one.
+    Its numbers are buffers and submodules, so that `to`, `double` and `state_dict` work as for any module; the
+    `state_dict` is what its file holds. Calling it gives p(z), or p(z | label), with the temperature of choice.
+
+    Args:
+        family: what it was fitted as.
+        event_shape: (maps, height, width) of a code.
     """
 
-    labels: Labels = Labels()
-    """The classes that it can be asked for; none where it knows no labels."""
     scored: ClassVar[int] = 2000
     """Codes whose density is worth the time when the prior has been fitted."""
+    takes_steps: ClassVar[bool] = False
+    """Whether its draws are made in steps, of which one can choose the number."""
 
     def __init__(self, family: AbstractFittedFamily, event_shape: torch.Size | tuple[int, ...]) -> None:
+        super().__init__()
         self.family = family
-        super().__init__(torch.Size(), torch.Size(event_shape), validate_args=False)
+        self.event_shape = torch.Size(event_shape)
+        self.labels = Labels()
+        """The classes that it can be asked for; none where it knows no labels."""
 
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """None: factors and networks, which no single constraint says."""
-        return {}
+    def forward(
+        self, label: int | str | None = None, temperature: float = 1.0, steps: int | None = None
+    ) -> AbstractCodeDistribution:
+        """The distribution to draw codes from: batch [], event [maps, height, width].
 
-    @property
-    def support(self) -> constraints.Constraint:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """All real codes."""
-        return constraints.independent(constraints.real, 3)  # pyright: ignore
-
-    @property
-    @abstractmethod
-    def mean(self) -> Tensor:
-        """The mean code, [maps, height, width]; what draws shrink towards at low temperature, where none is known."""
-
-    @abstractmethod
-    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
-        """Draws [*sample_shape, maps, height, width]."""
-
-    @abstractmethod
-    def log_prob(self, value: Tensor) -> Tensor:
-        """The log-density of codes [*S, maps, height, width] in nats, [*S]."""
-
-    @abstractmethod
-    def tempered(self, temperature: float) -> Self:
-        """The law with the standard deviation of its Gaussian noise times `temperature`."""
-
-    def with_steps(self, steps: int) -> AbstractPrior:
-        """The same law, drawn from in another number of steps.
+        Args:
+            label: the class of this name, else of this number; default: all classes.
+            temperature: scales the standard deviation of the Gaussian noise that draws are made of.
+            steps: of a diffusion's equation; default: the prior's own.
 
         Raises:
-            UserError: a prior whose draws take no steps.
+            UserError: a label, a temperature or steps that the prior does not take.
         """
-        raise UserError(f"`steps` {steps} is for diffusion: draws from {self.family.spelled} take no steps.")
+        number = None if label is None else self.class_of(label)
+        if not 0 <= temperature < math.inf:
+            raise UserError(f"`temperature` {temperature} is not possible: it should be a finite number from 0 on.")
+        if steps is not None and not self.takes_steps:
+            raise UserError(f"`steps` {steps} is for diffusion: draws from {self.family.spelled} take no steps.")
+        if steps is not None and steps < 1:
+            raise UserError(f"`steps` {steps} is not possible: use at least 1.")
+        return self.distribution(number, temperature, steps)
 
-    def given_label(self, label: int | str) -> AbstractPrior:
-        """The law of the codes of one class, by name or number; overridden by priors that know labels.
+    @abstractmethod
+    def distribution(self, label: int | None, temperature: float, steps: int | None) -> AbstractCodeDistribution:
+        """What `forward` gives, of arguments that were checked: `label` is the number of a class."""
+
+    def class_of(self, label: int | str) -> int:
+        """The number of the class `label`, given by name or number.
 
         Raises:
             UserError: the prior knows no labels, or not this one.
         """
-        self.class_of(label)
-        return self
-
-    def class_of(self, label: int | str) -> int:
-        """The number of the class `label`; `UserError` as for `given_label`."""
         if not self.labels:
             raise UserError(f"The prior {self.family.spelled} knows no labels: leave `label` out.")
         return self.labels.index(label)
@@ -97,44 +91,15 @@ class AbstractPrior(Distribution, ABC):
         """How many labels it can be asked for; 0 where it knows none."""
         return len(self.labels)
 
-    def labelled(self, labels: Labels) -> Self:
-        """The same law with its classes called as in `labels`; a law that knows none stays as it is.
+    def name_classes(self, labels: Labels) -> None:
+        """Call its classes as in `labels`; a prior that knows none stays as it is.
 
         Raises:
             UserError: another number of classes.
         """
-        if not self.classes:
-            return self
-        if len(labels) != self.classes:
+        if self.classes and len(labels) != self.classes:
             raise UserError(f"it knows {self.classes} classes, and {len(labels)} have names")
-        return self._changed(labels=labels)
-
-    def _changed(self, **values: Any) -> Self:
-        """The same law with other attributes."""
-        other = copy.copy(self)
-        for name, value in values.items():
-            setattr(other, name, value)
-        return other
-
-    def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
-        """The law of whole codes that agree with `code` in the cells `known`.
-
-        Args:
-            code: [maps, height, width].
-            known: bool [height, width].
-
-        Raises:
-            UserError: a prior whose conditional law nobody can draw from.
-        """
-        raise UserError(f"The prior {self.family.spelled} cannot be conditioned on cells: use gaussian or mixture.")
-
-    @abstractmethod
-    def tensors(self) -> dict[str, Tensor]:
-        """All that `AbstractFittedFamily.restore` needs beside the shapes."""
-
-    @abstractmethod
-    def to(self, device: torch.device | str) -> Self:
-        """The same law with its numbers on `device`."""
+        self.labels = labels if self.classes else self.labels
 
 
 @dataclass(frozen=True)

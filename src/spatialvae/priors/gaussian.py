@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from typing import ClassVar
+from functools import reduce
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from spatialvae.priors.base import PRIORS, AbstractDirectFamily, AbstractFittedFamily, AbstractPrior
+from spatialvae.priors.code_distribution import AbstractCodeDistribution
 from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.conditional import GivenCells
 from spatialvae.priors.mixture.kronecker import fit_kronecker
@@ -23,11 +24,11 @@ from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky, kron
 from spatialvae.progress import bar
 from spatialvae.tensors import check_shapes
 
-__all__ = ["GaussianFamily", "GaussianPrior"]
+__all__ = ["GaussianCodes", "GaussianFamily", "GaussianPrior", "register_factors"]
 
 DRAWS_PER_NUMBER = 10
 DEGENERATE = 1e-6
-"""Of the mean variance: a smallest eigenvalue below it is said."""
+"""Of the mean variance: a smallest eigenvalue below it gets a note."""
 
 
 @PRIORS.register("gaussian")
@@ -52,18 +53,18 @@ class GaussianFamily(AbstractDirectFamily):
         """
         axes = axes_of(codes.event_shape)
         if len(axes) > 1:
-            law = fit_kronecker(codes, axes, progress)
-            return GaussianPrior(self, law.map(_stored)), []
+            normal = fit_kronecker(codes, axes, progress)
+            return GaussianPrior(self, normal.map(_stored)), []
         loc, covariance = _moments(codes, progress)
         smallest = (torch.linalg.eigvalsh(covariance)[0] / covariance.diagonal().mean()).item()
-        said = []
+        notes = []
         if not smallest >= DEGENERATE:  # not a number where all codes are the same
-            said.append(
+            notes.append(
                 f"The covariance of the codes is degenerate (smallest eigenvalue {smallest:.1g} of the mean variance): "
                 f"{JITTER:g} of the mean variance was added to its diagonal."
             )
-        law = CodeNormal(loc.reshape(codes.event_shape), (cholesky(covariance),))
-        return GaussianPrior(self, law.map(_stored)), said
+        normal = CodeNormal(loc.reshape(codes.event_shape), (cholesky(covariance),))
+        return GaussianPrior(self, normal.map(_stored)), notes
 
     def restore(self, event_shape: tuple[int, int, int], tensors: dict[str, Tensor]) -> GaussianPrior:
         axes = axes_of(event_shape)
@@ -72,43 +73,64 @@ class GaussianFamily(AbstractDirectFamily):
         return GaussianPrior(self, CodeNormal(tensors["loc"], tuple(tensors[f"factor_{i}"] for i in range(len(axes)))))
 
 
-class GaussianPrior(AbstractPrior):
-    """z ~ N(loc, C) over whole codes: batch [], event [maps, height, width].
+class GaussianCodes(AbstractCodeDistribution):
+    """z ~ N(loc, C) over whole codes: batch [], event [maps, height, width]."""
 
-    Args:
-        family: what it was fitted as.
-        law: mean and Cholesky factors.
-
-    >>> prior = GaussianPrior(GaussianFamily(), CodeNormal(torch.zeros(2, 1, 2), (2 * torch.eye(4),)))
-    >>> prior.sample([3]).shape, prior.log_volume
-    (torch.Size([3, 2, 1, 2]), tensor(2.7726))
-    """
-
-    def __init__(self, family: AbstractFittedFamily, law: CodeNormal) -> None:
-        self.law = law
-        super().__init__(family, law.event_shape)
+    def __init__(self, normal: CodeNormal) -> None:
+        self.normal = normal
+        super().__init__(normal.event_shape)
 
     @property
     def mean(self) -> Tensor:
-        return self.law.loc
+        return self.normal.loc
 
     @property
     def variance(self) -> Tensor:
-        return self.law.variance()
+        return self.normal.variance()
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         shape = torch.Size(sample_shape)
-        return self.law.sample(shape.numel()).reshape(*shape, *self.event_shape)
+        return self.normal.sample(shape.numel()).reshape(*shape, *self.event_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return self.law.log_prob(value)
-
-    def tempered(self, temperature: float) -> GaussianPrior:
-        return GaussianPrior(self.family, self.law.scaled(temperature))
+        return self.normal.log_prob(value)
 
     def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
-        law, _ = self.law.given(code, known)
-        return GivenCells(GaussianPrior(self.family, law), code, known)
+        rest, _ = self.normal.given(code, known)
+        return GivenCells(GaussianCodes(rest), code, known)
+
+
+class GaussianPrior(AbstractPrior):
+    """z ~ N(loc, C) over whole codes, and the whitening of codes that comes with it.
+
+    Args:
+        family: what it was fitted as.
+        normal: mean and Cholesky factors.
+
+    >>> prior = GaussianPrior(GaussianFamily(), CodeNormal(torch.zeros(2, 1, 2), (2 * torch.eye(4),)))
+    >>> prior().sample([3]).shape, prior.log_volume
+    (torch.Size([3, 2, 1, 2]), tensor(2.7726))
+    """
+
+    loc: Tensor
+
+    def __init__(self, family: AbstractFittedFamily, normal: CodeNormal) -> None:
+        super().__init__(family, normal.event_shape)
+        self.register_buffer("loc", normal.loc)
+        self._factors = register_factors(self, normal)
+        self._known_roots: tuple[CodeNormal, list[tuple[Tensor, Tensor]]] | None = None
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self._known_roots = None  # of the numbers of before
+        super()._load_from_state_dict(*args, **kwargs)
+
+    @property
+    def normal(self) -> CodeNormal:
+        """Mean and Cholesky factors."""
+        return CodeNormal(self.loc, tuple(self.get_buffer(name) for name in self._factors))
+
+    def distribution(self, label: int | None, temperature: float, steps: int | None) -> GaussianCodes:
+        return GaussianCodes(self.normal.scaled(temperature))
 
     def whiten(self, codes: Tensor) -> Tensor:
         """(R_1^-1, ..., R_k^-1)(z - loc) with the symmetric roots R_i R_i = C_i: of all ways to make the covariance the
@@ -116,48 +138,54 @@ class GaussianPrior(AbstractPrior):
 
         [*S, maps, h, w] -> the same shape.
         """
-        return self._along_axes(codes.to(self.law.loc.dtype) - self.law.loc, [inverse for _, inverse in self._roots])
+        return self._along_axes(codes.to(self.loc.dtype) - self.loc, [inverse for _, inverse in self._roots])
 
     def colour(self, codes: Tensor) -> Tensor:
         """The inverse of `whiten`."""
-        return self._along_axes(codes, [root for root, _ in self._roots]) + self.law.loc
+        return self._along_axes(codes, [root for root, _ in self._roots]) + self.loc
 
-    def coloured(self, law: CodeNormal) -> CodeNormal:
-        """The law of colour(y) for y of `law`, dense where this one is; K laws at once."""
-        loc = torch.stack([self.colour(one) for one in law.loc])
+    def coloured(self, white: CodeNormal) -> CodeNormal:
+        """The K distributions of colour(y) for y of each of the K of `white`, dense where this one is."""
+        loc = torch.stack([self.colour(one) for one in white.loc])
         roots = [root for root, _ in self._roots]
         # One root for all numbers and several factors: their product is one factor too.
-        factors = law.factors if len(roots) == len(law.factors) else (reduce(kron, law.factors),)
+        factors = white.factors if len(roots) == len(white.factors) else (reduce(kron, white.factors),)
         return CodeNormal(loc, tuple(_triangle(root @ factor) for root, factor in zip(roots, factors, strict=True)))
 
-    @cached_property
+    @property
     def log_volume(self) -> Tensor:
         """log|det| of `colour`, half the covariance's log-determinant, in nats."""
-        numbers = self.law.loc.numel()
-        factors = self.law.factors
-        return sum(numbers // len(f) * f.diagonal().log().sum() for f in factors) + factors[0].new_zeros(())
+        factors = self.normal.factors
+        return sum(self.loc.numel() // len(f) * f.diagonal().log().sum() for f in factors) + factors[0].new_zeros(())
 
-    @cached_property
+    @property
     def _roots(self) -> list[tuple[Tensor, Tensor]]:
-        """The symmetric root of each axis' covariance, and its inverse."""
-        found = []
-        for factor in self.law.factors:
-            values, vectors = torch.linalg.eigh((factor @ factor.mT).cpu().double())
-            roots = ((vectors * values.clamp(min=1e-300) ** power) @ vectors.mT for power in (0.5, -0.5))
-            found.append(tuple(root.to(factor) for root in roots))
-        return found
+        """The symmetric root of each axis' covariance, and its inverse; made at first use of these factors."""
+        normal = self.normal
+        if self._known_roots is None or not self._known_roots[0].shares(normal):
+            self._known_roots = normal, [_root(factor) for factor in normal.factors]
+        return self._known_roots[1]
 
     def _along_axes(self, codes: Tensor, matrices: list[Tensor]) -> Tensor:
-        seen = codes.reshape(-1, *self.law.axes)
+        seen = codes.reshape(-1, *self.normal.axes)
         for axis, matrix in enumerate(matrices, start=1):
             seen = (seen.movedim(axis, -1) @ matrix).movedim(-1, axis)  # symmetric: no transpose
         return seen.reshape(codes.shape)
 
-    def tensors(self) -> dict[str, Tensor]:
-        return {"loc": self.law.loc, **{f"factor_{i}": factor for i, factor in enumerate(self.law.factors)}}
 
-    def to(self, device: torch.device | str) -> GaussianPrior:
-        return GaussianPrior(self.family, self.law.map(lambda tensor: tensor.to(device)))
+def register_factors(module: nn.Module, normal: CodeNormal) -> list[str]:
+    """Make the Cholesky factors of `normal` buffers of a module; their names."""
+    names = [f"factor_{axis}" for axis in range(len(normal.factors))]
+    for name, factor in zip(names, normal.factors, strict=True):
+        module.register_buffer(name, factor)
+    return names
+
+
+def _root(factor: Tensor) -> tuple[Tensor, Tensor]:
+    """The symmetric root of L L^T, and its inverse."""
+    values, vectors = torch.linalg.eigh((factor @ factor.mT).cpu().double())
+    root, inverse = ((vectors * values.clamp(min=1e-300) ** power) @ vectors.mT for power in (0.5, -0.5))
+    return root.to(factor), inverse.to(factor)
 
 
 def _moments(codes: Codes, progress: bool) -> tuple[Tensor, Tensor]:

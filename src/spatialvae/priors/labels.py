@@ -50,10 +50,10 @@ class Labels:
         if not any(name.isdecimal() for name in self.names):
             known |= {str(k): k for k in range(len(self))}
         seen = set(self.seen)
-        if (found := known.get(word)) in seen:
-            return found
+        if (number := known.get(word)) in seen:
+            return number
         names = [self.names[k] for k in sorted(seen)]
-        if found is not None:
+        if number is not None:
             raise UserError(f"`label` {word}: the prior was fitted to no image of this class.\n{nearest(word, names)}")
         numbers = {int(name): name for name, k in known.items() if k in seen and name.isdecimal()}
         mixed = len({name.isdecimal() for name in names}) > 1
@@ -78,8 +78,8 @@ class Labels:
         Labels(names=('cat', 'dog'), counts=(3, 0))
         """
         try:
-            told = json.loads(text)
-            names, counts = tuple(map(str, told["names"])), told["counts"]
+            record = json.loads(text)
+            names, counts = tuple(map(str, record["names"])), record["counts"]
             return cls(names, None if counts is None else tuple(map(int, counts)))
         except (ValueError, KeyError, TypeError):
             raise UserError("its classes are not what this version writes") from None

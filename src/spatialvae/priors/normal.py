@@ -1,4 +1,4 @@
-"""Normal laws over whole codes, with a full covariance or a Kronecker product of one factor an axis."""
+"""Normal distributions over whole codes, with a full covariance or a Kronecker product of one factor an axis."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class CodeNormal:
 
     The product of the d is the number of numbers of a code. All of the mathematics of `gaussian` and `mixture`.
 
-    >>> law = CodeNormal(torch.zeros(2, 1, 2), (torch.eye(4),))
-    >>> law.log_prob(torch.zeros(5, 2, 1, 2)).shape, law.sample(3).shape
+    >>> normal = CodeNormal(torch.zeros(2, 1, 2), (torch.eye(4),))
+    >>> normal.log_prob(torch.zeros(5, 2, 1, 2)).shape, normal.sample(3).shape
     (torch.Size([5]), torch.Size([3, 2, 1, 2]))
     """
 
@@ -57,7 +57,7 @@ class CodeNormal:
     def event_shape(self) -> torch.Size:
         return self.loc.shape[-3:]
 
-    def law(self) -> TensorNormal:
+    def distribution(self) -> TensorNormal:
         """The same as a distribution over codes seen along `axes`."""
         sides = [TriangularFactor(factor) for factor in self.factors]
         return TensorNormal(self._along(self.loc), sides, validate_args=False)
@@ -67,28 +67,32 @@ class CodeNormal:
         return CodeNormal(self.loc[k], tuple(factor[k] for factor in self.factors))
 
     def map(self, function: Callable[[Tensor], Tensor]) -> CodeNormal:
-        """The law with `function` applied to its tensors."""
+        """The same with `function` applied to its tensors."""
         return CodeNormal(function(self.loc), tuple(map(function, self.factors)))
 
     def scaled(self, amount: float) -> CodeNormal:
-        """The law with its standard deviations times `amount`."""
-        return CodeNormal(self.loc, (amount * self.factors[0], *self.factors[1:]))
+        """The same with its standard deviations times `amount`."""
+        return self if amount == 1 else CodeNormal(self.loc, (amount * self.factors[0], *self.factors[1:]))
+
+    def shares(self, other: CodeNormal) -> bool:
+        """Whether the factors of both are the same tensors, not just equal ones."""
+        return all(mine is its for mine, its in zip(self.factors, other.factors, strict=True))
 
     def sample(self, count: int) -> Tensor:
-        """Draws of a single law, [count, maps, h, w]."""
-        return self.law().sample(torch.Size([count])).reshape(count, *self.event_shape)
+        """Draws of a single one, [count, maps, h, w]."""
+        return self.distribution().sample(torch.Size([count])).reshape(count, *self.event_shape)
 
     def log_prob(self, codes: Tensor) -> Tensor:
         """The log-density in nats of codes [*S, maps, h, w]: [*S], or [*S, K] under each of several."""
         seen = self._along(codes).to(self.loc.dtype)
-        return self.law().log_prob(seen if self.loc.dim() == 3 else seen.unsqueeze(-len(self.axes) - 1))
+        return self.distribution().log_prob(seen if self.loc.dim() == 3 else seen.unsqueeze(-len(self.axes) - 1))
 
     def variance(self) -> Tensor:
         """Of every number, [*K, maps, h, w]."""
-        return self.law().variance.reshape(self.loc.shape)
+        return self.distribution().variance.reshape(self.loc.shape)
 
     def given(self, code: Tensor, known: Tensor) -> tuple[CodeNormal, Tensor]:
-        """The law of the cells that are not `known`, given those of `code`, and the known numbers' log-density.
+        """The distribution of the cells that are not `known`, given those of `code`; the known numbers' log-density.
 
             m_u + C_uk C_kk^-1 (z_k - m_k),   C_uu - C_uk C_kk^-1 C_ku
 
@@ -97,7 +101,7 @@ class CodeNormal:
             known: bool [height, width].
 
         Returns:
-            the law over [maps, unknown cells, 1], and [*K] nats.
+            the distribution over [maps, unknown cells, 1], and [*K] nats.
         """
         maps, height, width = self.event_shape
         cells = known.flatten()

@@ -74,8 +74,8 @@ class PriorShelf(MutableMapping[str, AbstractPrior]):
 
     def to(self, device: torch.device | str) -> None:
         """Move every prior to a device; the number formats stay."""
-        for name, prior in self._fitted.items():
-            self._fitted[name] = prior.to(device)
+        for prior in self.values():
+            prior.to(device)
 
     def _can_be_fitted(self, name: str) -> bool:
         return name.partition(":")[0] in names_of(AbstractFittedFamily)

@@ -1,6 +1,6 @@
 """The directions of codes that tell images apart: a network has to learn only those, the others hold noise alone.
 
-Training leaves most numbers of a large code at their prior: q(z|x) is there the same law for all images. Whitening
+Training leaves most numbers of a large code at their prior: q(z|x) is there the same for all images. Whitening
 hides it, since it gives noise and signal the same variance.
 """
 
@@ -34,15 +34,15 @@ def signal_directions(codes: Codes, gaussian: GaussianPrior) -> Tensor:
     Kept is r >= 0.05. For Gaussians a direction says -log(1 - r) / 2 nats of its image: those left out say less than
     0.026 each. Sums run in float64.
     """
-    numbers = gaussian.mean.numel()
+    numbers = gaussian.loc.numel()
     total, products, count = torch.zeros(()), torch.zeros(()), 0
     for means in codes.means():
-        flat = gaussian.whiten(means.to(gaussian.mean)).flatten(1).cpu().double()
+        flat = gaussian.whiten(means.to(gaussian.loc)).flatten(1).cpu().double()
         total, products, count = total + flat.sum(0), products + flat.mT @ flat, count + len(flat)
     mean = total / count
     shares, directions = torch.linalg.eigh(products / count - torch.outer(mean, mean))
     kept = max(min(FEWEST, numbers), int((shares >= SHARE).sum()))
-    return directions.flip(1)[:, :kept].to(gaussian.mean)
+    return directions.flip(1)[:, :kept].to(gaussian.loc)
 
 
 class AbstractInSignal(nn.Module, ABC):

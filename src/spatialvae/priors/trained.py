@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +16,14 @@ from spatialvae.priors.normal import axes_of
 from spatialvae.seeding import seeded
 from spatialvae.tensors import check_shapes
 
-__all__ = ["CHUNK", "AbstractTrainedFamily", "AbstractTrainedPrior", "in_chunks"]
+__all__ = ["CHUNK", "AbstractTrainedFamily", "AbstractTrainedPrior", "in_chunks", "noise_log_prob"]
 
 CHUNK = 500
 """Codes that go through a network at once."""
 
 
 class AbstractTrainedPrior(AbstractPrior):
-    """A law over y = whiten(z) that a network defines; with the network's last layers at zero it is the Gaussian.
+    """p(z) for y = whiten(z) that a network defines; with the network's last layers at zero it is the Gaussian.
 
     Args:
         family: what it is.
@@ -33,64 +32,54 @@ class AbstractTrainedPrior(AbstractPrior):
     """
 
     family: AbstractTrainedFamily
+    gaussian: GaussianPrior
+    network: nn.Module
 
     def __init__(self, family: AbstractTrainedFamily, gaussian: GaussianPrior, network: nn.Module) -> None:
-        self.gaussian, self.network = gaussian, network
-        self.temperature = 1.0
         super().__init__(family, gaussian.event_shape)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.gaussian.mean
+        self.gaussian, self.network = gaussian, network
 
     @abstractmethod
-    def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:
-        """What training makes small, for each of the codes [B, maps, h, w] with labels [B]: [B]."""
+    def loss(self, codes: Tensor, labels: Tensor | None, network: nn.Module | None = None) -> Tensor:
+        """What training makes small, for each of the codes [B, maps, h, w] with labels [B]: [B].
+
+        Args:
+            codes: [B, maps, h, w].
+            labels: [B], -1 for none; None where no code has one.
+            network: takes the place of the prior's own, of the same form.
+        """
 
     @property
     def fingerprint(self) -> str:
         """A name for the codes that it is trained on and for its form: of the Gaussian's numbers and the network's."""
         shapes = [tuple(tensor.shape) for tensor in self.network.state_dict().values()]
-        found = hashlib.sha256(f"{self.family.spelled} {self.classes} {shapes}".encode())
-        for tensor in self.gaussian.tensors().values():
-            found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return found.hexdigest()
+        digest = hashlib.sha256(f"{self.family.spelled} {self.classes} {shapes}".encode())
+        for tensor in self.gaussian.state_dict().values():
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
-    def with_network(self, network: nn.Module) -> Self:
-        """The same law with another network of the same form."""
-        return self._changed(network=network)
-
-    def tempered(self, temperature: float) -> Self:
-        return self._changed(temperature=self.temperature * temperature)
-
-    def tensors(self) -> dict[str, Tensor]:
-        network = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        return {**{f"gaussian.{name}": tensor for name, tensor in self.gaussian.tensors().items()}, **network}
-
-    def to(self, device: torch.device | str) -> Self:
-        return self._changed(gaussian=self.gaussian.to(device), network=copy.deepcopy(self.network).to(device))
-
-    def _noise(self, count: int) -> Tensor:
+    def noise(self, count: int, temperature: float) -> Tensor:
         """The Gaussian noise that draws are made of, [count, maps, h, w]."""
-        loc = self.gaussian.mean
-        return self.temperature * torch.randn(count, *self.event_shape, dtype=loc.dtype, device=loc.device)
+        loc = self.gaussian.loc
+        return temperature * torch.randn(count, *self.event_shape, dtype=loc.dtype, device=loc.device)
 
-    def _noise_log_prob(self, noise: Tensor) -> Tensor:
-        """Its log-density in nats, [B]."""
-        return torch.distributions.Normal(0.0, self.temperature, validate_args=False).log_prob(noise).flatten(1).sum(1)
+
+def noise_log_prob(noise: Tensor, temperature: float) -> Tensor:
+    """The log-density of the noise of that temperature, [B, maps, h, w], in nats: [B]."""
+    return torch.distributions.Normal(0.0, temperature, validate_args=False).log_prob(noise).flatten(1).sum(1)
 
 
 class AbstractTrainedFamily(AbstractFittedFamily):
     """A kind of prior with a network, and the sizes of that network."""
 
     codes: ClassVar[int]
-    """How many it is trained on where nothing else is said."""
+    """How many codes it is trained on by default."""
 
     @abstractmethod
     def start(
         self, gaussian: GaussianPrior, classes: int, *, signal: Tensor | None = None, seed: int = 0
     ) -> AbstractTrainedPrior:
-        """The prior before training, which is the law `gaussian`, on its device and in its number format.
+        """The prior before training, which is `gaussian`, on its device and in its number format.
 
         Args:
             classes: how many labels the codes have, 0 for none.
@@ -111,13 +100,13 @@ class AbstractTrainedFamily(AbstractFittedFamily):
             check_shapes(
                 f"This is no {self.name} prior of this model",
                 {"network.basis": signal},
-                {"network.basis": (gaussian.mean.numel(), signal.shape[-1])},
+                {"network.basis": (gaussian.loc.numel(), signal.shape[-1])},
             )
         prior = self.start(gaussian, 0 if labels is None else len(labels) - 1, signal=signal)
         check_shapes(
             f"This is no {self.name} prior of this model",
             tensors,
-            {name: tuple(tensor.shape) for name, tensor in prior.tensors().items()},
+            {name: tuple(tensor.shape) for name, tensor in prior.state_dict().items()},
         )
         prior.network.load_state_dict(_without("network.", tensors))
         return prior

@@ -54,7 +54,7 @@ def holes_warning(model: SpatialVAE) -> str | None:
     if not isinstance(gaussian, GaussianPrior):
         return None
     with seeded(0):
-        own, drawn = (law.sample(torch.Size([DRAWS])) for law in (gaussian, model.prior()))
+        own, drawn = (law.sample(torch.Size([DRAWS])) for law in (gaussian(), model.prior()))
     edge = gaussian.whiten(own).flatten(1).norm(dim=1).quantile(QUANTILE)
     outside = (gaussian.whiten(drawn.to(own)).flatten(1).norm(dim=1) > edge).float().mean().item()
     if outside <= HOLES:

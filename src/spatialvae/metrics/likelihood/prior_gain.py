@@ -40,8 +40,7 @@ def prior_gains(
     """
     laws = {name: model.prior(name) for name in priors if name != model.priors.own}
     wanted = {
-        name: min(count, law.scored if isinstance(law, AbstractPrior) else AbstractPrior.scored)
-        for name, law in laws.items()
+        name: min(count, model.priors[name].scored if name in model.priors else AbstractPrior.scored) for name in laws
     }
     found: dict[str, list[Tensor]] = defaultdict(list)
     most, seen, own = max(wanted.values(), default=0), 0, model.prior()

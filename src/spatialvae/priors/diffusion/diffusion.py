@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,14 @@ from torch.distributions import Distribution
 
 from spatialvae.errors import UserError
 from spatialvae.priors.base import PRIORS
+from spatialvae.priors.code_distribution import AbstractCodeDistribution
 from spatialvae.priors.diffusion.guidance import GuidedCells, Pull
 from spatialvae.priors.diffusion.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_divergence, scale
 from spatialvae.priors.diffusion.velocity import GROUPS, VelocityNetwork
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.labels import Labels
 from spatialvae.priors.signal import SignalVelocity
-from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks
+from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks, noise_log_prob
 
 __all__ = ["DiffusionFamily", "DiffusionPrior"]
 
@@ -55,9 +56,9 @@ class DiffusionFamily(AbstractTrainedFamily):
     ) -> DiffusionPrior:
         shape = gaussian.event_shape if signal is None else torch.Size((signal.shape[1], 1, 1))
         sizes = {"classes": classes, "width": self.width, "blocks": self.blocks}
-        network = self.made(partial(VelocityNetwork, shape, **sizes), gaussian.mean, seed)
+        network = self.made(partial(VelocityNetwork, shape, **sizes), gaussian.loc, seed)
         if signal is not None:
-            network = SignalVelocity(signal.to(gaussian.mean), network)
+            network = SignalVelocity(signal.to(gaussian.loc), network)
         return DiffusionPrior(self, gaussian, network, classes=classes)
 
 
@@ -77,26 +78,21 @@ class DiffusionPrior(AbstractTrainedPrior):
     """
 
     scored: ClassVar[int] = 256
+    takes_steps: ClassVar[bool] = True
 
     def __init__(self, family: DiffusionFamily, gaussian: GaussianPrior, network: nn.Module, *, classes: int) -> None:
         super().__init__(family, gaussian, network)
         self.labels = Labels.numbered(classes)
-        self.label: int | None = None
         self.steps = family.steps
 
-    def with_steps(self, steps: int) -> Self:
-        if steps < 1:
-            raise UserError(f"`steps` {steps} is not possible: use at least 1.")
-        return self._changed(steps=steps)
+    def distribution(self, label: int | None, temperature: float, steps: int | None) -> DiffusionCodes:
+        return DiffusionCodes(self, label, temperature, steps or self.steps)
 
-    def given_label(self, label: int | str) -> Self:
-        return self._changed(label=self.class_of(label))
-
-    def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:
+    def loss(self, codes: Tensor, labels: Tensor | None, network: nn.Module | None = None) -> Tensor:
         """The squared error of the velocity at one random time for each code, summed over its numbers: [B].
 
-        Times fill [0, 1] evenly over the batch. A tenth of the labels is dropped, so that one network is the law of
-        all codes and of each class. Codes without a label (-1) speak for the law of all codes alone, with a tenth of
+        Times fill [0, 1] evenly over the batch. A tenth of the labels is dropped, so that one network describes
+        all codes and each class. Codes without a label (-1) speak for all codes alone, with a tenth of
         the weight of the others, a tenth of which speaks for it: each code counts in it as much as any other.
         """
         data = self.gaussian.whiten(codes)
@@ -111,14 +107,27 @@ class DiffusionPrior(AbstractTrainedPrior):
         size = scale(t)
         unit = ((1 - t) * noise + t * data) / size
         wanted = data - noise - (2 * t - 1) / size * unit
-        missed = self.network(unit, time, labels if self.classes else None) - wanted
+        network = self.network if network is None else network
+        missed = network(unit, time, labels if self.classes else None) - wanted
         return weight * missed.square().flatten(1).sum(1)
+
+
+class DiffusionCodes(AbstractCodeDistribution):
+    """The codes of a diffusion prior: those of one label (None: of all), from noise of a temperature, in steps."""
+
+    def __init__(self, prior: DiffusionPrior, label: int | None, temperature: float, steps: int) -> None:
+        self.prior, self.label, self.temperature, self.steps = prior, label, temperature, steps
+        super().__init__(prior.event_shape)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.prior.gaussian.loc
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         shape = torch.Size(sample_shape)
         with torch.no_grad():
             white = in_chunks(lambda noise: heun(self._field, noise, self._times), self._noise(shape.numel()))
-            return self.gaussian.colour(white).reshape(*shape, *self.event_shape)
+            return self.prior.gaussian.colour(white).reshape(*shape, *self.event_shape)
 
     @torch.no_grad()
     def log_prob(self, value: Tensor) -> Tensor:
@@ -140,13 +149,16 @@ class DiffusionPrior(AbstractTrainedPrior):
         """
         if not known.any():
             return self
-        mean = self.gaussian.given_cells(code, known).mean
-        pull = Pull(self.gaussian, code, known)
+        mean = self.prior.gaussian().given_cells(code, known).mean
+        pull = Pull(self.prior.gaussian, code, known)
         return GuidedCells(self._field, self._noise, self._times, pull, mean)
 
     @property
     def _times(self) -> list[float]:
         return [k / self.steps for k in range(self.steps + 1)]
+
+    def _noise(self, count: int) -> Tensor:
+        return self.prior.noise(count, self.temperature)
 
     @property
     def _field(self) -> Field:
@@ -156,14 +168,14 @@ class DiffusionPrior(AbstractTrainedPrior):
         def field(u: Tensor, time: float) -> Tensor:
             times = u.new_full((len(u),), time)
             labels = None if label is None else torch.full((len(u),), label, device=u.device)
-            return self.network(u, times, labels) / scale(time)
+            return self.prior.network(u, times, labels) / scale(time)
 
         return field
 
     def _density(self, codes: Tensor) -> Tensor:
-        white = self.gaussian.whiten(codes)
+        white = self.prior.gaussian.whiten(codes)
         probes = None
         if self.event_shape.numel() > LARGEST_EXACT:
             probes = torch.randint(0, 2, (PROBES, *white.shape)).to(white) * 2 - 1
         noise, spread = heun_with_divergence(self._field, white, self._times[::-1], probes)
-        return self._noise_log_prob(noise) + spread - self.gaussian.log_volume
+        return noise_log_prob(noise, self.temperature) + spread - self.prior.gaussian.log_volume

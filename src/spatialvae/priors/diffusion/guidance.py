@@ -26,6 +26,7 @@ class Pull:
     one of sites, C_kk is their product too, since a known cell is known in all maps.
 
     Args:
+        gaussian: what whitens the codes.
         code: [maps, h, w].
         known: bool [h, w].
 
@@ -37,9 +38,9 @@ class Pull:
     """
 
     def __init__(self, gaussian: GaussianPrior, code: Tensor, known: Tensor) -> None:
-        self._gaussian, self._known, self._code = gaussian, known.to(gaussian.mean.device), code.to(gaussian.mean)
+        self._gaussian, self._known, self._code = gaussian, known.to(gaussian.loc.device), code.to(gaussian.loc)
         maps = len(code)
-        cells, factors = self._known.flatten(), gaussian.law.factors
+        cells, factors = self._known.flatten(), gaussian.normal.factors
         if len(factors) == 1:
             self._rows, inside, outer = 1, cells.repeat(maps), factors[0]
             self._maps = torch.ones_like(factors[0][:1, :1])
@@ -55,7 +56,7 @@ class Pull:
         solved = torch.cholesky_solve(torch.cholesky_solve(rows, self._maps).mT, self._inner).mT
         known = torch.zeros_like(white)
         known[..., self._known] = solved.reshape(misfit.shape)
-        return self._gaussian.colour(known) - self._gaussian.mean  # R is symmetric
+        return self._gaussian.colour(known) - self._gaussian.loc  # R is symmetric
 
     def settled(self, white: Tensor) -> Tensor:
         """The codes of whitened ones, [B, maps, h, w], with the known cells as they are known to the last bit."""
@@ -79,6 +80,8 @@ class GuidedCells(Distribution):
         field: du/dt = g / s without the pull.
         noise: draws so many codes at time 0.
         times: of the steps, from 0 to 1.
+        pull: towards the known cells.
+        mean: of the Gaussian, given the same cells.
     """
 
     support = constraints.independent(constraints.real, 3)  # pyright: ignore

@@ -67,13 +67,13 @@ def divergence(field: Field, u: Tensor, time: float, probes: Tensor | None) -> t
     """
     with torch.inference_mode(False), torch.enable_grad():
         u = u.detach().clone().requires_grad_()
-        found = field(u, time)
-        if not found.requires_grad:
-            return found, found.new_zeros(len(found))
+        slope = field(u, time)
+        if not slope.requires_grad:
+            return slope, slope.new_zeros(len(slope))
         units = torch.eye(u[0].numel(), dtype=u.dtype, device=u.device)
         rows = units.reshape(-1, 1, *u.shape[1:]) if probes is None else probes
         total = u.new_zeros(len(u))
         for row in rows:
-            (gradient,) = torch.autograd.grad(found, u, row.expand_as(found), retain_graph=True)
+            (gradient,) = torch.autograd.grad(slope, u, row.expand_as(slope), retain_graph=True)
             total = total + (gradient * row).flatten(1).sum(1)
-    return found.detach(), total if probes is None else total / len(rows)
+    return slope.detach(), total if probes is None else total / len(rows)

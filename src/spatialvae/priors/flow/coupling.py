@@ -76,7 +76,7 @@ class FlatFlow(nn.Module):
 class MapFlow(nn.Module):
     """Affine couplings between two halves of the maps, a fixed rotation of the maps before each.
 
-    Rotations do not change N(0, I), so that the law at the start is N(0, I). A single map is halved like a chessboard.
+    Rotations do not change N(0, I), so that the start is N(0, I). A single map is halved like a chessboard.
 
     Dinh et al., "Density estimation using Real NVP", 2017; Kingma and Dhariwal, "Glow", 2018.
 
@@ -136,8 +136,8 @@ class CouplingStep(nn.Module):
 
     def _affine(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """The log-scale and shift of every number, 0 where it is kept."""
-        found = self.network(seen[:, : self.read] if self.read else seen * self.kept).to(seen.dtype)
-        raw, shift = found.reshape(len(seen), 2, -1, *seen.shape[2:]).unbind(1)
+        outputs = self.network(seen[:, : self.read] if self.read else seen * self.kept).to(seen.dtype)
+        raw, shift = outputs.reshape(len(seen), 2, -1, *seen.shape[2:]).unbind(1)
         log_scale = LARGEST_LOG_SCALE * torch.tanh(raw / LARGEST_LOG_SCALE)
         if not self.read:
             return (1 - self.kept) * log_scale, (1 - self.kept) * shift

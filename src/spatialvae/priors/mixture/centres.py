@@ -31,13 +31,13 @@ def centres_of(codes: Codes, components: int) -> tuple[Tensor, Tensor | None]:
     most = max(FIRST // len(seen), CODES_A_CENTRE * -(-components // len(seen)))
     parts, their_labels = zip(*labelled_draws(codes, most), strict=True)
     flat, labels = torch.cat(parts).flatten(1), torch.cat(their_labels)
-    found, owners = [], torch.zeros(len(codes.labels), components, dtype=torch.bool, device=flat.device)
+    centres, owners = [], torch.zeros(len(codes.labels), components, dtype=torch.bool, device=flat.device)
     for index, label in enumerate(seen):
         wanted = components // len(seen) + (index < components % len(seen))
-        first = sum(len(means) for means in found)
-        found.append(_means(flat[labels.to(flat.device) == label], wanted))
+        first = sum(len(means) for means in centres)
+        centres.append(_means(flat[labels.to(flat.device) == label], wanted))
         owners[label, first : first + wanted] = True
-    return torch.cat(found), owners
+    return torch.cat(centres), owners
 
 
 def _means(flat: Tensor, count: int) -> Tensor:

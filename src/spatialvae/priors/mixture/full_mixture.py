@@ -41,19 +41,19 @@ def fit_full(codes: Codes, components: int, progress: bool) -> Components:
         nobodys = flat[labels < 0]
     jitter = JITTER * max(flat.var(0).mean().item(), SMALLEST)
     fits = [_ClassMixture(group, own, centres.cpu().float()[own], jitter) for group, own in groups]
-    best, found = -math.inf, None
+    best, mixture = -math.inf, None
     with bar("rounds of the mixture, at most", ROUNDS, progress) as advance:
         for _ in range(ROUNDS):
-            for fit, more in zip(fits, _dealt(found, nobodys, fits), strict=True):
+            for fit, more in zip(fits, _dealt(mixture, nobodys, fits), strict=True):
                 fit.go_on(more)
             now = _assembled(fits, components, codes.event_shape, owners)
             score = held_out(codes, now)
             advance(1)
             if score <= best + GAIN * flat.shape[1]:
                 break
-            best, found = score, now
-    assert found is not None
-    return found
+            best, mixture = score, now
+    assert mixture is not None
+    return mixture
 
 
 class _ClassMixture:
@@ -87,12 +87,12 @@ class _ClassMixture:
             self.model.fit(codes.numpy())
 
 
-def _dealt(found: Components | None, codes: Tensor, fits: list[_ClassMixture]) -> list[Tensor]:
+def _dealt(mixture: Components | None, codes: Tensor, fits: list[_ClassMixture]) -> list[Tensor]:
     """For each of `fits` those of `codes` that a draw from p(y | z) deals to it; none before the first mixture."""
-    if found is None or not len(codes):
+    if mixture is None or not len(codes):
         return [codes[:0] for _ in fits]
-    parts = codes.reshape(-1, *found.law.event_shape).split(DEALT_AT_ONCE)
-    shares = torch.cat([found.joint(part).softmax(-1) for part in parts])
+    parts = codes.reshape(-1, *mixture.normal.event_shape).split(DEALT_AT_ONCE)
+    shares = torch.cat([mixture.joint(part).softmax(-1) for part in parts])
     component = torch.multinomial(shares, 1)[:, 0]
     return [codes[fit.own[component]] for fit in fits]
 
@@ -109,6 +109,6 @@ def _assembled(
         weights[fit.own] = share * torch.from_numpy(fit.model.weights_).double()
         means[fit.own] = torch.from_numpy(fit.model.means_).double()
         covariances[fit.own] = torch.from_numpy(fit.model.covariances_).double()
-    law = CodeNormal(means.reshape(components, *event_shape), (torch.linalg.cholesky(covariances),)).map(Tensor.float)
+    normal = CodeNormal(means.reshape(components, *event_shape), (torch.linalg.cholesky(covariances),))
     labels = None if owners is None else owners.cpu().float().log()
-    return Components(weights.clamp(min=1e-12).log().float(), law, labels)
+    return Components(weights.clamp(min=1e-12).log().float(), normal.map(Tensor.float), labels)

@@ -1,4 +1,4 @@
-"""Which components of a mixture a class uses: p(k | y), found with the components held."""
+"""Which components of a mixture a class uses: p(k | y), with the components held fixed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def labelled_draws(codes: Codes, most: int) -> Iterator[tuple[Tensor, Tensor]]:
             yield drawn[kept.to(drawn.device)], labels[kept.to(labels.device)]
 
 
-def with_labels(codes: Codes, found: Components) -> Components:
+def with_labels(codes: Codes, components: Components) -> Components:
     """The same mixture with log p(k | y) for every class y; what is another class's own stays at minus infinity.
 
     The weights are those of largest likelihood of the class's codes z_1 ... z_n, sum_i log sum_k w_k N_k(z_i), which is
@@ -47,22 +47,22 @@ def with_labels(codes: Codes, found: Components) -> Components:
     that is below 1e-5. A class without images has the weights of all codes.
     """
     if not codes.labels:
-        return found
+        return components
     draws = labelled_draws(codes, max(CODES_A_CLASS, CODES // len(codes.labels)))
-    parts = [(found.law.log_prob(drawn.to(found.log_weights)).double(), own) for drawn, own in draws]
+    parts = [(components.normal.log_prob(drawn.to(components.log_weights)).double(), own) for drawn, own in draws]
     log_density, labels = (torch.cat(values).cpu() for values in zip(*parts, strict=True))
-    weights = found.log_weights.double().softmax(0).cpu().repeat(len(codes.labels), 1)
+    weights = components.log_weights.double().softmax(0).cpu().repeat(len(codes.labels), 1)
     own = torch.ones_like(weights, dtype=torch.bool)
-    if found.log_label_weights is not None:
-        own = found.log_label_weights.isfinite().cpu()
+    if components.log_label_weights is not None:
+        own = components.log_label_weights.isfinite().cpu()
     for label in labels.unique().tolist():
         weights[label] = 0.0
         weights[label, own[label]] = _best_weights(log_density[labels == label][:, own[label]])
-    return replace(found, log_label_weights=weights.log().to(found.log_weights))
+    return replace(components, log_label_weights=weights.log().to(components.log_weights))
 
 
 def _best_weights(log_density: Tensor) -> Tensor:
-    """The weights [K] of largest likelihood of codes with these log-densities [n, K] under K laws."""
+    """The weights [K] of largest likelihood of codes with these log-densities [n, K] under K distributions."""
     count, components = log_density.shape
     weights = log_density.new_full((components,), 1 / components)
     for _ in range(ROUNDS):
