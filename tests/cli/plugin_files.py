@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from spatialvae.data.sources import SOURCES
 from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
+from spatialvae.networks import NETWORKS
 from spatialvae.registry import Registry
 
-__all__ = ["LATENT", "LIKELIHOOD", "forgotten"]
+__all__ = ["LATENT", "LIKELIHOOD", "NETWORK", "SOURCE", "forgotten"]
 
-REGISTRIES: tuple[Registry, ...] = (LATENTS, LIKELIHOODS)
+REGISTRIES: tuple[Registry, ...] = (LATENTS, LIKELIHOODS, NETWORKS, SOURCES)
 
 
 @contextmanager
@@ -73,4 +75,52 @@ class UnitGaussian(AbstractLikelihood):
 
     def forward(self, output):
         return self.inner(output)
+'''
+
+NETWORK = '''
+from dataclasses import dataclass
+
+from torch import nn
+
+from spatialvae.networks import NETWORKS, AbstractNetworks
+
+
+@NETWORKS.register("small")
+@dataclass(frozen=True)
+class Small(AbstractNetworks):
+    """A layer for each half; `stray` rows too many make a decoder that does not fit."""
+
+    width: int = 4
+    stray: int = 0
+
+    def encoder(self, image_shape):
+        return nn.Sequential(nn.Conv2d(image_shape[0], self.width, 3, 2, 1), nn.ReLU())
+
+    def decoder(self, code_shape, output_shape, grid):
+        outputs, height, width = output_shape
+        layer = nn.Conv2d(code_shape[0], outputs, 3, 1, 1)
+        return nn.Sequential(nn.Upsample((height + self.stray, width)), layer)
+'''
+
+SOURCE = '''
+import numpy as np
+
+from spatialvae.data.sources import SOURCES, AbstractSource, Record
+
+
+@SOURCES.register("ramps")
+class Ramps(AbstractSource):
+    """Pictures that grow lighter from left to right."""
+
+    name = "ramps"
+
+    def __init__(self, count: int = 60) -> None:
+        self.count = self.total = count
+
+    def identity(self, cache):
+        return f"ramps {self.count}"
+
+    def records(self):
+        for row in range(self.count):
+            yield Record(f"ramp {row}", np.tile(np.arange(8, dtype=np.uint8) * 20 + row, (1, 8, 1)))
 '''

@@ -128,7 +128,7 @@ def test_folders_of_too_many_pictures(run: Path, tmp_path: Path, command: str, c
         "inpaint": [tmp_path / "two", "--region", "0,0"],
     }
     said = spatialvae(command, run, *given[command], "--out", tmp_path / "a.png").complaint
-    assert f"{count} pictures came" in said
+    assert f"{count} pictures were given" in said
 
 
 def test_a_prior_that_is_not_there(run: Path, tmp_path: Path, pictures: list[Path]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from spatialvae.config import TrainConfig
-from tests.cli.plugin_files import LATENT, LIKELIHOOD, forgotten
+from tests.cli.plugin_files import LATENT, LIKELIHOOD, NETWORK, SOURCE, forgotten
 from tests.cli.program import Outcome, spatialvae
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +34,7 @@ def plugin(tmp_path: Path, text: str) -> Path:
 MODEL_PARTS = {
     "latent": (LATENT, "narrow:width_of_noise=0.5"),
     "likelihood": (LIKELIHOOD, "unit-gaussian:scale=0.5"),
+    "network": (NETWORK, "small:width=3"),
 }
 
 
@@ -46,10 +47,28 @@ def test_a_part_of_a_model(kind: str, text: str, spec: str, plugin: Path, images
     assert getattr(TrainConfig.read(run / "config.yaml"), kind) == spec
     assert str(plugin) not in "".join(path.read_text() for path in run.glob("*.[jy]*") if path.is_file())
     missing = alone("sample", run, "--count", 2, "--out", out).complaint
-    assert f"no {kind} '{spec.partition(':')[0]}'" in missing
+    assert f"The {kind} '{spec}' of " in missing and "--plugin FILE.py" in missing
     assert not out.exists()
     assert alone("--plugin", plugin, "sample", run, "--count", 2, "--out", out).code == 0
     assert alone("evaluate", run, "--metrics", "bound", "--limit", 10, "--plugin", plugin).code == 0
+
+
+@pytest.mark.parametrize("text", [NETWORK])
+def test_a_network_whose_output_has_the_wrong_shape(plugin: Path, images: Path, tmp_path: Path) -> None:
+    line = ("train", "--plugin", plugin, "--data", images, *SMALL, "--network", "small:stray=1")
+    message = alone(*line, "--out", tmp_path / "run").complaint
+    assert "[1, 9, 8]" in message and "[1, 8, 8]" in message and len(message.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("text", [SOURCE])
+def test_a_source(plugin: Path, tmp_path: Path) -> None:
+    run, line = tmp_path / "run", ("--plugin", plugin)
+    shown = alone("data", "ramps:count=40", *line, "--json").json
+    assert (sum(shown["splits"].values()), shown["height"], shown["channels"]) == (40, 8, 1)
+    assert alone("train", "--data", "ramps:count=40", *SMALL, "--out", run, *line).code == 0
+    missing = alone("evaluate", run, "--metrics", "psnr").complaint
+    assert "'ramps:count=40'" in missing and "neither a known name nor a path" in missing
+    assert alone("evaluate", run, "--metrics", "psnr", *line, "--json").json["metrics"]["psnr"]["value"] > 0
 
 
 @pytest.mark.parametrize("text", [LATENT])

@@ -65,7 +65,7 @@ def test_how_far(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
         (("--cell", "0,3"), ["columns 3 lie outside", "3x3", "nearest 2"]),
         (("--component", "18"), ["components go from 0 to 17"]),
         (("--component", "0", "--map", "1"), ["--component moves the whole code"]),
-        (("--spread", "posterior"), ["no picture came"]),
+        (("--spread", "posterior"), ["there is no picture"]),
         (("--spread", "wide"), ["--spread wide", "posterior, prior"]),
         (("--prior", "gausian"), ["Did you mean 'gaussian'?"]),
         (("--steps", "1"), ["--steps", "2"]),

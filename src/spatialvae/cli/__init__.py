@@ -107,13 +107,13 @@ def main() -> None:
 def _usage(error: Any) -> str:
     """The parser's words; of an unknown flag what it is called here, or what it is spelled like."""
     context = getattr(error, "ctx", None)
-    said = error.format_message()
+    message = error.format_message()
     if context is not None and hasattr(error, "possibilities"):
         flags = [name for parameter in context.command.params for name in parameter.opts]
         ours = suggested_flag(error.option_name, flags)
         meant = [ours] if ours else sorted(error.possibilities or [])
-        said = error.message + (f". Did you mean {' or '.join(meant)}?" if meant else ".")
-    return f"{said}\nTry '{context.command_path if context else 'spatialvae'} --help'."
+        message = error.message + (f". Did you mean {' or '.join(meant)}?" if meant else ".")
+    return f"{message}\nTry '{context.command_path if context else 'spatialvae'} --help'."
 
 
 def _warn(message: Warning | str, *_: Any) -> None:

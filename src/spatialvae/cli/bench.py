@@ -46,33 +46,33 @@ def bench(
     from spatialvae.training import Interrupted
 
     try:
-        found = benchmarking.bench(config, images, options, device=where, say=say)
+        result = benchmarking.bench(config, images, options, device=where, say=say)
     except Interrupted as stop:
         say("Stopped; nothing was kept.")
         sys.exit(128 + stop.signum)
-    emit(found, json, _lines(found))
+    emit(result, json, _lines(result))
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def _lines(result: dict[str, Any]) -> list[str]:
     """The numbers in words, each with its quartiles over the rounds."""
-    machine, settings, operations = found["machine"], found["settings"], found["operations"]
+    machine, settings, operations = result["machine"], result["settings"], result["operations"]
     model = settings["model"]
     size = "x".join(str(side) for side in model["image_size"])
     peaks = ", ".join(
-        f"{name} {spread['median'] / 1e9:,.0f}" for name, spread in found["peak_flops_per_second"].items()
+        f"{name} {spread['median'] / 1e9:,.0f}" for name, spread in result["peak_flops_per_second"].items()
     )
 
     def spread(name: str, digits: int = 2, scale: float = 1.0) -> str:
-        values = (f"{scale * found['spreads'][name][key]:,.{digits}f}" for key in ("median", "lower", "upper"))
+        values = (f"{scale * result['spreads'][name][key]:,.{digits}f}" for key in ("median", "lower", "upper"))
         return "{} ({} to {})".format(*values)
 
     def work(name: str) -> str:
         return f"{operations[name]['flops'] / 1e6:.1f} MFLOP and {operations[name]['bytes'] / 1e6:.1f} MB an image"
 
-    step = sum(stage["median"] for stage in found["stages"].values())
+    step = sum(stage["median"] for stage in result["stages"].values())
     stages = [
         f"  {name:<17}{1e3 * stage['median']:>9.2f} ms {stage['median'] / step:>6.1%}"
-        for name, stage in found["stages"].items()
+        for name, stage in result["stages"].items()
     ]
     return [
         f"{model['latent']}, {settings['data']} {size}, batch {settings['batch_size']}, {machine['precision']}, "
@@ -85,10 +85,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"sampling   {spread('sampling_images_per_second', 0)} images/s",
         f"  over eager fp32     {spread('sampling_ratio_to_eager_fp32')}",
         f"  {work('sampling')}",
-        f"a step by its stages, taken apart (the real one takes {1e3 * found['step_seconds']:.2f} ms)",
+        f"a step by its stages, taken apart (the real one takes {1e3 * result['step_seconds']:.2f} ms)",
         *stages,
         f"latent     {spread('latent_share', 1, 100)} % of a step, "
         f"{spread('latent_share_with_backward', 1, 100)} % with its backward",
         f"peak       {peaks} GFLOP/s",
-        f"memory     {found['memory_bytes'] / 2**30:.2f} GiB; a checkpoint takes {found['checkpoint_seconds']:.2f} s",
+        f"memory     {result['memory_bytes'] / 2**30:.2f} GiB; a checkpoint takes {result['checkpoint_seconds']:.2f} s",
     ]

@@ -30,7 +30,7 @@ def comparison_settings(
     before: dict[str, Any] = {}
     if path is not None:
         before = read_settings(path)
-        _divide(before, str(path))  # so that a mistake in the file is told as one
+        _divide(before, str(path))  # so that a mistake in the file is reported as one
     if {"images", "epochs"} & flags.keys():  # one length takes the place of the other
         before = {name: value for name, value in before.items() if name not in ("images", "epochs")}
     return _divide({**before, **flags}, "compare")
@@ -58,6 +58,6 @@ def _priors(named: list[str], where: str) -> tuple[str, list[str]]:
     """
     learned = [name for name in named if name.partition(":")[0] == "learned"]
     if len(learned) > 1:
-        raise UserError(f"{where}: --prior {learned[1]} came beside {learned[0]}: a model is trained with one prior.")
+        raise UserError(f"{where}: --prior {learned[1]} stands beside {learned[0]}: a model is trained with one prior.")
     called = ["learned" if name in learned else name for name in named]
     return (learned[0] if learned else "standard"), list(dict.fromkeys(called))

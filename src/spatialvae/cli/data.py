@@ -52,14 +52,14 @@ def data(
         name: {split: own[k] for split, own in counts.items()} for k, name in enumerate(prepared.label_names or [])
     }
     unlabelled = {name: splits[name] - sum(own) for name, own in counts.items()}
-    found = {"splits": splits, "classes": classes, "unlabelled": unlabelled, "grid": str(picture)}
-    payload = {**{name: getattr(prepared, name) for name in fields}, **found}
+    counted = {"splits": splits, "classes": classes, "unlabelled": unlabelled, "grid": str(picture)}
+    payload = {**{name: getattr(prepared, name) for name in fields}, **counted}
     size = f"{prepared.height}x{prepared.width}"
     means = ", ".join(f"{mean:.1f}" for mean in prepared.channel_means)
-    said = ", ".join(f"{count} {name}" for name, count in splits.items())
+    sizes = ", ".join(f"{count} {name}" for name, count in splits.items())
     lines = [
         f"{prepared.name}: {sum(splits.values())} images of {size}, {prepared.channels} channel(s)",
-        f"splits: {said}",
+        f"splits: {sizes}",
         *_class_lines(classes, unlabelled),
         f"channel means (0 to 255): {means}",
         *prepared.notes,

@@ -55,7 +55,7 @@ def evaluate(
 ) -> None:
     """Measure a model, or images against data: likelihood, reconstructions, samples, the latent's health.
 
-    A metric that fails is told with its reason beside the others; if --metrics names it, the exit code is 1.
+    A metric that fails is listed with its reason beside the others; if --metrics names it, the exit code is 1.
     """
     chosen = given(settings)
     options = {name: chosen.pop(name) for name in AbstractDataOptions.model_fields if name in chosen}
@@ -63,12 +63,12 @@ def evaluate(
     if (target / "config.json").is_file():
         if against is not None or paired:
             raise UserError(f"{target} is a run: --against and --paired are for images; other data is --data.")
-        found = _run(target, load_model(target, device, threads), options, config)
+        evaluation = _run(target, load_model(target, device, threads), options, config)
     else:
-        found = _images(target, against, paired, options, config, (device, threads))
-    emit({"target": str(target), **as_json(found)}, json, _lines(target, found))
+        evaluation = _images(target, against, paired, options, config, (device, threads))
+    emit({"target": str(target), **as_json(evaluation)}, json, _lines(target, evaluation))
     named = {name.strip() for name in config.metrics.split(",")}
-    if any(key.partition("/")[0] in named for key in found.failed):
+    if any(key.partition("/")[0] in named for key in evaluation.failed):
         raise typer.Exit(1)  # what was asked for by name is not there
 
 
@@ -91,10 +91,10 @@ def _run(run: Path, model: SpatialVAE, options: dict[str, Any], config: Evaluati
     if "gaussian" not in model.priors and images.own and asked:  # never from images that the model was not trained on
         say("fitting a Gaussian to the aggregate posterior")
         fitted = attach_gaussian(model, images.data)
-    found = metrics.evaluate(model, images.data, config, progress=True)
+    evaluation = metrics.evaluate(model, images.data, config, progress=True)
     if fitted is not None and weights_hash(run) == weights:  # a command that was refused has stored nothing
         save_prior(run, fitted)
-    return found.with_warnings(notes)
+    return evaluation.with_warnings(notes)
 
 
 def _images(
@@ -118,37 +118,37 @@ def _images(
     data = prepare_images(AbstractDataOptions.parse({**options, "data": against}, "evaluate"))
     named = "split" in config.model_fields_set
     config = config if named else config.model_copy(update={"split": data.handed_over})
-    found = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
-    pairs = {"paired": paired, "names": found.names}
-    measured = metrics.evaluate_images(found.images, data, config, **pairs, device=device, progress=True)
-    notes = [f"{target}: {note}" for note in found.notes]
+    made = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))
+    pairs = {"paired": paired, "names": made.names}
+    measured = metrics.evaluate_images(made.images, data, config, **pairs, device=device, progress=True)
+    notes = [f"{target}: {note}" for note in made.notes]
     if not named and config.split == "all":
         notes.append(f"{against} names no test split: all of its images are compared with.")
     return measured.with_warnings(notes)
 
 
-def _lines(target: Path, found: Evaluation) -> list[str]:
+def _lines(target: Path, evaluation: Evaluation) -> list[str]:
     """A metric a line, then what to beware of."""
     from spatialvae.data.subset import spell_subset
     from spatialvae.metrics import describe
 
-    source = found.provenance
+    source = evaluation.provenance
     paired = f", paired {source.paired}" if source.paired else ""
     used = spell_subset(source.images, source.of, source.seed)
     lines = [f"{target} on {source.data}, {source.split}, {used}{paired}; ± {source.intervals}"]
     if source.features:
         features = source.features
         lines.append(f"features: {features.name} (sha256 {features.sha256[:12]}, resize {features.resize})")
-    width = max((len(key) for key in found.metrics), default=0)
-    for key, estimate in found.metrics.items():
+    width = max((len(key) for key in evaluation.metrics), default=0)
+    for key, estimate in evaluation.metrics.items():
         n = f"n = {estimate.n:,}"
-        if key in found.values and estimate.n < source.images:
+        if key in evaluation.values and estimate.n < source.images:
             with_label = key == "probe"  # images without one take no part
             n += f" of {source.images:,}" + (" with a label" if with_label else f", drawn with seed {source.seed}")
         lines.append(f"  {key:<{width}} {_spelled(estimate)}  ({describe(key).unit}, {n})")
-    alarms = found.health.alarms if found.health else ()
-    failed = [f"{key} failed: {reason}" for key, reason in found.failed.items()]
-    return [*lines, *(f"  ! {with_flags(text)}" for text in (*alarms, *found.warnings, *failed))]
+    alarms = evaluation.health.alarms if evaluation.health else ()
+    failed = [f"{key} failed: {reason}" for key, reason in evaluation.failed.items()]
+    return [*lines, *(f"  ! {with_flags(text)}" for text in (*alarms, *evaluation.warnings, *failed))]
 
 
 def _spelled(estimate: Estimate) -> str:

@@ -74,7 +74,7 @@ def fit_prior(
     if default and len(spelled) > 1 and features is None:
         raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
     if features is not None:
-        FeatureNetwork.open(features)  # what is no network is told before anything is fitted
+        FeatureNetwork.open(features)  # what is no network is refused before anything is fitted
     model = load_model(run, device, threads)
     images = images_for(run, model, options)
     data = images.data
@@ -82,7 +82,7 @@ def fit_prior(
         say(f"note: {note}")
     kept = [name for name in spelled if name in model.priors and not overwrite]
     try:
-        found = fitting.fit_missing(
+        fitted = fitting.fit_missing(
             model, data, run, spelled, seed=training.seed, say=say, training=training, again=overwrite, progress=True
         )
     except Interrupted as stop:
@@ -101,17 +101,17 @@ def fit_prior(
         "run": str(run),
         "fitted": {
             name: {**one.held_out.as_dict(), "seconds": one.seconds, "fitted_to": one.fitted_to}
-            for name, one in found.items()
+            for name, one in fitted.items()
         },
         "kept": kept,
         "frechet": {name: value.as_dict() for name, value in frechet.items()},
         "default": chosen or model.priors.default,
     }
-    emit(payload, json, _lines(found, kept, frechet, payload["default"], spelled, f"{run}{plugin_words(context)}"))
+    emit(payload, json, _lines(fitted, kept, frechet, payload["default"], spelled, f"{run}{plugin_words(context)}"))
 
 
 def _lines(
-    found: dict[str, Fitted],
+    fitted: dict[str, Fitted],
     kept: list[str],
     frechet: dict[str, Estimate],
     default: str,
@@ -121,7 +121,7 @@ def _lines(
     from spatialvae.data.subset import spell_subset
 
     lines = []
-    for name, one in found.items():
+    for name, one in fitted.items():
         to = one.fitted_to
         error = one.held_out.standard_error or 0.0
         lines.append(

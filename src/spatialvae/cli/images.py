@@ -124,5 +124,5 @@ def pictures_for(run: Path, model: SpatialVAE, paths: Sequence[Path], count: int
     """Exactly `count` pictures by `read_for`, uint8 [count C H W]; `rule` says why no other number."""
     images, _ = read_for(run, model, paths)
     if len(images) != count:
-        raise UserError(f"{len(images)} pictures came, and {rule}.")
+        raise UserError(f"{len(images)} pictures were given, and {rule}.")
     return images

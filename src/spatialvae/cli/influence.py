@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,8 @@ from spatialvae.config import AbstractDataOptions
 from spatialvae.errors import UserError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from spatialvae.editing import Influence, SiteCorrelations
 
 __all__ = ["influence"]
@@ -62,37 +65,69 @@ def influence(
     part = shown.data.split(split)
     check_images(model, part, images)
     seen = some_images(part, CORRELATED, seed=seed)
-    found = editing.influence(model, some_images(part, images, seed=seed), probes=probes, seed=seed)
+    measured = editing.influence(model, some_images(part, images, seed=seed), probes=probes, seed=seed)
     correlations = editing.site_correlations(model, seen, prior=chosen, seed=seed)
-    _write(out, found, correlations, chosen)
-    summary = _summary(found, correlations, map_size)
+    _write(out, measured, correlations, chosen)
+    summary = _summary(measured, correlations, map_size)
     payload = {"run": str(run), "out": str(out), "data": shown.data.source, "split": split, "prior": chosen}
-    payload |= {"seed": seed, "probes": found.probes, "images": found.images, "correlated": len(seen), "of": len(part)}
-    told = [*shown.notes, *_few(len(seen), split)]
-    notes = [f"  ! {note}" for note in told]
+    payload |= {
+        "seed": seed,
+        "probes": measured.probes,
+        "images": measured.images,
+        "correlated": len(seen),
+        "of": len(part),
+    }
+    warnings = [*shown.notes, *_few(len(seen), split)]
+    notes = [f"  ! {note}" for note in warnings]
     emit(
-        {**payload, **summary, "notes": told},
+        {**payload, **asdict(summary), "notes": warnings},
         json,
         [*_lines(summary), *notes, f"writes, reads, correlations: {out}"],
     )
 
 
-def _summary(found: Influence, correlations: SiteCorrelations, map_size: tuple[int, int]) -> dict[str, Any]:
-    """The numbers behind the picture, means over cells."""
+@dataclass(frozen=True)
+class _Reach:
+    """How far a cell reaches: the share of its pixels' influence in its own block, and the radius in pixels."""
+
+    inside: float
+    radius: float
+
+
+@dataclass(frozen=True)
+class _Correlation:
+    """The mean correlation of neighbouring cells, and the mean size of that of any two."""
+
+    neighbours: float
+    absolute: float
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """The numbers behind the picture, means over cells; `block` is the share of the image that a cell stands for."""
+
+    writes: _Reach
+    reads: _Reach
+    block: float
+    correlation: dict[str, _Correlation]
+
+
+def _summary(measured: Influence, correlations: SiteCorrelations, map_size: tuple[int, int]) -> _Summary:
     from spatialvae.editing.correlation import neighbours, off_diagonal
     from spatialvae.editing.influence import inside_share, radius
 
-    return {
-        **{
-            name: {"inside": inside_share(maps).mean().item(), "radius": radius(maps).mean().item()}
-            for name, maps in (("writes", found.writes), ("reads", found.reads))
-        },
-        "block": 1 / (map_size[0] * map_size[1]),
-        "correlation": {
-            name: {"neighbours": neighbours(matrix, map_size), "absolute": off_diagonal(matrix)}
+    def reach(maps: Tensor) -> _Reach:
+        return _Reach(inside_share(maps).mean().item(), radius(maps).mean().item())
+
+    return _Summary(
+        writes=reach(measured.writes),
+        reads=reach(measured.reads),
+        block=1 / (map_size[0] * map_size[1]),
+        correlation={
+            name: _Correlation(neighbours(matrix, map_size), off_diagonal(matrix))
             for name, matrix in vars(correlations).items()
         },
-    }
+    )
 
 
 def _few(count: int, split: str) -> list[str]:
@@ -103,27 +138,27 @@ def _few(count: int, split: str) -> list[str]:
     return [f"the aggregate is that of {images} ({split}), which says little: choose a larger part with --split"]
 
 
-def _lines(summary: dict[str, Any]) -> list[str]:
-    block = f"its own block of pixels ({summary['block']:.0%} of the image)"
+def _lines(summary: _Summary) -> list[str]:
+    block = f"its own block of pixels ({summary.block:.0%} of the image)"
     lines = [
-        f"  {what}: {summary[key]['inside']:.0%} on {block}, radius {summary[key]['radius']:.1f} pixels"
-        for key, what in (("writes", "a cell writes"), ("reads", "a cell reads"))
+        f"  {what}: {reach.inside:.0%} on {block}, radius {reach.radius:.1f} pixels"
+        for reach, what in ((summary.writes, "a cell writes"), (summary.reads, "a cell reads"))
     ]
-    correlations = ", ".join(f"{value['neighbours']:.2f} {name}" for name, value in summary["correlation"].items())
+    correlations = ", ".join(f"{value.neighbours:.2f} {name}" for name, value in summary.correlation.items())
     return [*lines, f"  correlation of neighbouring cells: {correlations}"]
 
 
-def _write(out: Path, found: Influence, correlations: SiteCorrelations, prior: str) -> None:
+def _write(out: Path, measured: Influence, correlations: SiteCorrelations, prior: str) -> None:
     """The picture, or the arrays by their names."""
     from spatialvae.editing.influence_picture import influence_picture
     from spatialvae.files import replacing
     from spatialvae.picture_grid import save_picture
 
     if out.suffix.lower() != ".npz":
-        save_picture(influence_picture(found, correlations, prior), out)
+        save_picture(influence_picture(measured, correlations, prior), out)
         return
     import numpy as np
 
-    arrays = {"writes": found.writes, "reads": found.reads, **vars(correlations)}
+    arrays = {"writes": measured.writes, "reads": measured.reads, **vars(correlations)}
     with replacing(out) as path, path.open("wb") as file:
         np.savez(file, **{name: tensor.numpy() for name, tensor in arrays.items()})

@@ -49,5 +49,5 @@ def inpaint(
     drawn = editing.inpaint(model, images[0], cells, count, prior=chosen, temperature=temperature, seed=seed)
     write_outlined(torch.cat([images, model.reconstruct(images), drawn]), out, cells, (0, 1))
     payload = {"run": str(run), "out": str(out), "region": cells.nonzero().tolist(), "count": count, "prior": chosen}
-    said = f"original, reconstruction and {count} draws of {int(cells.sum())} of {cells.numel()} cells from {chosen}"
-    emit({**payload, "temperature": temperature, "seed": seed}, json, [f"{said}: {out}"])
+    shown = f"original, reconstruction and {count} draws of {int(cells.sum())} of {cells.numel()} cells from {chosen}"
+    emit({**payload, "temperature": temperature, "seed": seed}, json, [f"{shown}: {out}"])

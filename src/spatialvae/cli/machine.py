@@ -29,10 +29,10 @@ def use_machine(device: str | None, threads: int | None) -> torch.device:
     cores = os.cpu_count() or 1
     if threads is not None and threads > cores:
         raise UserError(f"--threads {threads} is more than this machine has: use at most {cores}.")
-    found = resolve_device(device)
+    chosen = resolve_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
-    return found
+    return chosen
 
 
 def load_model(run: Path, device: str | None, threads: int | None) -> SpatialVAE:

@@ -111,10 +111,10 @@ def _flag(name: str, field: FieldInfo, panel: str, default: str | None) -> inspe
     kind = _plain_type(field.annotation)
     flag = "--" + name.replace("_", "-")
     # No square brackets: the help would take them for rich's markup.
-    said = "" if field.default in (None, False) else f" (default: {default or _spelled(field.default)})"
+    default_text = "" if field.default in (None, False) else f" (default: {default or _spelled(field.default)})"
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=f"{field.description}{said}{_choices(field)}",
+        help=f"{field.description}{default_text}{_choices(field)}",
         rich_help_panel=panel,
         show_default=False,
     )

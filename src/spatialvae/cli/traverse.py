@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -66,15 +67,15 @@ def traverse(
     if spread is not None and spread not in SPREADS:
         raise UserError(f"--spread {spread} is not known. {nearest(spread, SPREADS)}")
     if spread == "posterior" and picture is None:
-        raise UserError("--spread posterior is that of a picture's code, and no picture came: give one.")
+        raise UserError("--spread posterior is that of a picture's code, and there is no picture: give one.")
     from spatialvae import editing
 
     model = load_model(run, device, threads)
     chosen = model.priors.resolve(prior)
-    law = model.prior(chosen)
-    draws = editing.draws_of(law, seed=seed)
+    distribution = model.prior(chosen)
+    draws = editing.draws_of(distribution, seed=seed)
     directions = _directions(draws, cell, which_maps, component)
-    origin, start, whose, measured = law.mean.detach(), f"the mean of the prior {chosen}", "prior", draws
+    origin, start, whose, measured = distribution.mean.detach(), f"the mean of the prior {chosen}", "prior", draws
     if picture is not None:
         images = pictures_for(run, model, [picture], 1, "exactly 1 is where a walk starts: give a file, no folder")
         q = editing.posterior_of(model, images)
@@ -88,21 +89,28 @@ def traverse(
     rows = _rows(directions, deviations)
     last = f"{len(rows)} row(s) of {steps} pictures from {start}: {out}"
     lines = [*_lines(rows, extent, whose), last]
-    emit({**payload, "steps": steps, "extent": extent, "rows": rows}, json, lines)
+    emit({**payload, "steps": steps, "extent": extent, "rows": [asdict(row) for row in rows]}, json, lines)
 
 
-def _rows(directions: list[Direction], deviations: list[float]) -> list[dict[str, Any]]:
-    """What each row of the picture shows."""
+@dataclass(frozen=True)
+class _Row:
+    """What a row of the picture shows: what moves, its standard deviation, and its share of whose variance."""
+
+    moves: str
+    deviation: float
+    share: float
+    of: str
+
+
+def _rows(directions: list[Direction], deviations: list[float]) -> list[_Row]:
+    pairs = zip(directions, deviations, strict=True)
+    return [_Row(way.name, deviation, way.share, way.whole) for way, deviation in pairs]
+
+
+def _lines(rows: list[_Row], extent: float, whose: str) -> list[str]:
     return [
-        {"moves": way.name, "deviation": deviation, "share": way.share, "of": way.whole}
-        for way, deviation in zip(directions, deviations, strict=True)
-    ]
-
-
-def _lines(rows: list[dict[str, Any]], extent: float, whose: str) -> list[str]:
-    return [
-        f"  {row['moves']}: ±{extent:g} standard deviations of the {whose}, {row['deviation']:.3g} each"
-        + ("" if row["of"] == "the number" else f"; {row['share']:.0%} of {row['of']}'s variance under the prior")
+        f"  {row.moves}: ±{extent:g} standard deviations of the {whose}, {row.deviation:.3g} each"
+        + ("" if row.of == "the number" else f"; {row.share:.0%} of {row.of}'s variance under the prior")
         for row in rows
     ]
 
