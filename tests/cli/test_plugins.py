@@ -57,7 +57,7 @@ def test_a_part_of_a_model(kind: str, text: str, spec: str, plugin: Path, images
 def test_a_network_whose_output_has_the_wrong_shape(plugin: Path, images: Path, tmp_path: Path) -> None:
     line = ("train", "--plugin", plugin, "--data", images, *SMALL, "--network", "small:stray=1")
     message = alone(*line, "--out", tmp_path / "run").complaint
-    assert "[1, 9, 8]" in message and "[1, 8, 8]" in message and len(message.splitlines()) <= 2
+    assert "[B, 1, 9, 8]" in message and "[B, 1, 8, 8]" in message and len(message.splitlines()) <= 2
 
 
 @pytest.mark.parametrize("text", [SOURCE])
