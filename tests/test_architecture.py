@@ -35,7 +35,8 @@ LAYERS = [
     {"distributions"},
     {"latents"},
     {"posterior", "heads", "priors", "networks", "likelihoods"},
-    {"model", "parts", "representation", "sampling", "elbo", "data", "config", "settings", "store", "picture_grid"},
+    {"elbo", "data", "config", "settings", "parts", "sampling", "representation", "model", "resized", "store"}
+    | {"picture_grid"},
     {"posterior_codes"},
     {"training", "metrics"},
     {"fitting"},

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, kl_divergence
 
+from spatialvae import sampling
 from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.elbo import ELBO
@@ -23,7 +24,6 @@ from spatialvae.priors.shelf import PriorShelf
 from spatialvae.representation import as_html, as_text
 from spatialvae.runtime.evaluating import evaluating
 from spatialvae.runtime.precision import unrounded
-from spatialvae.sampling import sample
 
 __all__ = ["SpatialVAE"]
 
@@ -160,19 +160,6 @@ class SpatialVAE(nn.Module):
         """The terms of the bound for images [B C H W], nats per image: the same as calling the model."""
         return self(images)
 
-    def sample(
-        self,
-        count: int,
-        *,
-        seed: int | None = None,
-        temperature: float = 1.0,
-        prior: str | None = None,
-        label: int | str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
-        """Pictures of codes drawn from a prior, uint8 [count C H W] on the CPU: see `spatialvae.sampling.sample`."""
-        return sample(self, count, seed=seed, temperature=temperature, prior=prior, label=label, steps=steps)
-
     @torch.no_grad()
     def reconstruct(self, images: Tensor) -> Tensor:
         """The pictures that the mean codes of `images` decode to: uint8 [B C H W], on the CPU.
@@ -184,8 +171,9 @@ class SpatialVAE(nn.Module):
             decoded = (self.decode(self.encode_checked(part.to(self.device)).mean).mean for part in parts)
             return torch.cat([to_uint8(part).cpu() for part in decoded])
 
+    sample = sampling.sample
+
     def __repr__(self) -> str:
         return as_text(self)
 
-    def _repr_html_(self) -> str:
-        return as_html(self)
+    _repr_html_ = as_html

@@ -97,7 +97,7 @@ def test_the_decoder_at_64(latent: str, sides: list[int], channels: list[int] | 
 def test_the_authors_own_vector_stem() -> None:
     model = make("vector", network="paper:stem=authors")
     assert [layer.in_channels for layer in convolutions(model.decoder)] == [81, 64, 48, 32, 32, 16]
-    assert shapes(model.decoder.trunk) == shapes(make("vector").decoder.trunk)
+    assert shapes(model.decoder.get_submodule("trunk")) == shapes(make("vector").decoder.get_submodule("trunk"))
     # The option is the vector's: the maps' decoder is the authors' already.
     assert shapes(make("low-rank", network="paper:stem=authors")) == shapes(make("low-rank"))
 
@@ -123,7 +123,7 @@ def test_the_vector_follows_other_grids(height: int, width: int) -> None:
     size = f"{height}x{width}"
     maps = make("low-rank", map_size=size, maps=32)
     vector = make("vector", map_size=size, maps=32)
-    assert shapes(maps.decoder.trunk) == shapes(vector.decoder.trunk)
+    assert shapes(maps.decoder.get_submodule("trunk")) == shapes(vector.decoder.get_submodule("trunk"))
     assert count(vector.decoder) == pytest.approx(count(maps.decoder), rel=0.05)
 
 
