@@ -51,7 +51,9 @@ class AbstractModelOptions(AbstractSettings):
     """What a model is made of, the images' size aside."""
 
     latent: str = Field(
-        default="low-rank", description="The latent, with options: low-rank, low-rank:rank=2, vector:maps=81."
+        default="tensor-normal",
+        description="The latent, with options: tensor-normal, naive, matrix-normal:covariance=ar1, low-rank:rank=2, "
+        "vector:maps=81.",
     )
     maps: int | None = Field(
         default=None, ge=1, le=2**16, description="How many latent maps; default: the paper's for the image size."

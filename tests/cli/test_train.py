@@ -42,8 +42,8 @@ def test_the_run_folder(run: Path) -> None:
 def test_json(run: Path, images: Path) -> None:
     found = spatialvae("train", "--data", images, "--images", 100, *SETTINGS, "--out", run, "--json").json
     assert found["run"] == str(run)
-    assert found["latent"] == "low-rank:maps=2,height=3,width=3"
-    assert found["encoder_outputs"] == 2 * 6 * 2
+    assert found["latent"] == "tensor-normal:maps=2,height=3,width=3"
+    assert found["encoder_outputs"] == 2 * 3 * 3 + 3 + 3
     assert found["parameters"] == sum(parameter.numel() for parameter in load(run).parameters())
     line = [line for line in read_journal(run / "metrics.jsonl") if "validation_bound" in line][-1]
     assert {key: found[key] for key in line} == line
@@ -75,7 +75,7 @@ def test_more_images_go_on(own_run: Path, images: Path, tmp_path: Path) -> None:
 def test_changed_settings_are_refused(own_run: Path, images: Path) -> None:
     line = ("train", "--data", images, "--images", 100, *SETTINGS, "--out", own_run)
     said = spatialvae(*line, "--latent", "naive", "--beta", 2).complaint
-    assert "--latent was low-rank, now naive; --beta was 1.0, now 2.0" in said
+    assert "--latent was tensor-normal, now naive; --beta was 1.0, now 2.0" in said
 
 
 def test_a_folder_with_something_else_is_refused(images: Path, tmp_path: Path) -> None:

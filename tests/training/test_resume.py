@@ -168,7 +168,7 @@ def test_changed_settings_are_named_and_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         run(tmp_path / "run", settings(beta=2.0, latent="naive", images=120))
     said = str(caught.value)
-    for words in ("--beta was 1.0, now 2.0", "--latent was low-rank, now naive", "--images was 60, now 120"):
+    for words in ("--beta was 1.0, now 2.0", "--latent was tensor-normal, now naive", "--images was 60, now 120"):
         assert words in said
     assert said.count("\n") == 1
     with pytest.raises(UserError, match="--images was 60, now 50"):
