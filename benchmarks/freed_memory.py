@@ -21,7 +21,7 @@ from pathlib import Path
 
 from spatialvae.benchmarking import random_images
 from spatialvae.config import TrainConfig
-from spatialvae.training import Callback, TrainingEvent, loop
+from spatialvae.training import Callback, TrainingEvent, loop, train
 
 WARM_UP = 6
 
@@ -71,7 +71,7 @@ def measure(way: str, batch_size: int, steps: int) -> None:
     data = random_images((64, 64), 3, least=batch_size)
     watch = Watch(steps)
     with tempfile.TemporaryDirectory() as folder, suppress(Enough):
-        loop.train(config, data, Path(folder) / "run", callbacks=[watch], progress=False)
+        train(config, data, Path(folder) / "run", callbacks=[watch], progress=False)
     faults, taken, used = watch.faults, watch.taken, resource.getrusage(resource.RUSAGE_SELF)
     step = statistics.median(taken)
     print(

@@ -130,7 +130,7 @@ def measured(name: str, arguments: argparse.Namespace) -> dict[str, float]:
     )
     data = prepare_images(config)
     with tempfile.TemporaryDirectory() as folder:
-        model = train(config, data, Path(folder) / "run", progress=False)
+        model = train(config, data, Path(folder) / "run", progress=False).model
     found = evaluate(model, data, EvaluationConfig(metrics="bound,mse", limit=5000), progress=False).metrics
     values = {key: estimate.value for key, estimate in found.items()}
     return {"encoder_outputs": model.latent.encoder_outputs, **values}

@@ -46,7 +46,7 @@ def sorted_by_label(data: ImageData, config: TrainConfig, out: Path) -> dict[str
         arrays |= {f"{name}_images": split.take(order), f"{name}_labels": split.labels[order]}
     np.savez(out / "sorted.npz", **arrays)
     found = prepare(str(out / "sorted.npz"))
-    model = train(config, found, out / "sorted")
+    model = train(config, found, out / "sorted").model
     with PosteriorCodes(model, found) as codes:
         fitted = {**codes.provenance, "classes": sum(count > 0 for count in codes.labels.counts or ())}
     first = arrays["train_labels"][: fitted["images"]]
@@ -84,7 +84,7 @@ def cropped(images: np.ndarray, config: TrainConfig, out: Path) -> dict[str, obj
         next(pictures(framed[None])).save(folder / f"{place:05d}.png")
     options = ImageOptions(image_size=(side, side), crop=str(side))
     data = prepare(str(folder), options)
-    model = train(config, data, out / "cropped")
+    model = train(config, data, out / "cropped").model
     found = {}
     for name, way in (("as_the_run", data.options), ("cropped_to_the_centre", replace(options, crop="center"))):
         chosen, _, _ = read_pictures([folder], way, data.channels)

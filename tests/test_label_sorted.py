@@ -41,7 +41,7 @@ def test_all_classes_are_seen(sorted_by_class: ImageData, tmp_path: Path, monkey
     monkeypatch.setitem(PosteriorCodes.__init__.__kwdefaults__ or {}, "limit", FITTED)
     monkeypatch.setattr(validation, "LIMIT", VALIDATED)
     training = settings(data="sorted", images=4000, batch_size=20, checkpoint_every=4000, latent="naive")
-    model = train(training, data, tmp_path / "run", progress=False)
+    model = train(training, data, tmp_path / "run", progress=False).model
 
     train_split, labels = data.split("train"), data.split("train").labels
     assert labels is not None

@@ -22,7 +22,7 @@ from tests.training.tiny import settings, tiny_data
 
 
 def trained(folder: Path) -> SpatialVAE:
-    return train(settings(), tiny_data(), folder, progress=False)
+    return train(settings(), tiny_data(), folder, progress=False).model
 
 
 def test_means_and_draws_are_those_of_the_posterior(tmp_path: Path) -> None:

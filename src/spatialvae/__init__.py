@@ -1,8 +1,10 @@
 """Variational auto-encoders whose latents are maps.
 
-The public names are few: `load` gives a trained model back, `SpatialVAE` is the model, `ModelConfig` what it is made
-from, `latents` and `distributions` hold the mathematics. They are imported when first used, so that `import spatialvae`
-and the command line's help do not wait for torch.
+`train` trains a model on images of any kind and gives the run back, `load` a trained model, `open_run` a whole run.
+`SpatialVAE` is the model, `ModelConfig` and `TrainConfig` are its settings. `latents`, `likelihoods`, `networks`,
+`priors` and `distributions` hold the parts, and `LATENTS` and its like their names.
+
+All names are imported when first used, so that `import spatialvae` and the command line's help do not wait for torch.
 """
 
 from __future__ import annotations
@@ -13,28 +15,93 @@ from typing import TYPE_CHECKING, Any
 from spatialvae._version import __version__
 
 if TYPE_CHECKING:
-    from spatialvae import distributions, latents, metrics
-    from spatialvae.config import ModelConfig, TrainConfig
+    from spatialvae import data, distributions, editing, latents, likelihoods, metrics, networks, priors
+    from spatialvae.comparison import compare
+    from spatialvae.config import CompareConfig, EvaluationConfig, ModelConfig, PriorConfig, TrainConfig
+    from spatialvae.data import ImageData, as_image_data, prepare
+    from spatialvae.errors import UserError
+    from spatialvae.latents import LATENTS
+    from spatialvae.likelihoods import LIKELIHOODS
+    from spatialvae.metrics import evaluate
     from spatialvae.model import SpatialVAE
+    from spatialvae.plugins import load_plugin
+    from spatialvae.sampling import sample
     from spatialvae.store import load
+    from spatialvae.training import Callback, FinishedRun, StopTraining, TrainingEvent, open_run, train
 
 __all__ = [
+    "LATENTS",
+    "LIKELIHOODS",
+    "Callback",
+    "CompareConfig",
+    "EvaluationConfig",
+    "FinishedRun",
+    "ImageData",
     "ModelConfig",
+    "PriorConfig",
     "SpatialVAE",
+    "StopTraining",
     "TrainConfig",
+    "TrainingEvent",
+    "UserError",
     "__version__",
+    "as_image_data",
+    "compare",
+    "data",
     "distributions",
+    "editing",
+    "evaluate",
     "latents",
+    "likelihoods",
     "load",
+    "load_plugin",
     "metrics",
+    "networks",
+    "open_run",
+    "prepare",
+    "priors",
+    "sample",
+    "train",
 ]
 
-_HOMES = {"load": "store", "SpatialVAE": "model", "ModelConfig": "config", "TrainConfig": "config"}
+_MODULES = frozenset({"data", "distributions", "editing", "latents", "likelihoods", "metrics", "networks", "priors"})
+_HOMES = {
+    "LATENTS": "latents",
+    "LIKELIHOODS": "likelihoods",
+    "Callback": "training",
+    "CompareConfig": "config",
+    "EvaluationConfig": "config",
+    "FinishedRun": "training",
+    "ImageData": "data",
+    "ModelConfig": "config",
+    "PriorConfig": "config",
+    "SpatialVAE": "model",
+    "StopTraining": "training",
+    "TrainConfig": "config",
+    "TrainingEvent": "training",
+    "UserError": "errors",
+    "as_image_data": "data",
+    "compare": "comparison",
+    "evaluate": "metrics",
+    "load": "store",
+    "load_plugin": "plugins",
+    "open_run": "training",
+    "prepare": "data",
+    "sample": "sampling",
+    "train": "training",
+}
+"""The module of each name."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"spatialvae.{_HOMES[name]}"), name)
-    if name in ("distributions", "latents", "metrics"):
+    if name in _MODULES:
         return importlib.import_module(f"spatialvae.{name}")
-    raise AttributeError(f"module 'spatialvae' has no attribute {name!r}")
+    from spatialvae.errors import nearest
+
+    raise AttributeError(f"module 'spatialvae' has no attribute {name!r}. {nearest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -24,7 +24,7 @@ from tests.training.tiny import same, settings, tiny_data
 def test_a_prior_with_a_network_is_fitted_kept_and_drawn_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
+    model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
     training = PriorConfig(images=100, batch_size=20, warmup=0)
     found = fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)[name]
     assert torch.isfinite(torch.tensor(found.held_out.value))
@@ -40,7 +40,7 @@ def test_a_prior_with_a_network_is_fitted_kept_and_drawn_from(
 
 
 def test_fitting_again_begins_anew(tmp_path: Path) -> None:
-    model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
+    model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
     name, run = "diffusion:width=16,blocks=1,steps=4", tmp_path / "run"
     short, longer = (PriorConfig(images=images, batch_size=20, warmup=0) for images in (40, 80))
     fit_missing(model, tiny_data(), run, [name], training=short)
@@ -54,7 +54,7 @@ def test_fitting_again_begins_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["flow:couplings=2,width=16", "diffusion:width=16,blocks=1,steps=4"])
 def test_networks_work_on_what_tells_images_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(signal, "SHARE", 1.0)  # nothing reaches it: the two strongest directions remain
-    model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
+    model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
     training = PriorConfig(images=100, batch_size=20, warmup=0)
     found = fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)[name]
     assert found.notes == ["Its network works on the 2 of 18 directions that tell images apart."]
@@ -68,7 +68,7 @@ def test_a_slow_prior_is_measured_on_drawn_codes(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(GaussianPrior, "scored", 6)
     log_prob = GaussianCodes.log_prob
     monkeypatch.setattr(GaussianCodes, "log_prob", lambda self, codes: seen.append(codes) or log_prob(self, codes))
-    model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
+    model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
     with PosteriorCodes(model, tiny_data(), limit=40, seed=2) as codes:
         found = fit_prior(model, tmp_path / "run", GaussianFamily(), codes, seed=2)
         assert torch.equal(seen[-1], codes.held_out[torch.from_numpy(subset(25, 6, seed=2))])
@@ -81,7 +81,7 @@ def test_a_fit_is_kept_though_it_cannot_be_measured(tmp_path: Path, monkeypatch:
         raise UserError("There is no density here.")
 
     run = tmp_path / "run"
-    model = train(settings(), tiny_data(), run, progress=False)
+    model = train(settings(), tiny_data(), run, progress=False).model
     prior_file(run, "gaussian").unlink()
     model.priors.clear()
     monkeypatch.setattr(GaussianCodes, "log_prob", refuse)

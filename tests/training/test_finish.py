@@ -43,7 +43,7 @@ def test_it_is_a_function_of_the_seed(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_has_it(tmp_path: Path) -> None:
-    model = train(settings(), tiny_data(), tmp_path / "run", progress=False)
+    model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
     loaded = load(tmp_path / "run")
     drawn = loaded.sample(3, seed=1, prior="gaussian")
     assert torch.equal(drawn, model.sample(3, seed=1, prior="gaussian"))

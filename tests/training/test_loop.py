@@ -182,7 +182,7 @@ def test_the_average_follows_the_weights(tmp_path: Path) -> None:
 
 
 def test_results_are_made_with_the_average(tmp_path: Path) -> None:
-    returned = train(settings(ema=0.9), tiny_data(), tmp_path / "run", progress=False)
+    returned = train(settings(ema=0.9), tiny_data(), tmp_path / "run", progress=False).model
     stored = checkpoint(tmp_path / "run")
     averaged = {name.removeprefix("average.module."): v for name, v in stored.items() if "average.module." in name}
     raw = {name.removeprefix("model."): value for name, value in stored.items() if name.startswith("model.")}
@@ -223,7 +223,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: py
 
 def test_the_files_of_a_run(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    model = train(settings(checkpoint_every=20, ema=0.5), tiny_data(), out, progress=False)
+    model = train(settings(checkpoint_every=20, ema=0.5), tiny_data(), out, progress=False).model
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     kept = {f"checkpoints/{images:012d}/" for images in (40, 60)}  # the newest two
     parts = {"model.safetensors", "average.safetensors", "optimizer.safetensors", "state.json"}

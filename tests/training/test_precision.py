@@ -64,7 +64,7 @@ def test_one_process_trains_in_several_formats(tmp_path: Path) -> None:
 
 def test_bf16_trains(tmp_path: Path) -> None:
     # Two steps on this CPU, which may have to emulate it.
-    model = train(settings(images=20, precision="bf16"), tiny_data(), tmp_path / "run", progress=False)
+    model = train(settings(images=20, precision="bf16"), tiny_data(), tmp_path / "run", progress=False).model
     assert all(torch.isfinite(value).all() for value in weights(tmp_path / "run").values())
     assert model.sample(2, seed=0).shape == (2, 1, 8, 8)
 

@@ -22,8 +22,8 @@ from spatialvae.globals import globals_kept
 from spatialvae.model import SpatialVAE
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.training.acceleration import compiled_training, suit_layout
+from spatialvae.training.api import train
 from spatialvae.training.callbacks import Callback, TrainingEvent
-from spatialvae.training.loop import train
 from spatialvae.training.model_stage import make_optimizer
 from spatialvae.training.schedule import total_images
 

@@ -53,7 +53,7 @@ def train(
     from spatialvae.latents import LATENTS
 
     try:
-        model = training.train(chosen, data, out, track=track or None, device=where)
+        model = training.train(chosen, data, out, track=track or None, device=where).model
     except training.Interrupted as stop:
         say(str(stop))
         sys.exit(128 + stop.signum)

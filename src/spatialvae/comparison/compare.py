@@ -85,7 +85,7 @@ def compare(
                 say(f"{latent}, beta {beta:g}, seed {seed}")
                 folder = run_folder(out, latent, beta, seed)
                 own_seed = own.model_copy(update={"seed": seed})
-                model = train(own_seed, data, folder, progress=progress, device=device)
+                model = train(own_seed, data, folder, progress=progress, device=device).model
                 asked = rate_only
                 if beta == plan.beta:
                     failed: dict[str, str] = {}

@@ -10,10 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spatialvae.config import TrainConfig
-from spatialvae.data import ImageData
 from spatialvae.globals import globals_kept
-from spatialvae.model import SpatialVAE
 from spatialvae.progress import Progress
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.seeding import seeded, stream_seed
@@ -22,7 +19,6 @@ from spatialvae.training.divergence import Watch
 from spatialvae.training.interrupt import Interrupted, StopRequest, stop_requests
 from spatialvae.training.journal import Journal, read_journal
 from spatialvae.training.meter import Meter
-from spatialvae.training.model_stage import ModelStage
 from spatialvae.training.opening import check_start, write_start
 from spatialvae.training.pace import Pace
 from spatialvae.training.run import Run
@@ -31,40 +27,11 @@ from spatialvae.training.stage import AbstractStage, Network
 from spatialvae.training.state import TrainingState, make_accelerator, set_learning_rate, start
 from spatialvae.training.trackers import Track, check_trackers, start_trackers
 
-__all__ = ["train", "train_stage"]
+__all__ = ["train_stage"]
 
 JOURNAL_STEPS = 50
 FINISH = 2**10
 """What processes tell each other, in the place of a signal's number, where a callback ended the run."""
-
-
-def train(
-    config: TrainConfig,
-    data: ImageData,
-    out: Path,
-    *,
-    callbacks: Sequence[Callback] = (),
-    track: Track = None,
-    progress: bool = True,
-    device: torch.device | None = None,
-) -> SpatialVAE:
-    """Train one model into the run folder `out`, or go on with the run that is there; returns it in eval mode.
-
-    The state after k images is a function of (config, data, k): batches, noise, learning rate and KL weight are all
-    functions of the seed and the images seen, and a checkpoint restores weights and moments bit for bit.
-
-    Args:
-        callbacks: called on the way, see `Callback`.
-        track: trackers by name or as objects, ``"none"`` for none; default: TensorBoard where it is installed.
-        device: where to compute; default: the fastest device of this machine, of this process where there are several.
-
-    Raises:
-        UserError: settings that do not fit the run in `out`; losses, weights or validation that are not finite, of
-            which nothing is stored; a tracker that is not there.
-        Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
-    """
-    stage = ModelStage(config, data)
-    return train_stage(stage, out, callbacks=callbacks, track=track, progress=progress, device=device)
 
 
 def train_stage(

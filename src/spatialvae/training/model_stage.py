@@ -18,6 +18,7 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
 from spatialvae.parts import named_parts
+from spatialvae.sizes import spell_shape
 from spatialvae.store import load_priors, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.finish import fit_run_prior
@@ -28,30 +29,54 @@ from spatialvae.training.validation import draw_grids, validate
 
 __all__ = ["ModelStage", "check_settings", "make_optimizer"]
 
+UNIT = "gaussian:scale=1"
+"""The likelihood whose logarithm is the paper's squared error."""
 LIKELIHOOD_RATE = 10
 """Adam moves a number by about its learning rate a step; the one log-scale of a likelihood has far to go."""
 
 
 class ModelStage(AbstractStage[SpatialVAE]):
-    """Trains `config`'s model on the images of `data`, for as long as `config` says.
+    """Trains `config`'s model, or `model` itself, on the images of `data`, for as long as `config` says.
 
     What `config` says of the data itself gives way to what `data` is.
+
+    Args:
+        model: begins with the weights that it has; None: `config` says what is built.
+        image_shape: [C, H, W] that the images must have; None: the model is built for what they are.
     """
 
     # The data has its fingerprint, which its options are part of.
     free: ClassVar[frozenset[str]] = frozenset({"checkpoint_every", *AbstractDataOptions.model_fields})
 
-    def __init__(self, config: TrainConfig, data: ImageData) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: ImageData,
+        *,
+        model: SpatialVAE | None = None,
+        image_shape: tuple[int, int, int] | None = None,
+    ) -> None:
         self.data, self.record = data, DataRecord.of(data)
         config = config.model_copy(update=DataRecord.of(data).settings)
         self.config: TrainConfig = config  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.model, self.image_shape = model, image_shape
         self.total = total_images(config, len(data.split("train")))
         self.fingerprint = data.fingerprint
 
     def check(self) -> None:
-        check_settings(self.config, self.data)
+        shape = (self.data.channels, self.data.height, self.data.width)
+        if self.image_shape is not None and self.image_shape != shape:
+            raise UserError(
+                f"The images are {spell_shape(shape)}, and the model is for {spell_shape(self.image_shape)}: make "
+                "the model for these images, or resize them with `image_size`."
+            )
+        if self.model is not None and self.config.objective == "paper" and self.config.likelihood != UNIT:
+            raise UserError(f"`objective` paper is a squared error: give the model the likelihood {UNIT}.")
+        check_settings(self.config, self.data, parts=self.model is None)
 
     def build(self, device: torch.device) -> SpatialVAE:
+        if self.model is not None:
+            return suit_layout(self.model, device)
         model = self.config.model((self.data.height, self.data.width), self.data.channels)
         return suit_layout(SpatialVAE.from_config(model), device)
 
@@ -128,12 +153,13 @@ class ModelStage(AbstractStage[SpatialVAE]):
         )
 
 
-def check_settings(config: TrainConfig, data: ImageData) -> None:
-    """Refuse names, and data without a split, that would only fail once the run has begun."""
+def check_settings(config: TrainConfig, data: ImageData, *, parts: bool = True) -> None:
+    """Refuse names of parts, and data without a split, that would only fail once the run has begun."""
     data.split("train")
     if "validation" not in data.splits:
         raise UserError(f"Training wants validation images too; {data.name} has only {', '.join(data.splits)}.")
-    named_parts(config.model((data.height, data.width), data.channels))
+    if parts:
+        named_parts(config.model((data.height, data.width), data.channels))
 
 
 def make_optimizer(model: SpatialVAE, config: TrainConfig, fused: bool) -> torch.optim.Optimizer:

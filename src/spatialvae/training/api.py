@@ -1,0 +1,120 @@
+"""Training in one call: any model, any images, one folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spatialvae.config import AbstractDataOptions, AbstractModelOptions, ModelConfig, TrainConfig
+from spatialvae.data import ImageData, as_image_data
+from spatialvae.devices import resolve_device
+from spatialvae.errors import UserError, nearest
+from spatialvae.latents import LATENTS, AbstractLatent
+from spatialvae.model import SpatialVAE
+from spatialvae.training.callbacks import Callback
+from spatialvae.training.finished import FinishedRun
+from spatialvae.training.loop import train_stage
+from spatialvae.training.model_stage import ModelStage
+from spatialvae.training.trackers import Track
+
+__all__ = ["train"]
+
+Trainable = SpatialVAE | TrainConfig | ModelConfig | AbstractLatent | str
+DATA = frozenset(AbstractDataOptions.model_fields) - {"data"}
+"""Settings that prepare images."""
+
+
+def train(
+    model: Trainable | None = None,
+    images: object = None,
+    out: str | os.PathLike[str] = "runs/model",
+    *,
+    epochs: float | None = None,
+    callbacks: Sequence[Callback] = (),
+    track: Track = None,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> FinishedRun:
+    """Train one model into the run folder `out`, or go on with the run that is there.
+
+    The state after k images is a function of (settings, images, k), and of the weights that `model` begins with if it
+    is a `SpatialVAE`: batches, noise, learning rate and KL weight are all functions of the seed and the images seen,
+    and a checkpoint restores weights and moments bit for bit. So the same call goes on where a run was stopped.
+
+        run = spatialvae.train("matrix-normal", "digits", "runs/digits", epochs=5, beta=2)
+        run.model.sample(16), run.curves()["validation_bound"].values
+
+    Args:
+        model: a model made of objects, which is trained itself; a latent or its text such as ``"low-rank:rank=2"``;
+            a `ModelConfig` or a whole `TrainConfig`; None for the default model.
+        images: all that `as_image_data` takes: an array, a tensor, a pair with labels, a torch or `datasets` Dataset,
+            a path, a source's name, `ImageData`. None: what the settings name, ``digits`` by default.
+        out: the run folder.
+        epochs: how long, in passes over the training images; default: 20.
+        callbacks: called on the way, see `Callback`.
+        track: trackers by name or as objects, ``"none"`` for none; default: TensorBoard where it is installed.
+        device: where to compute; default: the fastest device of this machine, of this process where there are several.
+        progress: whether a bar on stderr shows how far it is.
+        settings: the fields of `TrainConfig` by name: ``beta``, ``learning_rate``, ``batch_size``, ``image_size``, ...
+
+    Raises:
+        UserError: an unknown setting; settings or images that do not fit the model or the run in `out`; losses,
+            weights or validation that are not finite, of which nothing is stored; a tracker that is not there.
+        Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
+    """
+    asked = _asked(model, {**settings, **({} if epochs is None else {"epochs": epochs})})
+    where = resolve_device(device) if isinstance(device, str) else device
+    data = _images(images, asked, progress)
+    folder = Path(out).expanduser()
+    stage = ModelStage(asked.config, data, model=asked.model, image_shape=asked.image_shape)
+    network = train_stage(stage, folder, callbacks=callbacks, track=track, progress=progress, device=where)
+    return FinishedRun(folder, network)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the arguments of `train` come to."""
+
+    config: TrainConfig
+    model: SpatialVAE | None = None
+    image_shape: tuple[int, int, int] | None = None
+    """[C, H, W] where the model is of one size."""
+
+
+def _asked(model: Trainable | None, settings: dict[str, Any]) -> _Asked:
+    """The settings of a run, from what is to be trained and what was asked for by name."""
+    if "data" in settings:
+        raise UserError("`data` is given as `images`, the second argument of train.")
+    if isinstance(model, TrainConfig):
+        if {"images", "epochs"} & settings.keys():  # one length takes the place of the other
+            settings = {"images": None, "epochs": None, **settings}
+        return _Asked(TrainConfig.parse({**model.model_dump(), **settings}, "train"))
+    if isinstance(model, str | AbstractLatent):
+        settings = {"latent": model if isinstance(model, str) else LATENTS.spell(model), **settings}
+    if not isinstance(model, SpatialVAE | ModelConfig):
+        return _Asked(TrainConfig.parse(settings, "train"))
+    config = model.config if isinstance(model, SpatialVAE) else model
+    own = {name: getattr(config, name) for name in AbstractModelOptions.model_fields}
+    for name in own.keys() & settings.keys():
+        raise UserError(f"`{name}` is the model's own: give it where the model is made.")
+    (height, width), channels = config.image_size, config.channels
+    size = {"image_size": f"{height}x{width}", "channels": channels} if isinstance(model, ModelConfig) else {}
+    asked = TrainConfig.parse({**own, **size, **settings}, "train")
+    return _Asked(asked, model if isinstance(model, SpatialVAE) else None, (channels, height, width))
+
+
+def _images(images: object, asked: _Asked, progress: bool) -> ImageData:
+    """The images, prepared as the settings say; those that are prepared already stay what they are."""
+    if isinstance(images, ImageData):
+        return images
+    source = asked.config.data if images is None else images
+    if source is None:
+        raise UserError(f"These settings are of a run on arrays in memory: give `images`. {nearest('', ['digits'])}")
+    options = {name: getattr(asked.config, name) for name in DATA}
+    return as_image_data(source, progress=progress, **options)

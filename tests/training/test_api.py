@@ -1,0 +1,119 @@
+"""`spatialvae.train`: what it takes, what it gives back, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from spatialvae.config import ModelConfig, TrainConfig
+from spatialvae.data import ImageData
+from spatialvae.errors import UserError
+from spatialvae.latents import LATENTS
+from spatialvae.model import SpatialVAE
+from spatialvae.store import load
+from spatialvae.training import FinishedRun, open_run, read_journal, train
+from tests.conftest import smooth_images
+from tests.training.tiny import checkpoint, same, settings, tiny_data, weights
+
+SMALL: dict[str, Any] = {"maps": 2, "epochs": 1, "batch_size": 10, "precision": "fp32", "progress": False}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    return train("low-rank", tiny_data(), tmp_path_factory.mktemp("runs") / "run", checkpoint_every=30, **SMALL)
+
+
+def test_settings_by_name_are_those_of_a_config(run: FinishedRun, tmp_path: Path) -> None:
+    train(settings(checkpoint_every=30), tiny_data(), tmp_path / "whole", progress=False)
+    assert same(checkpoint(tmp_path / "whole"), checkpoint(run.folder))
+
+
+def test_what_it_gives_back(run: FinishedRun) -> None:
+    assert torch.equal(run.model.sample(2, seed=0), load(run.folder).sample(2, seed=0))
+    lines = read_journal(run.folder / "metrics.jsonl")
+    assert [{"images": line.images, **line.values} for line in run.journal] == lines
+    curve = run.curves()["validation_bound"]
+    assert (curve.images, curve.values) == ([30, 60], [line["validation_bound"] for line in lines if len(line) == 4])
+    assert run.validation["validation_bound"] == curve.values[-1]
+    assert len(run.grids) == 4 and all(path.suffix == ".png" for path in run.grids)
+    assert run.record is not None and run.record.name == "tiny"
+
+
+def test_it_can_be_read(run: FinishedRun) -> None:
+    words = repr(run)
+    assert "low-rank:maps=2" in words and "after 60 images: validation bound" in words
+    page = run._repr_html_()
+    assert page.count("data:image/png;base64,") == 2
+    assert "<polyline" in page
+
+
+def test_it_opens_again(run: FinishedRun) -> None:
+    again = open_run(str(run.folder))
+    assert repr(again) == repr(run)
+    assert same(again.model.state_dict(), dict(run.model.state_dict()))
+    with pytest.raises(UserError, match="that no file holds"):
+        _ = again.images
+
+
+@pytest.mark.parametrize(
+    "model", ["naive", LATENTS.parse("naive:maps=2,height=3,width=3"), ModelConfig(latent="naive", image_size=(8, 8))]
+)
+def test_models_by_name_object_and_settings(model: Any, tmp_path: Path) -> None:
+    images = smooth_images(100, channels=3, height=8, width=8)
+    options = {**SMALL, **({"maps": None} if not isinstance(model, str) else {})}
+    options = {name: value for name, value in options.items() if value is not None}
+    trained = train(model, images, str(tmp_path / "run"), **options).model
+    assert LATENTS.name_of(trained.latent) == "naive"
+    assert trained.config.channels == 3
+
+
+def test_a_model_is_trained_from_its_own_weights(tmp_path: Path) -> None:
+    def own() -> SpatialVAE:
+        torch.manual_seed(5)
+        return SpatialVAE(settings().model((8, 8), 1))
+
+    options = {name: value for name, value in SMALL.items() if name != "maps"}
+    model = own()
+    run = train(model, tiny_data(), tmp_path / "run", **options)
+    assert run.model is model
+    train(own(), tiny_data(), tmp_path / "parts", **{**options, "epochs": 0.5})
+    train(own(), tiny_data(), tmp_path / "parts", **options)  # goes on
+    assert same(weights(tmp_path / "parts"), weights(tmp_path / "run"))
+    train(settings(), tiny_data(), tmp_path / "seeded", progress=False)
+    assert not same(weights(tmp_path / "seeded"), weights(tmp_path / "run"))
+
+
+def test_images_of_a_source_open_again(tmp_path: Path) -> None:
+    run = train(None, "digits", tmp_path, **{**SMALL, "epochs": 0.02})
+    assert isinstance(run.images, ImageData) and run.images.name == "digits"
+    assert np.array_equal(run.images.split("test").shape, (1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "words"),
+    [
+        ("naive", {"lerning_rate": 1}, ["'lerning_rate'", "'learning_rate'"]),
+        ("naive", {"data": "digits"}, ["`data`", "second argument"]),
+        ("nave", {}, ["'nave'", "'naive'"]),
+        ("naive", {"beta": -1}, ["beta -1", "greater than or equal to 0"]),
+        ("naive", {"device": "gpu"}, ["device gpu"]),
+        (SpatialVAE(ModelConfig(maps=2, image_size=(8, 8), channels=1)), {"latent": "naive"}, ["the model's own"]),
+        (SpatialVAE(ModelConfig(maps=2, image_size=(9, 8), channels=3)), {}, ["8x8 with 1", "9x8 with 3"]),
+        (ModelConfig(image_size=(9, 8), channels=3), {}, ["8x8 with 1", "9x8 with 3"]),
+    ],
+)
+def test_mistakes_leave_no_folder(model: Any, options: dict[str, Any], words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        train(model, tiny_data(), tmp_path / "run", progress=False, **options)
+    assert all(word in caught.value.message for word in words), caught.value.message
+    assert caught.value.message.count("\n") <= 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_config_of_arrays_wants_its_images(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give images"):
+        train(TrainConfig(data=None), None, tmp_path / "run", progress=False)
