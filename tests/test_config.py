@@ -46,24 +46,24 @@ def test_settings_do_not_change() -> None:
     [
         ({"learning_rat": 1}, ["'learning_rat'", "'learning_rate'"]),
         ({"xyz": 1}, ["'xyz'", "Choose from"]),
-        ({"beta": -1.0}, ["--beta -1.0", "greater than or equal to 0"]),
-        ({"beta": float("nan")}, ["--beta nan"]),
-        ({"batch_size": 1}, ["--batch-size 1", "2"]),
-        ({"images": 0}, ["--images 0", "1"]),
-        ({"images": 10, "epochs": 1.0}, ["--images or --epochs, not both"]),
-        ({"learning_rate": 0}, ["--learning-rate 0", "greater than 0"]),
-        ({"learning_rate": "fast"}, ["--learning-rate fast", "number"]),
-        ({"objective": "vae"}, ["--objective vae", "'elbo' or 'paper'"]),
-        ({"objective": "paper", "likelihood": "bernoulli"}, ["--objective paper", "squared error", "--likelihood"]),
-        ({"schedule": "step"}, ["--schedule step", "'constant' or 'cosine'"]),
-        ({"precision": "int8"}, ["--precision int8", "'bf16'"]),
-        ({"ema": 1.0}, ["--ema 1.0", "less than 1"]),
-        ({"clip": 0.0}, ["--clip 0.0", "greater than 0"]),
-        ({"seed": -1}, ["--seed -1"]),
-        ({"maps": 2.5}, ["--maps 2.5", "integer"]),
-        ({"seed": 2**63}, ["--seed 9223372036854775808", "9223372036854775807"]),
-        ({"batch_size": 10**9}, ["--batch-size 1000000000", "1000000"]),
-        ({"epochs": 1e300}, ["--epochs 1e+300", "1000000"]),
+        ({"beta": -1.0}, ["beta -1.0", "greater than or equal to 0"]),
+        ({"beta": float("nan")}, ["beta nan"]),
+        ({"batch_size": 1}, ["batch_size 1", "2"]),
+        ({"images": 0}, ["images 0", "1"]),
+        ({"images": 10, "epochs": 1.0}, ["images or epochs, not both"]),
+        ({"learning_rate": 0}, ["learning_rate 0", "greater than 0"]),
+        ({"learning_rate": "fast"}, ["learning_rate fast", "number"]),
+        ({"objective": "vae"}, ["objective vae", "'elbo' or 'paper'"]),
+        ({"objective": "paper", "likelihood": "bernoulli"}, ["objective paper", "squared error", "likelihood"]),
+        ({"schedule": "step"}, ["schedule step", "'constant' or 'cosine'"]),
+        ({"precision": "int8"}, ["precision int8", "'bf16'"]),
+        ({"ema": 1.0}, ["ema 1.0", "less than 1"]),
+        ({"clip": 0.0}, ["clip 0.0", "greater than 0"]),
+        ({"seed": -1}, ["seed -1"]),
+        ({"maps": 2.5}, ["maps 2.5", "integer"]),
+        ({"seed": 2**63}, ["seed 9223372036854775808", "9223372036854775807"]),
+        ({"batch_size": 10**9}, ["batch_size 1000000000", "1000000"]),
+        ({"epochs": 1e300}, ["epochs 1e+300", "1000000"]),
     ],
 )
 def test_a_wrong_setting_is_one_plain_line(values: dict[str, Any], words: list[str]) -> None:
@@ -90,7 +90,7 @@ def numeric_fields() -> list[tuple[type[AbstractSettings], str, bool]]:
 @pytest.mark.parametrize(("kind", "name", "whole"), numeric_fields())
 def test_no_number_is_infinite_negative_or_none_at_all(kind: type[AbstractSettings], name: str, whole: bool) -> None:
     for value in (math.inf, -math.inf, math.nan, -1, *([10**30] if whole and name not in UNBOUNDED else [])):
-        with pytest.raises(UserError, match=f"--{name.replace('_', '-')} ") as caught:
+        with pytest.raises(UserError, match=f"{name} ") as caught:
             kind.parse({name: value}, "here")
         assert "\n" not in str(caught.value)
 
@@ -157,10 +157,10 @@ def test_the_papers_objective_has_the_papers_likelihood() -> None:
 
 @pytest.mark.parametrize(("text", "size"), [("3", (3, 3)), ("3x5", (3, 5)), ("64X48", (64, 48))])
 def test_sizes(text: str, size: tuple[int, int]) -> None:
-    assert parse_size(text, "--map-size") == size
+    assert parse_size(text, "map_size") == size
 
 
 @pytest.mark.parametrize("text", ["", "0", "x", "3x", "3x0", "-3", "3x4x5", "2.5", "²", "big"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(UserError, match=r"--map-size .*is not a size"):
-        parse_size(text, "--map-size")
+    with pytest.raises(UserError, match=r"map_size .*is not a size"):
+        parse_size(text, "map_size")

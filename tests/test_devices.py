@@ -26,14 +26,14 @@ def test_what_is_there(monkeypatch: pytest.MonkeyPatch, wanted: str | None, coun
 @pytest.mark.parametrize(
     ("wanted", "count", "words"),
     [
-        ("gpu", 1, "--device gpu is not known. Choose from: cpu, cuda, cuda:1 and so on, mps."),
-        ("cuda:", 1, "--device cuda: is not known"),
-        ("cpu:1", 1, "--device cpu:1 is not known"),
-        ("cuda:-1", 1, "--device cuda:-1 is not known"),
-        ("cuda", 0, "which has no CUDA device. Leave --device out to compute on cpu."),
-        ("cuda:1", 1, "which has cuda. Leave --device out to compute on cuda."),
+        ("gpu", 1, "device gpu is not known. Choose from: cpu, cuda, cuda:1 and so on, mps."),
+        ("cuda:", 1, "device cuda: is not known"),
+        ("cpu:1", 1, "device cpu:1 is not known"),
+        ("cuda:-1", 1, "device cuda:-1 is not known"),
+        ("cuda", 0, "which has no CUDA device. Leave device out to compute on cpu."),
+        ("cuda:1", 1, "which has cuda. Leave device out to compute on cuda."),
         ("cuda:4", 4, "which has cuda:0 to cuda:3."),
-        ("mps", 0, "--device mps is not in this machine."),
+        ("mps", 0, "device mps is not in this machine."),
     ],
 )
 def test_what_is_not(monkeypatch: pytest.MonkeyPatch, wanted: str, count: int, words: str) -> None:

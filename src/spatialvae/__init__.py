@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from spatialvae import data, distributions, editing, latents, likelihoods, metrics, networks, priors
     from spatialvae.comparison import compare
     from spatialvae.config import CompareConfig, EvaluationConfig, ModelConfig, PriorConfig, TrainConfig
-    from spatialvae.data import ImageData, as_image_data, prepare
+    from spatialvae.data import ImageData
+    from spatialvae.data import as_image_data as prepare
+    from spatialvae.data.sources import SOURCES
     from spatialvae.errors import UserError
     from spatialvae.latents import LATENTS
     from spatialvae.likelihoods import LIKELIHOODS
     from spatialvae.metrics import evaluate
     from spatialvae.model import SpatialVAE
+    from spatialvae.networks import NETWORKS
     from spatialvae.plugins import load_plugin
     from spatialvae.sampling import sample
     from spatialvae.store import load
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LATENTS",
     "LIKELIHOODS",
+    "NETWORKS",
+    "SOURCES",
     "Callback",
     "CompareConfig",
     "EvaluationConfig",
@@ -45,7 +50,6 @@ __all__ = [
     "TrainingEvent",
     "UserError",
     "__version__",
-    "as_image_data",
     "compare",
     "data",
     "distributions",
@@ -68,6 +72,8 @@ _MODULES = frozenset({"data", "distributions", "editing", "latents", "likelihood
 _HOMES = {
     "LATENTS": "latents",
     "LIKELIHOODS": "likelihoods",
+    "NETWORKS": "networks",
+    "SOURCES": "data.sources",
     "Callback": "training",
     "CompareConfig": "config",
     "EvaluationConfig": "config",
@@ -80,22 +86,22 @@ _HOMES = {
     "TrainConfig": "config",
     "TrainingEvent": "training",
     "UserError": "errors",
-    "as_image_data": "data",
     "compare": "comparison",
     "evaluate": "metrics",
     "load": "store",
     "load_plugin": "plugins",
     "open_run": "training",
-    "prepare": "data",
+    "prepare": "data:as_image_data",
     "sample": "sampling",
     "train": "training",
 }
-"""The module of each name."""
+"""The module of each name, and after a colon what it is called there if it is called differently."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(f"spatialvae.{_HOMES[name]}"), name)
+        module, _, called = _HOMES[name].partition(":")
+        return getattr(importlib.import_module(f"spatialvae.{module}"), called or name)
     if name in _MODULES:
         return importlib.import_module(f"spatialvae.{name}")
     from spatialvae.errors import nearest

@@ -118,7 +118,7 @@ class AbstractOptimisation(AbstractSettings):
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if self.images is not None and self.epochs is not None:
-            raise ValueError("give --images or --epochs, not both")
+            raise ValueError("give `images` or `epochs`, not both")
         return self
 
 
@@ -162,7 +162,7 @@ class TrainConfig(AbstractOptimisation, AbstractDataOptions, AbstractModelOption
     @model_validator(mode="after")
     def _paper_objective_is_a_unit_gaussian(self) -> Self:
         if self.objective == "paper" and self.likelihood not in ("gaussian", "gaussian:scale=1"):
-            raise ValueError("--objective paper is a squared error: leave --likelihood out")
+            raise ValueError("`objective` paper is a squared error: leave `likelihood` out")
         return self
 
     def model(self, image_size: tuple[int, int], channels: int) -> ModelConfig:

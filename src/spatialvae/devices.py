@@ -29,19 +29,19 @@ def resolve_device(wanted: str | None = None) -> torch.device:
         return fastest_device()
     kind, colon, index = wanted.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (colon and not (kind == "cuda" and index.isdecimal())):
-        raise UserError(f"--device {wanted} is not known. Choose from: cpu, cuda, cuda:1 and so on, mps.")
+        raise UserError(f"`device` {wanted} is not known. Choose from: cpu, cuda, cuda:1 and so on, mps.")
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count <= int(index or 0):
             there = f"cuda:0 to cuda:{count - 1}" if count > 1 else "cuda" if count else "no CUDA device"
-            raise UserError(f"--device {wanted} is not in this machine, which has {there}. {_instead()}")
+            raise UserError(f"`device` {wanted} is not in this machine, which has {there}. {_instead()}")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise UserError(f"--device mps is not in this machine. {_instead()}")
+        raise UserError(f"`device` mps is not in this machine. {_instead()}")
     return torch.device(wanted)
 
 
 def _instead() -> str:
-    return f"Leave --device out to compute on {fastest_device().type}."
+    return f"Leave `device` out to compute on {fastest_device().type}."
 
 
 def synchronize(device: torch.device) -> None:

@@ -65,7 +65,7 @@ def resolve_latent(config: ModelConfig) -> tuple[AbstractLatent, Shape]:
     """
     maps, height, width = default_grid(config.image_size)
     if config.map_size is not None:
-        height, width = parse_size(config.map_size, "`map_size`")
+        height, width = parse_size(config.map_size, "map_size")
     maps = config.maps or maps
     if height > config.image_size[0] or width > config.image_size[1]:
         size = "x".join(str(side) for side in config.image_size)

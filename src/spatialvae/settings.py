@@ -16,10 +16,10 @@ def several(*names: str) -> Any:
     """A check of fields that are lists: one value is a list of one, as in `beta: 1` in a file; none is refused."""
 
     def check(value: Any) -> Any:
-        found = value if value is None or isinstance(value, list | tuple) else [value]
-        if found is not None and not found:
+        values = value if value is None or isinstance(value, list | tuple) else [value]
+        if values is not None and not values:
             raise ValueError("name at least one")
-        return found
+        return values
 
     return field_validator(*names, mode="before")(check)
 
@@ -40,7 +40,7 @@ class AbstractSettings(BaseModel):
             return cls(**values)
         except ValidationError as error:
             first = error.errors()[0]
-            name = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
+            name = f"`{first['loc'][0]}`" if first["loc"] else "settings"
             rule = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
             value = f" {first['input']}" if first["loc"] else ""
             raise UserError(f"{where}: {name}{value} is not possible: {rule}.") from None

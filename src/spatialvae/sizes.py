@@ -9,17 +9,17 @@ from spatialvae.errors import UserError
 __all__ = ["default_grid", "parse_size", "spell_shape"]
 
 
-def parse_size(text: str, flag: str, example: tuple[int, int] = (3, 5)) -> tuple[int, int]:
-    """(height, width) from ``SIDE`` or ``HEIGHTxWIDTH``; a UserError names `flag`, and an `example`.
+def parse_size(text: str, setting: str, example: tuple[int, int] = (3, 5)) -> tuple[int, int]:
+    """(height, width) from ``SIDE`` or ``HEIGHTxWIDTH``; a UserError names the `setting`, and an `example`.
 
-    >>> parse_size("3", "--map-size"), parse_size("3x5", "--map-size")
+    >>> parse_size("3", "map_size"), parse_size("3x5", "map_size")
     ((3, 3), (3, 5))
     """
     parts = text.strip().lower().split("x")
     if len(parts) not in (1, 2) or not all(part.isdecimal() and int(part) > 0 for part in parts):
         height, width = example
         raise UserError(
-            f"{flag} {text} is not a size: write a side such as {height}, or HEIGHTxWIDTH, {height}x{width}."
+            f"`{setting}` {text} is not a size: write a side such as {height}, or HEIGHTxWIDTH, {height}x{width}."
         )
     return int(parts[0]), int(parts[-1])
 

@@ -209,7 +209,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: py
             train(config, tiny_data(), tmp_path / "run", progress=False)
     said = str(caught.value)
     assert said.count("\n") == 1
-    for words in (f"not finite at step {when}", "reconstruction -", "KL inf nats", "--learning-rate", "--clip"):
+    for words in (f"not finite at step {when}", "reconstruction -", "KL inf nats", "learning_rate", "clip"):
         assert words in said
     kept = sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("[0-9]*"))
     assert kept == [f"{images:012d}" for images in (20, 40) if images < 10 * when]

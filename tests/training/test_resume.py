@@ -168,10 +168,10 @@ def test_changed_settings_are_named_and_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         run(tmp_path / "run", settings(beta=2.0, latent="naive", images=120))
     said = str(caught.value)
-    for words in ("--beta was 1.0, now 2.0", "--latent was tensor-normal, now naive", "--images was 60, now 120"):
+    for words in ("beta was 1.0, now 2.0", "latent was tensor-normal, now naive", "images was 60, now 120"):
         assert words in said
     assert said.count("\n") == 1
-    with pytest.raises(UserError, match="--images was 60, now 50"):
+    with pytest.raises(UserError, match="images was 60, now 50"):
         run(tmp_path / "run", settings(images=50))
     assert same(checkpoint(tmp_path / "run"), before["checkpoint"])
     assert TrainConfig.read(tmp_path / "run" / "config.yaml") == settings()
@@ -180,7 +180,7 @@ def test_changed_settings_are_named_and_refused(tmp_path: Path) -> None:
 def test_a_cosine_cannot_be_made_longer(tmp_path: Path) -> None:
     # Its learning rate at k images is a function of the length: 2k would not be what k + k gives.
     run(tmp_path / "run", settings(schedule="cosine"))
-    with pytest.raises(UserError, match="--images was 60, now 120"):
+    with pytest.raises(UserError, match="images was 60, now 120"):
         run(tmp_path / "run", settings(schedule="cosine", images=120))
 
 
@@ -192,13 +192,13 @@ def test_other_images_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(UserError, match="is not empty and holds no run: give --out a new folder"):
+    with pytest.raises(UserError, match="is not empty and holds no run: name a new folder as out"):
         run(tmp_path, settings())
 
 
 def test_settings_that_somebody_typed_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("# my own\nmaps: 2\nimages: 60\n")
-    with pytest.raises(UserError, match="a run would write over it: give --out another folder"):
+    with pytest.raises(UserError, match="a run would write over it: name another folder as out"):
         run(tmp_path, settings())
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
     assert (tmp_path / "config.yaml").read_text().startswith("# my own")

@@ -47,8 +47,8 @@ def test_a_warm_up_that_is_longer_than_the_run_is_told_with_what_it_reaches(tmp_
     with pytest.warns(UserWarning, match="is longer than the run") as caught:
         train(config, tiny_data(), tmp_path / "run", progress=False)
     assert [str(warning.message) for warning in caught] == [
-        "--warmup 160 is longer than the run of 40 images: the learning rate ends at 0.00025, not at 0.001.",
-        "--kl-warmup 80 is longer than the run of 40 images: beta ends at 1, not at 2.",
+        "`warmup` 160 is longer than the run of 40 images: the learning rate ends at 0.00025, not at 0.001.",
+        "`kl_warmup` 80 is longer than the run of 40 images: beta ends at 1, not at 2.",
     ]
     last = [line for line in read_journal(tmp_path / "run" / "metrics.jsonl") if "loss" in line][-1]
     assert (last["learning_rate"], last["beta"]) == (pytest.approx(0.00025, rel=0.3), 1.0)

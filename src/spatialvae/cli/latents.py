@@ -24,7 +24,7 @@ def latents(
     from spatialvae.latents import variants
     from spatialvae.sizes import parse_size
 
-    height, width = parse_size(map_size, "--map-size")
+    height, width = parse_size(map_size, "map_size")
     listed = variants((maps, height, width))
     if json:
         rows = [

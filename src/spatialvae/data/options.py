@@ -71,7 +71,7 @@ def parse_image_size(text: str) -> tuple[int, int]:
     >>> parse_image_size("64"), parse_image_size("64x48")
     ((64, 64), (64, 48))
     """
-    size = parse_size(text, "`image_size`", example=(64, 48))
+    size = parse_size(text, "image_size", example=(64, 48))
     if min(size) < MINIMUM_SIDE:
         raise UserError(f"Image size '{text}' is too small: both sides must be {MINIMUM_SIDE} pixels or more.")
     if max(size) > MAXIMUM_SIDE:

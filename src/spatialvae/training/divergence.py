@@ -94,20 +94,20 @@ class Watch:
 
 
 def spell_remedies(config: AbstractOptimisation) -> str:
-    """The flags to try, as one would type them.
+    """The settings to try, by name and value.
 
     >>> spell_remedies(AbstractOptimisation(learning_rate=1e20, precision="fp32"))
-    '--learning-rate 0.001 (or --clip 1000)'
+    '`learning_rate` 0.001 (or `clip` 1000)'
     >>> spell_remedies(AbstractOptimisation(learning_rate=1e-4, clip=50, precision="bf16"))
-    '--learning-rate 0.00003 (or --clip 5, --precision fp32)'
+    '`learning_rate` 0.00003 (or `clip` 5, `precision` fp32)'
     """
     fields = type(config).model_fields
     rate = min(config.learning_rate / 3, fields["learning_rate"].default)
     clip = fields["clip"].default or USUAL_CLIP
-    others = [f"--clip {clip if config.clip is None else min(clip, config.clip / 10):g}"]
+    others = [f"`clip` {clip if config.clip is None else min(clip, config.clip / 10):g}"]
     if resolve_precision(config.precision) != "fp32":
-        others.append("--precision fp32")
-    return f"--learning-rate {_one_digit(rate)} (or {', '.join(others)})"
+        others.append("`precision` fp32")
+    return f"`learning_rate` {_one_digit(rate)} (or {', '.join(others)})"
 
 
 def _one_digit(value: float) -> str:

@@ -137,14 +137,21 @@ class FinishedRun:
         return "\n".join(parts)
 
 
-def open_run(folder: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> FinishedRun:
+def open_run(
+    folder: str | os.PathLike[str], *, device: torch.device | str = "cpu", like: SpatialVAE | None = None
+) -> FinishedRun:
     """A run that was trained before, with its model on `device`.
+
+    Args:
+        folder: the run folder.
+        device: where the model goes.
+        like: a model with the same parts, for a run whose parts have no name here.
 
     Raises:
         UserError: no run in that folder, or a file of it is damaged.
     """
     path = Path(folder).expanduser()
-    return FinishedRun(path, load(path, device))
+    return FinishedRun(path, load(path, device, like=like))
 
 
 def _numbers(line: dict[str, Any]) -> dict[str, float]:

@@ -149,7 +149,8 @@ class ModelStage(AbstractStage[SpatialVAE]):
             changed = before.told == now.told
             which = f": {now.told} has changed since" if changed else f": {before.told}, not {now.told}"
         return (
-            f"{folder} was trained on other images than these{which}.\nGive --out a new folder, or the data of before."
+            f"{folder} was trained on other images than these{which}.\n"
+            "Name a new folder as `out`, or give the data of before."
         )
 
 

@@ -49,7 +49,7 @@ class Run:
     def check(self, config: AbstractOptimisation, images: int, free: frozenset[str]) -> None:
         """Check that these settings may train in the folder; nothing is written.
 
-        A longer `--images` goes on with a run, unless its learning rate is a function of the length.
+        A larger `images` goes on with a run, unless its learning rate is a function of the length.
 
         Args:
             images: the length that `config` comes to.
@@ -62,7 +62,7 @@ class Run:
             self._keep_foreign(type(config))
             self._compare(type(config).read(self.config), _with_length(config, images), free)
         elif self.folder.exists() and any(self.folder.iterdir()):
-            raise UserError(f"{self.folder} is not empty and holds no run: give --out a new folder.")
+            raise UserError(f"{self.folder} is not empty and holds no run: name a new folder as `out`.")
 
     def write(self, config: AbstractOptimisation, images: int, record: DataRecord | None) -> None:
         """Make the folder, and write its settings and what is trained on."""
@@ -73,13 +73,13 @@ class Run:
             write_json(self.data, record.as_dict())
 
     def _keep_foreign(self, kind: type[AbstractOptimisation]) -> None:
-        """Refuse to write over a config.yaml that is no run's: the settings that somebody typed, given as --config."""
+        """Refuse to write over a config.yaml that is no run's, such as a file of settings that somebody typed."""
         if (
             not self.journal.exists()
             and not self.data.exists()
             and self.config.read_text() != _text(kind.read(self.config))
         ):
-            raise UserError(f"{self.config} is of no run, and a run would write over it: give --out another folder.")
+            raise UserError(f"{self.config} is of no run, and a run would write over it: name another folder as `out`.")
 
     def _compare(self, before: AbstractOptimisation, now: AbstractOptimisation, free: frozenset[str]) -> None:
         names = [name for name in type(now).model_fields if name not in free]
@@ -88,12 +88,10 @@ class Run:
         if changed == ["images"] and longer:
             return
         if changed:
-            said = "; ".join(
-                f"--{name.replace('_', '-')} was {getattr(before, name)}, now {getattr(now, name)}" for name in changed
-            )
+            changes = "; ".join(f"`{name}` was {getattr(before, name)}, now {getattr(now, name)}" for name in changed)
             raise UserError(
-                f"{self.folder} is a run with other settings: {said}.\n"
-                "Give --out a new folder, or the settings of before."
+                f"{self.folder} is a run with other settings: {changes}.\n"
+                "Name a new folder as `out`, or give the settings of before."
             )
 
 

@@ -12,7 +12,7 @@ DEFAULT_EPOCHS = 20
 
 
 def total_images(config: AbstractOptimisation, training_images: int) -> int:
-    """The length of a run in images: --images, or --epochs, or 20 epochs."""
+    """The length of a run in images: `images`, or `epochs`, or 20 epochs."""
     if config.images is not None:
         return config.images
     epochs = DEFAULT_EPOCHS if config.epochs is None else config.epochs
@@ -47,15 +47,13 @@ def schedule_cautions(config: AbstractOptimisation, total: int) -> list[str]:
     """What the learning rate's warm-up does not reach in a run of `total` images, in a sentence.
 
     >>> schedule_cautions(AbstractOptimisation(learning_rate=1e-3, warmup=400), 100)
-    ['--warmup 400 is longer than the run of 100 images: the learning rate ends at 0.00025, not at 0.001.']
+    ['`warmup` 400 is longer than the run of 100 images: the learning rate ends at 0.00025, not at 0.001.']
     """
     if config.warmup <= total:
         return []
     ends = learning_rate(config, total, total)
     return [
-        _longer(
-            "--warmup", config.warmup, total, f"the learning rate ends at {ends:g}, not at {config.learning_rate:g}"
-        )
+        _longer("warmup", config.warmup, total, f"the learning rate ends at {ends:g}, not at {config.learning_rate:g}")
     ]
 
 
@@ -63,14 +61,14 @@ def model_cautions(config: TrainConfig, total: int) -> list[str]:
     """What the warm-ups of the learning rate and of the KL weight do not reach, in a sentence each.
 
     >>> model_cautions(TrainConfig(kl_warmup=200), 100)
-    ['--kl-warmup 200 is longer than the run of 100 images: beta ends at 0.5, not at 1.']
+    ['`kl_warmup` 200 is longer than the run of 100 images: beta ends at 0.5, not at 1.']
     """
-    said = schedule_cautions(config, total)
+    cautions = schedule_cautions(config, total)
     if config.kl_warmup > total:
         ends = kl_weight(config, total)
-        said.append(_longer("--kl-warmup", config.kl_warmup, total, f"beta ends at {ends:g}, not at {config.beta:g}"))
-    return said
+        cautions.append(_longer("kl_warmup", config.kl_warmup, total, f"beta ends at {ends:g}, not at {config.beta:g}"))
+    return cautions
 
 
-def _longer(flag: str, images: int, total: int, then: str) -> str:
-    return f"{flag} {images} is longer than the run of {total} images: {then}."
+def _longer(setting: str, images: int, total: int, then: str) -> str:
+    return f"`{setting}` {images} is longer than the run of {total} images: {then}."

@@ -98,7 +98,7 @@ def make_accelerator(config: AbstractOptimisation, device: torch.device | None =
         accelerator.state.device = device  # pyright: ignore[reportAttributeAccessIssue]
     if config.batch_size % processes:
         raise UserError(
-            f"--batch-size {config.batch_size} cannot be shared by {processes} processes: "
+            f"`batch_size` {config.batch_size} cannot be shared by {processes} processes: "
             f"use a multiple of {processes}."
         )
     return accelerator
