@@ -23,6 +23,10 @@ from tests.training.tiny import checkpoint, same, settings, tiny_data, weights
 SMALL: dict[str, Any] = {"maps": 2, "epochs": 1, "batch_size": 10, "precision": "fp32", "progress": False}
 
 
+def built(size: tuple[int, int], channels: int) -> SpatialVAE:
+    return SpatialVAE.from_config(ModelConfig(maps=2, image_size=size, channels=channels))
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     return train("low-rank", tiny_data(), tmp_path_factory.mktemp("runs") / "run", checkpoint_every=30, **SMALL)
