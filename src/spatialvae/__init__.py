@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spatialvae.data import as_image_data as prepare
     from spatialvae.data.sources import SOURCES
     from spatialvae.errors import UserError
+    from spatialvae.fitting import fit as fit_prior
     from spatialvae.latents import LATENTS
     from spatialvae.likelihoods import LIKELIHOODS
     from spatialvae.metrics import evaluate
@@ -55,6 +56,7 @@ __all__ = [
     "distributions",
     "editing",
     "evaluate",
+    "fit_prior",
     "latents",
     "likelihoods",
     "load",
@@ -88,6 +90,7 @@ _HOMES = {
     "UserError": "errors",
     "compare": "comparison",
     "evaluate": "metrics",
+    "fit_prior": "fitting:fit",
     "load": "store",
     "load_plugin": "plugins",
     "open_run": "training",

@@ -63,7 +63,6 @@ def fit_prior(
     """Fit priors to a run's codes, so that samples look like the data; keep them beside the run."""
     values = given(settings)
     options = {name: values.pop(name) for name in AbstractDataOptions.model_fields if name in values}
-    training = PriorConfig.parse(values, "fit-prior")
     from spatialvae import fitting
     from spatialvae.metrics import FeatureNetwork
     from spatialvae.priors import parse_family
@@ -71,6 +70,7 @@ def fit_prior(
     from spatialvae.training import Interrupted
 
     spelled = list(dict.fromkeys(parse_family(name).spelled for name in prior or ["gaussian"]))
+    training = fitting.training_settings(spelled, values)
     if default and len(spelled) > 1 and features is None:
         raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
     if features is not None:
