@@ -166,7 +166,7 @@ def test_damaged_tensors(folder: Path, name: str, damage: str) -> None:
         (b"\xff\xfe", "is not valid JSON"),
         (b"[1]", "holds no settings"),
         (b'{"latnt": "naive"}', "unknown setting 'latnt'. Did you mean 'latent'?"),
-        (b'{"channels": 9}', "--channels 9"),
+        (b'{"channels": 9}', "channels 9"),
         (b'{"latent": "foo"}', "latent 'foo' of "),
         (b'{"likelihood": "foo"}', "likelihood 'foo' of "),
     ],

@@ -287,5 +287,5 @@ def test_mistakes_are_told_before_any_training(
 
 def test_other_settings_are_refused(finished: Path, no_work: None) -> None:
     wanted = CompareConfig(latent=LATENTS, seeds=2)
-    with pytest.raises(UserError, match=r"--flip was False, now True"):
+    with pytest.raises(UserError, match=r"flip was False, now True"):
         compare(wanted, settings(images=60, flip=True), EvaluationConfig(), tiny_data(), finished, progress=False)

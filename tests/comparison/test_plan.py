@@ -89,12 +89,12 @@ def test_what_cannot_be_planned(latent: list[str], beta: list[float], words: str
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"latent": []}, ["--latent", "name at least one"]),
-        ({"beta": []}, ["--beta", "name at least one"]),
-        ({"beta": [1, -0.5]}, ["--beta -0.5", "greater than or equal to 0"]),
-        ({"beta": float("inf")}, ["--beta inf", "finite"]),
-        ({"beta": ["much"]}, ["--beta much", "number"]),
-        ({"seeds": 0}, ["--seeds 0", "greater than or equal to 1"]),
+        ({"latent": []}, ["latent", "name at least one"]),
+        ({"beta": []}, ["beta", "name at least one"]),
+        ({"beta": [1, -0.5]}, ["beta -0.5", "greater than or equal to 0"]),
+        ({"beta": float("inf")}, ["beta inf", "finite"]),
+        ({"beta": ["much"]}, ["beta much", "number"]),
+        ({"seeds": 0}, ["seeds 0", "greater than or equal to 1"]),
         ({"seed": 3}, ["'seed'", "'seeds'"]),
     ],
 )
