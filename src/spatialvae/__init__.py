@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spatialvae.model import SpatialVAE
     from spatialvae.networks import NETWORKS
     from spatialvae.plugins import load_plugin
+    from spatialvae.priors import PRIORS
     from spatialvae.sampling import sample
     from spatialvae.store import load
     from spatialvae.training import Callback, FinishedRun, StopTraining, TrainingEvent, open_run, train
@@ -37,6 +38,7 @@ __all__ = [
     "LATENTS",
     "LIKELIHOODS",
     "NETWORKS",
+    "PRIORS",
     "SOURCES",
     "Callback",
     "CompareConfig",
@@ -75,6 +77,7 @@ _HOMES = {
     "LATENTS": "latents",
     "LIKELIHOODS": "likelihoods",
     "NETWORKS": "networks",
+    "PRIORS": "priors",
     "SOURCES": "data.sources",
     "Callback": "training",
     "CompareConfig": "config",
