@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
 
 
 def test_settings_by_name_are_those_of_a_config(run: FinishedRun, tmp_path: Path) -> None:
-    train(settings(checkpoint_every=30), tiny_data(), tmp_path / "whole", progress=False)
+    train(settings(checkpoint_every=30, latent="low-rank"), tiny_data(), tmp_path / "whole", progress=False)
     assert same(checkpoint(tmp_path / "whole"), checkpoint(run.folder))
 
 
