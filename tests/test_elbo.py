@@ -9,7 +9,7 @@ from torch.distributions import kl_divergence
 from torch.testing import assert_close
 
 from spatialvae.config import ModelConfig
-from spatialvae.elbo import ELBO, OBJECTIVES, authors_kl_weight, elbo_loss, paper_loss
+from spatialvae.elbo import ELBO, authors_kl_weight, elbo_loss, paper_loss
 from spatialvae.likelihoods import Gaussian
 from spatialvae.model import SpatialVAE
 
@@ -102,7 +102,3 @@ def test_a_constant_map_changes_no_bound_but_the_papers_loss() -> None:
     assert_close(elbo_loss(found[0]), elbo_loss(found[1]))
     losses = [paper_loss(one, pixels=64, latents=9 * maps) for one, maps in zip(found, (2, 3), strict=True)]
     assert losses[1] < losses[0]  # the KL counts for a third less
-
-
-def test_objectives_are_named() -> None:
-    assert OBJECTIVES == ("elbo", "paper")

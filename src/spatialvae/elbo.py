@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["ELBO", "OBJECTIVES", "authors_kl_weight", "elbo_loss", "paper_loss"]
+__all__ = ["ELBO", "authors_kl_weight", "elbo_loss", "paper_loss"]
 
 
 class ELBO(NamedTuple):
@@ -69,7 +69,3 @@ def authors_kl_weight(pixels: int, latents: int) -> float:
     [76, 11]
     """
     return pixels / (2 * latents)
-
-
-OBJECTIVES = ("elbo", "paper")
-"""`elbo`: equation 1 in nats. `paper`: the released code's mean-reduced loss."""

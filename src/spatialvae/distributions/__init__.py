@@ -3,7 +3,7 @@
 Importing this package registers the closed-form Kullback-Leibler divergences with `torch.distributions`.
 """
 
-from . import kl, kl_independent  # noqa: F401  (imported for the divergences they register)
+from . import kl, kl_independent  # noqa: F401  # pyright: ignore[reportUnusedImport] - they register divergences
 from .autoregressive import AutoregressiveFactor
 from .factor import AbstractFactor, DiagonalFactor, TriangularFactor
 from .marginals import map_marginals

@@ -41,7 +41,7 @@ class AbstractFactor(ABC):
     @property
     def batch_shape(self) -> torch.Size:
         """B, which all parameters broadcast to."""
-        return torch.broadcast_shapes(*(t.shape[: t.dim() - self.axes[name]] for name, t in self.parameters.items()))
+        return torch.broadcast_shapes(*(t.shape[: t.dim() - self.axes[name]] for name, t in self.parameters.items()))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
         """The factor with `function` applied to every parameter."""
@@ -62,10 +62,10 @@ class AbstractFactor(ABC):
         """Refuse values out of range; ValueError of one line that names the value and the rule."""
         for name, tensor in self.parameters.items():
             allowed, rule = self.constraint[name]
-            valid = allowed.check(tensor)
-            if not bool(valid.all()):
+            valid = allowed.check(tensor)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            if not bool(valid.all()):  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
                 first = tensor[~valid][0]
-                value = f"{first.item():g}" if first.dim() == 0 else str(first.tolist())
+                value = f"{first.item():g}" if first.dim() == 0 else str(first.tolist())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
                 raise ValueError(f"{side}{name} holds {value}, but {rule}.")
 
     @abstractmethod
@@ -197,7 +197,7 @@ class TriangularFactor(AbstractFactor):
         return self.scale_tril @ matrix
 
     def solve(self, matrix: Tensor) -> Tensor:
-        return torch.linalg.solve_triangular(self.scale_tril, matrix, upper=False)
+        return torch.linalg.solve_triangular(self.scale_tril, matrix, upper=False)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def scaled(self, amount: Tensor) -> TriangularFactor:
         return TriangularFactor(amount[..., None, None] * self.scale_tril)
@@ -212,12 +212,12 @@ class TriangularFactor(AbstractFactor):
         return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def stddev(self) -> Tensor:
-        return torch.linalg.vector_norm(self.scale_tril, dim=-1)
+        return torch.linalg.vector_norm(self.scale_tril, dim=-1)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def inverse_stddev(self) -> Tensor:
         # (L L^T)^-1 = L^-T L^-1, so its diagonal holds the squared norms of the columns of L^-1.
         identity = torch.eye(self.size, dtype=self.scale_tril.dtype, device=self.scale_tril.device)
-        return torch.linalg.vector_norm(self.solve(identity), dim=-2)
+        return torch.linalg.vector_norm(self.solve(identity), dim=-2)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def tril(self) -> Tensor:
         return self.scale_tril

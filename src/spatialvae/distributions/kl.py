@@ -23,8 +23,9 @@ from functools import reduce
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
-from torch.distributions.kl import register_kl
+from torch.distributions.kl import register_kl  # pyright: ignore[reportUnknownVariableType]
 
+from .marginals import ungrouped
 from .tensor_normal import TensorNormal, outer_product
 
 
@@ -49,14 +50,14 @@ def kl_tensor_normal_tensor_normal(q: TensorNormal, p: TensorNormal) -> Tensor:
     _check_events(q, p)
     size = q.event_shape.numel()
     whitened = [of_p.whiten(of_q) for of_p, of_q in zip(p.balanced, q.balanced, strict=True)]
-    distance = p._standardise(q.loc - p.loc).square().sum(p._event_axes)
+    distance = p.standardise(q.loc - p.loc).square().sum(p.event_axes)
     trace = _product([side.squared_norm() for side in whitened])
     volume = reduce(torch.add, (size // side.size * side.log_determinant() for side in whitened))
     return 0.5 * (trace + distance - size) - volume
 
 
 @register_kl(TensorNormal, Independent)
-def kl_tensor_normal_independent(q: TensorNormal, p: Independent) -> Tensor:
+def kl_tensor_normal_independent(q: TensorNormal, p: Independent[Distribution]) -> Tensor:
     """KL(q || p) from a tensor-variate normal to independent parts, [*B] in nats.
 
     To an elementwise Normal(mu, s), with v_ij... = prod over sides of their variances:
@@ -83,7 +84,7 @@ def kl_tensor_normal_independent(q: TensorNormal, p: Independent) -> Tensor:
         slices = q.slices()
         shared = slices.entropy().sum(-1) - q.entropy()
         return kl_tensor_normal_tensor_normal(slices, base).sum(-1) + shared
-    axes, size = q._event_axes, q.event_shape.numel()
+    axes, size = q.event_axes, q.event_shape.numel()
     difference = q.loc - base.loc
     if _one_scale_an_event(base.scale, len(axes)):
         # The paper's case: tr(Omega) tr(Psi), no variance of each entry, and one division for a whole map.
@@ -94,11 +95,11 @@ def kl_tensor_normal_independent(q: TensorNormal, p: Independent) -> Tensor:
     else:
         spread = ((q.stddev / base.scale).square() + (difference / base.scale).square()).sum(axes)
         log_scale = base.scale.log().sum(axes)
-    return 0.5 * (spread - size) + log_scale - q._log_volume()
+    return 0.5 * (spread - size) + log_scale - q.log_volume()
 
 
 @register_kl(Independent, TensorNormal)
-def kl_independent_tensor_normal(q: Independent, p: TensorNormal) -> Tensor:
+def kl_independent_tensor_normal(q: Independent[Distribution], p: TensorNormal) -> Tensor:
     """KL(q || p) from independent parts to a tensor-variate normal, [*B] in nats.
 
     From an elementwise Normal(mu, s), with D = mu - M and w the product of the sides' (Sigma_i^-1) diagonals:
@@ -123,26 +124,23 @@ def kl_independent_tensor_normal(q: Independent, p: TensorNormal) -> Tensor:
     """
     base = _parts(q, p)
     _check_events(q, p)
-    distance = p._standardise(base.loc - p.loc).square().sum(p._event_axes)
+    distance = p.standardise(base.loc - p.loc).square().sum(p.event_axes)
     if isinstance(base, TensorNormal):
         first, *others = p.balanced
         rest = [side.repeated() for side in others]
         whitened = [of_p.whiten(of_q) for of_p, of_q in zip(rest, base.balanced, strict=True)]
         trace = (first.inverse_stddev().square() * _product([side.squared_norm() for side in whitened])).sum(-1)
-        volume = base._log_volume().expand(base.batch_shape).sum(-1)
+        volume = base.log_volume().expand(base.batch_shape).sum(-1)
     else:
         weight = outer_product([side.inverse_stddev() for side in p.balanced])
-        trace = (base.scale * weight).square().sum(p._event_axes)
-        volume = base.scale.log().sum(p._event_axes)
-    return 0.5 * (trace + distance - p.event_shape.numel()) - volume + p._log_volume()
+        trace = (base.scale * weight).square().sum(p.event_axes)
+        volume = base.scale.log().sum(p.event_axes)
+    return 0.5 * (trace + distance - p.event_shape.numel()) - volume + p.log_volume()
 
 
-def _parts(law: Independent, other: TensorNormal) -> Normal | TensorNormal:
+def _parts(law: Independent[Distribution], other: TensorNormal) -> Normal | TensorNormal:
     """What `law` is made of: single numbers, or slices along the first side of `other`."""
-    base: Distribution = law
-    axes = 0
-    while isinstance(base, Independent):
-        base, axes = base.base_dist, axes + base.reinterpreted_batch_ndims
+    base, axes = ungrouped(law)
     sides = len(other.event_shape)
     if isinstance(base, Normal) and axes == sides:
         return base

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence
-from torch.distributions.kl import register_kl
-from torch.distributions.utils import _sum_rightmost
+from torch.distributions.kl import register_kl  # pyright: ignore[reportUnknownVariableType]
 
 __all__ = ["kl_independent_independent"]
 
 
 @register_kl(Independent, Independent)
-def kl_independent_independent(q: Independent, p: Independent) -> Tensor:
+def kl_independent_independent(q: Independent[Distribution], p: Independent[Distribution]) -> Tensor:
     """KL(q || p) in nats, [*B]: dimensions that only one side reinterprets go back into its base.
 
         Independent(base, a + b) is the law Independent(Independent(base, b), a)
@@ -35,10 +34,11 @@ def kl_independent_independent(q: Independent, p: Independent) -> Tensor:
     if q.event_shape != p.event_shape:
         raise ValueError(f"KL wants equal events, but q has {list(q.event_shape)} and p has {list(p.event_shape)}.")
     shared = min(q.reinterpreted_batch_ndims, p.reinterpreted_batch_ndims)
-    return _sum_rightmost(kl_divergence(_inner(q, shared), _inner(p, shared)), shared)
+    divergence = kl_divergence(_inner(q, shared), _inner(p, shared))
+    return divergence.flatten(-shared).sum(-1) if shared else divergence
 
 
-def _inner(law: Independent, shared: int) -> Distribution:
+def _inner(law: Independent[Distribution], shared: int) -> Distribution:
     """The law whose last `shared` batch dimensions make up `law`."""
     rest = law.reinterpreted_batch_ndims - shared
     return law.base_dist if rest == 0 else Independent(law.base_dist, rest, validate_args=False)

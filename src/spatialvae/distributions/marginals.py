@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from torch.distributions import Distribution, Independent
 
-__all__ = ["Sliced", "map_marginals"]
+__all__ = ["Sliced", "map_marginals", "ungrouped"]
 
 
 @runtime_checkable
@@ -36,12 +36,26 @@ def map_marginals(distribution: Distribution) -> Distribution:
     """
     if isinstance(distribution, Sliced):
         return distribution.slices()
-    base, axes = distribution, 0
-    while isinstance(base, Independent):
-        base, axes = base.base_dist, axes + base.reinterpreted_batch_ndims
+    base, axes = ungrouped(distribution)
     if axes == 0:
         raise NotImplementedError(
             f"The maps' marginals of a {type(distribution).__name__} are not known: give it a method slices(), or wrap "
             "independent maps into Independent."
         )
     return base if axes == 1 else Independent(base, axes - 1, validate_args=False)
+
+
+def ungrouped(distribution: Distribution) -> tuple[Distribution, int]:
+    """What nested `Independent` distributions are made of, and how many axes they reinterpret in all.
+
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> base, axes = ungrouped(Independent(Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 1), 1))
+    >>> type(base).__name__, axes
+    ('Normal', 2)
+    """
+    base, axes = distribution, 0
+    while isinstance(base, Independent):
+        group = cast(Independent[Distribution], base)
+        base, axes = group.base_dist, axes + group.reinterpreted_batch_ndims
+    return base, axes

@@ -133,7 +133,7 @@ class MatrixNormal(TensorNormal):
         >>> law.expand([4]).batch_shape
         torch.Size([4])
         """
-        return cast(MatrixNormal, super().expand(batch_shape, self._get_checked_instance(MatrixNormal, _instance)))
+        return cast(MatrixNormal, super().expand(batch_shape, self._get_checked_instance(MatrixNormal, _instance)))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _side(

@@ -13,7 +13,7 @@ from torch.distributions import Distribution, MultivariateNormal, constraints
 
 from .factor import AbstractFactor
 
-__all__ = ["TensorNormal"]
+__all__ = ["TensorNormal", "kron", "outer_product"]
 
 
 class TensorNormal(Distribution):
@@ -153,23 +153,23 @@ class TensorNormal(Distribution):
         if self._validate_args:
             self._validate_sample(value)
         size = self.event_shape.numel()
-        quadratic = self._standardise(value - self.loc).square().sum(self._event_axes)
-        return -0.5 * (quadratic + size * math.log(2 * math.pi)) - self._log_volume()
+        quadratic = self.standardise(value - self.loc).square().sum(self.event_axes)
+        return -0.5 * (quadratic + size * math.log(2 * math.pi)) - self.log_volume()
 
     def entropy(self) -> Tensor:
         """The entropy D/2 (1 + log(2 pi)) + sum_i D/d_i log|L_i| in nats, [*B]."""
         size = self.event_shape.numel()
-        found = self._log_volume() + 0.5 * size * (1 + math.log(2 * math.pi))
+        found = self.log_volume() + 0.5 * size * (1 + math.log(2 * math.pi))
         return found if found.shape == self.batch_shape else found.expand(self.batch_shape)
 
     def expand(self, batch_shape: torch.Size | list[int] | tuple[int, ...], _instance: Any = None) -> TensorNormal:
         """The same law with its batch expanded to `batch_shape`, sharing memory with this one."""
-        new: Any = self._get_checked_instance(TensorNormal, _instance)
+        new: Any = self._get_checked_instance(TensorNormal, _instance)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         new._sides = self._sides
-        new._set_parameters(torch.Size(batch_shape), self.loc)
-        Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
+        new._set_parameters(torch.Size(batch_shape), self.loc)  # pyright: ignore[reportUnknownMemberType]
+        Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)  # pyright: ignore[reportUnknownArgumentType]
         new._validate_args = self._validate_args
-        return new
+        return new  # pyright: ignore[reportUnknownVariableType]
 
     def slices(self) -> TensorNormal:
         """The marginal laws of the slices along the first side: batch [*B, d_1], event [d_2, ..., d_k].
@@ -185,24 +185,21 @@ class TensorNormal(Distribution):
 
     def to_multivariate_normal(self) -> MultivariateNormal:
         """The law of the entries row-major: event [D], covariance kron(Sigma_1, ..., Sigma_k), of D^2 numbers."""
-
-        def kron(left: Tensor, right: Tensor) -> Tensor:
-            return torch.einsum("...ij,...kl->...ikjl", left, right).flatten(-4, -3).flatten(-2, -1)
-
         # The product of lower triangles is itself one, and the Cholesky factor of the product.
         scale_tril = reduce(kron, (side.tril() for side in self._sides))
         loc = self.loc.flatten(-len(self._sides))
         return MultivariateNormal(loc, scale_tril=scale_tril, validate_args=self._validate_args)
 
     @property
-    def _event_axes(self) -> tuple[int, ...]:
+    def event_axes(self) -> tuple[int, ...]:
+        """The axes of an event, from the last: (-k, ..., -1)."""
         return tuple(range(-len(self._sides), 0))
 
-    def _standardise(self, difference: Tensor) -> Tensor:
+    def standardise(self, difference: Tensor) -> Tensor:
         """(L_1^-1, ..., L_k^-1) D for D [*S, *B, ...]: standard normal when D is a draw less the mean."""
         return self._along_sides(difference, lambda side: side.solve)
 
-    def _log_volume(self) -> Tensor:
+    def log_volume(self) -> Tensor:
         """sum_i D/d_i log|L_i|, half the covariance's log-determinant, in a shape that broadcasts to [*B]."""
         size = self.event_shape.numel()
         return reduce(torch.add, (size // side.size * side.log_determinant() for side in self._sides))
@@ -210,12 +207,22 @@ class TensorNormal(Distribution):
     def _along_sides(self, tensor: Tensor, operation: Callable[[AbstractFactor], Callable[[Tensor], Tensor]]) -> Tensor:
         """Every side's operation on matrices [*, d_i, rest], applied along its own axis."""
         k = len(self._sides)
-        for axis, side in zip(self._event_axes, self._sides, strict=True):
+        for axis, side in zip(self.event_axes, self._sides, strict=True):
             moved = tensor.movedim(axis, -k)
             rest = moved.shape[moved.dim() - k + 1 :]
             done = operation(side)(moved.reshape(*moved.shape[: moved.dim() - k + 1], math.prod(rest)))
             tensor = done.reshape(*done.shape[:-1], *rest).movedim(-k, axis)
         return tensor
+
+
+def kron(left: Tensor, right: Tensor) -> Tensor:
+    """The Kronecker product of matrices [*B, a, b] and [*B, c, d]: [*B, a c, b d].
+
+    >>> kron(torch.tensor([[1.0, 2.0]]), torch.eye(2))
+    tensor([[1., 0., 2., 0.],
+            [0., 1., 0., 2.]])
+    """
+    return torch.einsum("...ij,...kl->...ikjl", left, right).flatten(-4, -3).flatten(-2, -1)
 
 
 def outer_product(vectors: Sequence[Tensor]) -> Tensor:
@@ -238,7 +245,7 @@ def _broadcast(batch: torch.Size, sides: Sequence[AbstractFactor], labels: Seque
         for name, tensor in side.parameters.items():
             shapes[label + name] = tensor.shape[: tensor.dim() - side.axes[name]]
     try:
-        return torch.broadcast_shapes(*shapes.values())
+        return torch.broadcast_shapes(*shapes.values())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     except RuntimeError:
         came = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
         raise ValueError(f"The batch shapes do not broadcast: {came}.") from None

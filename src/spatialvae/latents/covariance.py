@@ -84,8 +84,8 @@ def unit_lower(packed: Tensor, size: int) -> Tensor:
     # What is made while torch traces is no tensor with values, and must not be kept for calls to come.
     places = _places.__wrapped__ if torch.compiler.is_compiling() else _places
     index, identity = places(size, packed.device)
-    spread = packed.index_select(-1, index).unflatten(-1, (size, size))
-    return spread.tril(-1) + identity
+    spread = packed.index_select(-1, index).unflatten(-1, (size, size))  # pyright: ignore[reportUnknownVariableType]
+    return spread.tril(-1) + identity  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 @cache

@@ -40,9 +40,9 @@ class LowRank(AbstractLatent):
     def __post_init__(self) -> None:
         super().__post_init__()
         largest = min(self.height, self.width)
-        if not isinstance(self.rank, int) or not 1 <= self.rank <= largest:
+        if not 1 <= self.rank <= largest:
             size = f"{self.height}x{self.width}"
-            near = 1 if not isinstance(self.rank, int) or self.rank < 1 else largest
+            near = 1 if self.rank < 1 else largest
             raise UserError(
                 f"rank={self.rank!r} is not possible for maps of {size}: use 1 to {largest}, for instance rank={near}."
             )

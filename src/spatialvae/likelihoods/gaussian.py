@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
-from torch.special import erfcx, log_ndtr
+from torch.special import erfcx, log_ndtr  # pyright: ignore[reportUnknownVariableType]
 
 from spatialvae.errors import UserError
 from spatialvae.likelihoods.base import HALF_BIN, LIKELIHOODS, AbstractLikelihood, AbstractPixels
@@ -116,7 +116,7 @@ def log_cdf(x: Tensor) -> Tensor:
     >>> torch.autograd.grad(log_cdf(x).sum(), x)
     (tensor([100000.]),)
     """
-    return _LogCdf.apply(x)  # pyright: ignore[reportReturnType]
+    return _LogCdf.apply(x)  # pyright: ignore[reportReturnType, reportUnknownMemberType, reportUnknownVariableType]
 
 
 class _LogCdf(torch.autograd.Function):
@@ -124,7 +124,7 @@ class _LogCdf(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return log_ndtr(x)
+        return log_ndtr(x)  # pyright: ignore[reportUnknownVariableType]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -133,4 +133,4 @@ class _LogCdf(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         (x,) = ctx.saved_tensors
-        return gradient * math.sqrt(2 / math.pi) / erfcx(-x / math.sqrt(2))
+        return gradient * math.sqrt(2 / math.pi) / erfcx(-x / math.sqrt(2))  # pyright: ignore[reportUnknownVariableType]

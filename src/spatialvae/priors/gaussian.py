@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from spatialvae.distributions.tensor_normal import kron
 from spatialvae.priors.base import PRIORS, AbstractDirectFamily, AbstractFittedFamily, AbstractPrior
 from spatialvae.priors.code_distribution import AbstractCodeDistribution
 from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.conditional import GivenCells
 from spatialvae.priors.mixture.kronecker import fit_kronecker
-from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky, kron
+from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky
 from spatialvae.progress import bar
 from spatialvae.tensors import check_shapes
 

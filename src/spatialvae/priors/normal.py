@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from spatialvae.distributions import TensorNormal, TriangularFactor
+from spatialvae.distributions.tensor_normal import kron
 
-__all__ = ["JITTER", "SMALLEST", "CodeNormal", "axes_of", "cholesky", "kron"]
+__all__ = ["JITTER", "SMALLEST", "CodeNormal", "axes_of", "cholesky"]
 
 LARGEST_FULL = 4096
 """Numbers of a code up to which one covariance of all of them is kept."""
@@ -139,8 +140,3 @@ def cholesky(covariance: Tensor, jitter: float = JITTER) -> Tensor:
     level = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None].clamp(min=SMALLEST)
     identity = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
     return torch.linalg.cholesky(covariance + jitter * level * identity)
-
-
-def kron(left: Tensor, right: Tensor) -> Tensor:
-    """The Kronecker product of matrices [*B, a, b] and [*B, c, d]: [*B, a c, b d]."""
-    return torch.einsum("...ij,...kl->...ikjl", left, right).flatten(-4, -3).flatten(-2, -1)
