@@ -167,9 +167,9 @@ def test_expand_serves_subclasses() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"row_scale": ROW}, "exactly one of column_scale and column_scale_tril, but neither came."),
-        ({"column_scale": COLUMN}, "exactly one of row_scale and row_scale_tril, but neither came."),
-        ({"row_scale": ROW, "row_scale_tril": torch.eye(2), "column_scale": COLUMN}, "but both came."),
+        ({"row_scale": ROW}, "exactly one of column_scale and column_scale_tril, but none are given."),
+        ({"column_scale": COLUMN}, "exactly one of row_scale and row_scale_tril, but none are given."),
+        ({"row_scale": ROW, "row_scale_tril": torch.eye(2), "column_scale": COLUMN}, "but both are given."),
         (
             {"row_scale": COLUMN, "column_scale": COLUMN},
             "row_scale has shape [3], but loc [4, 2, 3] wants [*B, m] with m = 2.",

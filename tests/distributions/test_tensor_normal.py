@@ -194,8 +194,8 @@ def test_nothing_of_the_size_of_the_dense_covariance_is_made() -> None:
 @pytest.mark.parametrize(
     ("loc", "sides", "message"),
     [
-        ((2, 3), [], "0 sides came: 1 to 2 are possible"),
-        ((2,), [DiagonalFactor(torch.ones(2))] * 2, "2 sides came: 1 to 1"),
+        ((2, 3), [], "0 sides are given: 1 to 2 are possible"),
+        ((2,), [DiagonalFactor(torch.ones(2))] * 2, "2 sides are given: 1 to 1"),
         ((2, 3), [DiagonalFactor(torch.ones(3))] * 2, "side 0: the factor has size 3, but loc [2, 3] wants 2 there."),
         (
             (2, 3),

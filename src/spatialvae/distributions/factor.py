@@ -1,7 +1,7 @@
 """Square-root factors L of a covariance L L^T: diagonal, lower triangular or autoregressive, one interface for all.
 
-A tensor-variate normal has one covariance for each of its sides, each of its own form. Everything it computes is said
-in the few operations here, so that mixed forms (one side diagonal, another not) need no code of their own.
+A tensor-variate normal has one covariance for each of its sides, each of its own form. Everything it computes is made
+of the few operations here, so that mixed forms (one side diagonal, another not) need no code of their own.
 """
 
 from __future__ import annotations

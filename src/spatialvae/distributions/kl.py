@@ -64,7 +64,8 @@ def kl_tensor_normal_independent(q: TensorNormal, p: Independent[Distribution]) 
 
         sum [ (v + (M - mu)^2) / (2 s^2) - 1/2 + log s ] - sum_i size/d_i log|L_i|
 
-    To independent laws p_j of the slices j along the first side, with q_j the marginal law of slice j, H the entropy:
+    To independent distributions p_j of the slices j along the first side, with q_j the marginal of slice j and H the
+    entropy:
 
         sum_j KL(q_j || p_j) + sum_j H(q_j) - H(q)
 
@@ -106,11 +107,11 @@ def kl_independent_tensor_normal(q: Independent[Distribution], p: TensorNormal) 
 
         sum [ (s^2 w + ((L_1^-1, ...) D)^2 - 1) / 2 - log s ] + sum_i size/d_i log|L_i|
 
-    From independent laws of the slices j along the first side, with W_ij = L_i^-1 L_ij:
+    From independent distributions of the slices j along the first side, with W_ij = L_i^-1 L_ij:
 
         1/2 [ sum_j (Sigma_1^-1)_jj prod_i ||W_ij||^2 + ||(L_1^-1, ...) D||^2 - size ] + V_p - sum_j V_q_j
 
-    where V is half the log-determinant of a law's covariance.
+    where V is half the log-determinant of a distribution's covariance.
 
     Raises:
         NotImplementedError: q is neither.
@@ -138,9 +139,9 @@ def kl_independent_tensor_normal(q: Independent[Distribution], p: TensorNormal) 
     return 0.5 * (trace + distance - p.event_shape.numel()) - volume + p.log_volume()
 
 
-def _parts(law: Independent[Distribution], other: TensorNormal) -> Normal | TensorNormal:
-    """What `law` is made of: single numbers, or slices along the first side of `other`."""
-    base, axes = ungrouped(law)
+def _parts(distribution: Independent[Distribution], other: TensorNormal) -> Normal | TensorNormal:
+    """What `distribution` is made of: single numbers, or slices along the first side of `other`."""
+    base, axes = ungrouped(distribution)
     sides = len(other.event_shape)
     if isinstance(base, Normal) and axes == sides:
         return base

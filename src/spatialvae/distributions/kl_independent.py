@@ -1,8 +1,8 @@
-"""KL divergence of two `Independent` laws that group the same dimensions differently.
+"""KL divergence of two `Independent` distributions that group the same dimensions differently.
 
-torch compares `Independent` laws only when both reinterpret equally many dimensions. A code of N maps is naturally
-`Independent(MatrixNormal, 1)` on one side and `Independent(Normal, 3)` on the other: the same event, grouped in two
-ways. This replaces torch's rule by one that agrees with it wherever torch has an answer.
+torch compares `Independent` distributions only when both reinterpret equally many dimensions. A code of N maps is
+naturally `Independent(MatrixNormal, 1)` on one side and `Independent(Normal, 3)` on the other: the same event, grouped
+in two ways. This replaces torch's rule by one that agrees with it wherever torch has an answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["kl_independent_independent"]
 def kl_independent_independent(q: Independent[Distribution], p: Independent[Distribution]) -> Tensor:
     """KL(q || p) in nats, [*B]: dimensions that only one side reinterprets go back into its base.
 
-        Independent(base, a + b) is the law Independent(Independent(base, b), a)
+        Independent(base, a + b) is the distribution Independent(Independent(base, b), a)
 
     Raises:
         ValueError: the two events differ in shape.
@@ -38,7 +38,7 @@ def kl_independent_independent(q: Independent[Distribution], p: Independent[Dist
     return divergence.flatten(-shared).sum(-1) if shared else divergence
 
 
-def _inner(law: Independent[Distribution], shared: int) -> Distribution:
-    """The law whose last `shared` batch dimensions make up `law`."""
-    rest = law.reinterpreted_batch_ndims - shared
-    return law.base_dist if rest == 0 else Independent(law.base_dist, rest, validate_args=False)
+def _inner(distribution: Independent[Distribution], shared: int) -> Distribution:
+    """The distribution whose last `shared` batch dimensions make up `distribution`."""
+    rest = distribution.reinterpreted_batch_ndims - shared
+    return distribution.base_dist if rest == 0 else Independent(distribution.base_dist, rest, validate_args=False)

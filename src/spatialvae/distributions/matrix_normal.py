@@ -1,4 +1,4 @@
-"""The matrix-variate normal law: the tensor-variate one with two sides, rows and columns."""
+"""The matrix-variate normal distribution: the tensor-variate one with two sides, rows and columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["MatrixNormal"]
 
 
 class MatrixNormal(TensorNormal):
-    r"""The law of a random matrix whose rows and whose columns are correlated separately.
+    r"""The distribution of a random matrix whose rows and whose columns are correlated separately.
 
     A ~ N(M, Omega (x) Psi) with A = M + L_row E L_column^T, where E holds independent standard normals,
     Omega = L_row L_row^T is the covariance across rows and Psi = L_column L_column^T the one across columns:
@@ -24,7 +24,7 @@ class MatrixNormal(TensorNormal):
         log p(A) = -1/2 tr(Omega^-1 (A - M) Psi^-1 (A - M)^T) - mn/2 log(2 pi) - n/2 log|Omega| - m/2 log|Psi|
 
     Flattened row by row, A is normal with covariance kron(Omega, Psi), a matrix that is never formed: a side
-    costs triangular products and solves, or elementwise ones if diagonal. (c Omega, Psi / c) is the same law
+    costs triangular products and solves, or elementwise ones if diagonal. (c Omega, Psi / c) is the same distribution
     for every c > 0.
 
     Each side takes exactly one of its scales, and with `scale` a correlation if it has one. Batch shapes broadcast, and
@@ -87,7 +87,7 @@ class MatrixNormal(TensorNormal):
 
     @classmethod
     def of_sides(cls, loc: Tensor, row: AbstractFactor, column: AbstractFactor) -> MatrixNormal:
-        """The law with these two factors, values unchecked."""
+        """The distribution with these two factors, values unchecked."""
         given = {f"row_{name}": value for name, value in row.parameters.items()}
         given |= {f"column_{name}": value for name, value in column.parameters.items()}
         return cls(loc, **given, validate_args=False)
@@ -106,20 +106,20 @@ class MatrixNormal(TensorNormal):
     @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:
         """The constraints of the parameters this instance was given."""
-        found: dict[str, constraints.Constraint] = {"loc": constraints.independent(constraints.real, 2)}
+        allowed_values: dict[str, constraints.Constraint] = {"loc": constraints.independent(constraints.real, 2)}
         for label, side in zip(self._labels(2), self._sides, strict=True):
             for name, (allowed, _) in side.constraint.items():
-                found[label + name] = constraints.independent(allowed, 1) if name == "scale" else allowed
-        return found
+                allowed_values[label + name] = constraints.independent(allowed, 1) if name == "scale" else allowed
+        return allowed_values
 
     @property
     def row_covariance(self) -> Tensor:
-        """Omega, [*B, m, m]; only its product with Psi is determined by the law."""
+        """Omega, [*B, m, m]; only its product with Psi is determined by the distribution."""
         return self._covariance(0)
 
     @property
     def column_covariance(self) -> Tensor:
-        """Psi, [*B, n, n]; only its product with Omega is determined by the law."""
+        """Psi, [*B, n, n]; only its product with Omega is determined by the distribution."""
         return self._covariance(1)
 
     def _covariance(self, side: int) -> Tensor:
@@ -127,10 +127,10 @@ class MatrixNormal(TensorNormal):
         return covariance.expand(self.batch_shape + covariance.shape[-2:])
 
     def expand(self, batch_shape: torch.Size | list[int] | tuple[int, ...], _instance: Any = None) -> MatrixNormal:
-        """The same law with its batch expanded to `batch_shape`, sharing memory with this one.
+        """The same distribution with its batch expanded to `batch_shape`, sharing memory with this one.
 
-        >>> law = MatrixNormal(torch.zeros(2, 3), row_scale=torch.ones(2), column_scale=torch.ones(3))
-        >>> law.expand([4]).batch_shape
+        >>> distribution = MatrixNormal(torch.zeros(2, 3), row_scale=torch.ones(2), column_scale=torch.ones(3))
+        >>> distribution.expand([4]).batch_shape
         torch.Size([4])
         """
         return cast(MatrixNormal, super().expand(batch_shape, self._get_checked_instance(MatrixNormal, _instance)))  # pyright: ignore[reportUnknownMemberType]
@@ -142,8 +142,10 @@ def _side(
     """The factor of a side, which takes exactly one of its scales, of the size that `loc` wants."""
     given = {name: value for name, value in scales.items() if value is not None}
     if len(given) != 1:
-        came = "both" if given else "neither"
-        raise ValueError(f"MatrixNormal wants exactly one of {label}_scale and {label}_scale_tril, but {came} came.")
+        count = "both" if given else "none"
+        raise ValueError(
+            f"MatrixNormal takes exactly one of {label}_scale and {label}_scale_tril, but {count} are given."
+        )
     [(name, scale)] = given.items()
     size, axes = loc.shape[-2 if label == "row" else -1], 1 if name == "scale" else 2
     if scale.dim() < axes or scale.shape[-axes:] != (size,) * axes:

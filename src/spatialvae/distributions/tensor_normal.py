@@ -1,4 +1,4 @@
-"""The tensor-variate normal law: any number of sides, each with a covariance of its own form."""
+"""The tensor-variate normal distribution: any number of sides, each with a covariance of its own form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["TensorNormal", "kron", "outer_product"]
 
 
 class TensorNormal(Distribution):
-    r"""The law of a random tensor whose covariance is a Kronecker product, one factor for each side.
+    r"""The distribution of a random tensor whose covariance is a Kronecker product, one factor for each side.
 
     A ~ N(M, Sigma_1 (x) ... (x) Sigma_k) with A = M + (L_1, ..., L_k) E: the factor L_i of Sigma_i = L_i L_i^T is
     applied along side i of a tensor E of independent standard normals. With D = d_1 ... d_k numbers,
@@ -25,7 +25,7 @@ class TensorNormal(Distribution):
         log p(A) = -1/2 ||(L_1^-1, ..., L_k^-1)(A - M)||^2 - D/2 log(2 pi) - sum_i D/d_i log|L_i|
 
     Flattened row-major, A is normal with the covariance kron(Sigma_1, ..., Sigma_k), which is never formed. Factors of
-    one law may be scaled against each other: only their product is determined. Batch shapes broadcast.
+    one distribution may be scaled against each other: only their product is determined. Batch shapes broadcast.
 
     Args:
         loc: the mean M, [*B, d_1, ..., d_k].
@@ -57,7 +57,7 @@ class TensorNormal(Distribution):
     def __init__(self, loc: Tensor, sides: Sequence[AbstractFactor], validate_args: bool | None = None) -> None:
         if not 0 < len(sides) <= loc.dim():
             raise ValueError(
-                f"loc has shape {list(loc.shape)}, but {len(sides)} sides came: 1 to {loc.dim()} are possible."
+                f"loc has shape {list(loc.shape)}, but {len(sides)} sides are given: 1 to {loc.dim()} are possible."
             )
         labels = self._labels(len(sides))
         for size, side, label in zip(loc.shape[-len(sides) :], sides, labels, strict=True):
@@ -83,7 +83,7 @@ class TensorNormal(Distribution):
     def _set_parameters(self, batch_shape: torch.Size, loc: Tensor) -> None:
         """Store the parameters as the caller sees them: broadcast, though the factors compute unbroadcast."""
         shape = batch_shape + loc.shape[loc.dim() - len(self._sides) :]
-        # A mean that fits already stays the same object, hence a leaf: copies of the law stay possible.
+        # A mean that fits already stays the same object, hence a leaf: copies of the distribution stay possible.
         self.loc = loc if loc.shape == shape else loc.expand(shape)
 
     @property
@@ -93,18 +93,18 @@ class TensorNormal(Distribution):
 
     @property
     def balanced(self) -> tuple[AbstractFactor, ...]:
-        """The factors scaled against each other so that the largest number of each but the last is 1: the same law.
+        """The factors scaled against each other so that the largest number of each but the last is 1.
 
         Squares of the factors as given may lie outside of float32, though those of their product do not.
         """
         *others, last = self._sides
-        found: list[AbstractFactor] = []
+        balanced: list[AbstractFactor] = []
         for side in others:
             amount = side.map(Tensor.detach).largest()  # any number will do, so it takes no gradient
             amount = amount.clamp(min=torch.finfo(amount.dtype).tiny)
-            found.append(side.scaled(amount.reciprocal()))
+            balanced.append(side.scaled(amount.reciprocal()))
             last = last.scaled(amount)
-        return (*found, last)
+        return (*balanced, last)
 
     @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:
@@ -159,11 +159,11 @@ class TensorNormal(Distribution):
     def entropy(self) -> Tensor:
         """The entropy D/2 (1 + log(2 pi)) + sum_i D/d_i log|L_i| in nats, [*B]."""
         size = self.event_shape.numel()
-        found = self.log_volume() + 0.5 * size * (1 + math.log(2 * math.pi))
-        return found if found.shape == self.batch_shape else found.expand(self.batch_shape)
+        entropy = self.log_volume() + 0.5 * size * (1 + math.log(2 * math.pi))
+        return entropy if entropy.shape == self.batch_shape else entropy.expand(self.batch_shape)
 
     def expand(self, batch_shape: torch.Size | list[int] | tuple[int, ...], _instance: Any = None) -> TensorNormal:
-        """The same law with its batch expanded to `batch_shape`, sharing memory with this one."""
+        """The same distribution with its batch expanded to `batch_shape`, sharing memory with this one."""
         new: Any = self._get_checked_instance(TensorNormal, _instance)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         new._sides = self._sides
         new._set_parameters(torch.Size(batch_shape), self.loc)  # pyright: ignore[reportUnknownMemberType]
@@ -172,7 +172,7 @@ class TensorNormal(Distribution):
         return new  # pyright: ignore[reportUnknownVariableType]
 
     def slices(self) -> TensorNormal:
-        """The marginal laws of the slices along the first side: batch [*B, d_1], event [d_2, ..., d_k].
+        """The marginal distributions of the slices along the first side: batch [*B, d_1], event [d_2, ..., d_k].
 
         >>> from spatialvae.distributions import DiagonalFactor
         >>> sides = [DiagonalFactor(torch.tensor([1.0, 3.0])), DiagonalFactor(torch.ones(4))]
@@ -184,7 +184,7 @@ class TensorNormal(Distribution):
         return TensorNormal(self.loc, [scaled, *(side.repeated() for side in rest)], validate_args=False)
 
     def to_multivariate_normal(self) -> MultivariateNormal:
-        """The law of the entries row-major: event [D], covariance kron(Sigma_1, ..., Sigma_k), of D^2 numbers."""
+        """The same of the entries row-major: event [D], covariance kron(Sigma_1, ..., Sigma_k), of D^2 numbers."""
         # The product of lower triangles is itself one, and the Cholesky factor of the product.
         scale_tril = reduce(kron, (side.tril() for side in self._sides))
         loc = self.loc.flatten(-len(self._sides))
@@ -247,5 +247,5 @@ def _broadcast(batch: torch.Size, sides: Sequence[AbstractFactor], labels: Seque
     try:
         return torch.broadcast_shapes(*shapes.values())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     except RuntimeError:
-        came = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
-        raise ValueError(f"The batch shapes do not broadcast: {came}.") from None
+        listed = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+        raise ValueError(f"The batch shapes do not broadcast: {listed}.") from None

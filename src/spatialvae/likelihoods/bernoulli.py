@@ -19,7 +19,7 @@ class BernoulliPixels(AbstractPixels):
     """A pixel of brightness y in [0, 1] stands for a coin that shows white with probability y.
 
     `log_prob` is the expected log-probability of the picture whose pixels are thrown that way,
-    y log p + (1 - y) log(1 - p): a proper bound for binarised images. `log_mass` is a proper law over the 256
+    y log p + (1 - y) log(1 - p): a proper bound for binarised images. `log_mass` is a proper distribution over the 256
     values: the continuous Bernoulli's density exp(logit * y) / Z (Loaiza-Ganem and Cunningham, 2019) integrated
     over [u/256, (u+1)/256].
     """
