@@ -56,8 +56,8 @@ class PosteriorCodes:
             with bar("encoding the training images", len(rows), progress) as advance:
                 self._outputs = self._encoded(model, split, rows, advance)
             with seeded(seed):
-                laws = (self._head.distribution(part) for part in _outputs(model, others, held_out))
-                self.held_out = torch.cat([law.sample() for law in laws]).clone()
+                posteriors = (self._head.distribution(part) for part in _outputs(model, others, held_out))
+                self.held_out = torch.cat([posterior.sample() for posterior in posteriors]).clone()
         self.held_out_labels = None
         if others.labels is not None:
             self.held_out_labels = torch.from_numpy(others.labels[held_out])
@@ -111,7 +111,7 @@ class PosteriorCodes:
                 self._folder.cleanup()
                 raise UserError(
                     "The codes of this model are not finite, so that no prior can be fitted: its training diverged.\n"
-                    "Train it again into a new folder, with a smaller --learning-rate."
+                    "Train it again into a new folder, with a smaller `learning_rate`."
                 )
             mapped[done : done + len(part)] = part.cpu().numpy()
             done += len(part)

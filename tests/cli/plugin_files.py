@@ -10,11 +10,12 @@ from spatialvae.data.sources import SOURCES
 from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.networks import NETWORKS
+from spatialvae.priors import PRIORS
 from spatialvae.registry import Registry
 
 __all__ = ["LATENT", "LIKELIHOOD", "NETWORK", "SOURCE", "forgotten"]
 
-REGISTRIES: tuple[Registry, ...] = (LATENTS, LIKELIHOODS, NETWORKS, SOURCES)
+REGISTRIES: tuple[Registry, ...] = (LATENTS, LIKELIHOODS, NETWORKS, PRIORS, SOURCES)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def test_cells(text: str, cells: set[tuple[int, int]]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("0:2", ["--cells 0:2", "ROWS,COLUMNS"]),
+        ("0:2", ["cells 0:2", "ROWS,COLUMNS"]),
         ("", ["ROWS,COLUMNS"]),
         ("1,2,3", ["ROWS,COLUMNS"]),
         ("0,0+", ["ROWS,COLUMNS"]),
@@ -59,9 +59,9 @@ def test_a_vector_has_no_cells() -> None:
 
 
 def test_numbers() -> None:
-    assert parse_numbers("0:2+1+5", 8, "--map", "maps") == [0, 1, 5]
-    with pytest.raises(UserError, match="--map 8: maps 8 lie outside; maps go from 0 to 7, nearest 7"):
-        parse_numbers("8", 8, "--map", "maps")
+    assert parse_numbers("0:2+1+5", 8, "map", "maps") == [0, 1, 5]
+    with pytest.raises(UserError, match="map 8: maps 8 lie outside; maps go from 0 to 7, nearest 7"):
+        parse_numbers("8", 8, "map", "maps")
 
 
 def test_masks() -> None:

@@ -126,7 +126,7 @@ def test_paths_between_pictures_and_draws(path: str) -> None:
 
 
 def test_paths_that_do_not_exist() -> None:
-    with pytest.raises(UserError, match=r"--path sphrical is not known\. Did you mean 'spherical'\?"):
+    with pytest.raises(UserError, match=r"path sphrical is not known\. Did you mean 'spherical'\?"):
         between_pictures(small(), pictures(), 3, path="sphrical")
     with pytest.raises(UserError, match="a vector, maps of 1x1"):
         between_draws(small("vector"), 1, 3, seed=0, prior="standard", path="cells")

@@ -43,7 +43,7 @@ def inpaint(
     from spatialvae.editing.inpaint import prior_for_cells
 
     model = load_model(run, device, threads)
-    cells = editing.parse_cells(region, model.latent.event_shape[1:], "--region")
+    cells = editing.parse_cells(region, model.latent.event_shape[1:], "region")
     chosen = model.priors.resolve(prior or prior_for_cells(model))
     images = pictures_for(run, model, [picture], 1, "exactly 1 is inpainted: give a file, no folder")
     drawn = editing.inpaint(model, images[0], cells, count, prior=chosen, temperature=temperature, seed=seed)

@@ -123,9 +123,9 @@ def _directions(draws: Tensor, cell: str | None, maps: str | None, component: st
     if cell is None and maps is None:
         most = min(count * height * width, editing.MOST_DIRECTIONS)
         wanted = f"0:{min(FIRST_COMPONENTS, most)}" if component is None else component
-        return editing.component_directions(draws, editing.parse_numbers(wanted, most, "--component", "components"))
+        return editing.component_directions(draws, editing.parse_numbers(wanted, most, "component", "components"))
     if component is not None:
         raise UserError("--component moves the whole code: leave out either it, or --cell and --map.")
-    cells = None if cell is None else editing.parse_cells(cell, (height, width), "--cell")
-    numbers = None if maps is None else editing.parse_numbers(maps, count, "--map", "maps")
+    cells = None if cell is None else editing.parse_cells(cell, (height, width), "cell")
+    numbers = None if maps is None else editing.parse_numbers(maps, count, "map", "maps")
     return editing.part_directions(draws, cells=cells, maps=numbers)

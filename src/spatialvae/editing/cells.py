@@ -23,7 +23,7 @@ def check_cells(map_size: tuple[int, int]) -> None:
     if map_size == (1, 1):
         raise UserError(
             "The latent of this model is a vector, maps of 1x1, which has no cells to choose among: "
-            "use a model with larger maps, such as --latent low-rank."
+            "use a model with larger maps, such as `latent` low-rank."
         )
 
 
@@ -35,13 +35,13 @@ def check_region(cells: Tensor, map_size: tuple[int, int]) -> None:
     """
     height, width = map_size
     if cells.dtype != torch.bool or tuple(cells.shape) != map_size:
-        came = f"{str(cells.dtype).removeprefix('torch.')} {list(cells.shape)}"
-        raise UserError(f"The region came as {came}: a mask of these maps is bool [{height}, {width}].")
+        kind = f"{str(cells.dtype).removeprefix('torch.')} {list(cells.shape)}"
+        raise UserError(f"The region is {kind}: a mask of these maps is bool [{height}, {width}].")
     if not cells.any():
         raise UserError(f"The region holds no cell: choose at least one of the {height}x{width}.")
 
 
-def parse_cells(text: str, map_size: tuple[int, int], flag: str = "--cells") -> Tensor:
+def parse_cells(text: str, map_size: tuple[int, int], setting: str = "cells") -> Tensor:
     """The cells that ``ROWS,COLUMNS`` names, several rectangles joined by ``+``: bool [height, width].
 
     Rows and columns are numbers from 0, or half-open ranges as in Python: ``1,2`` is a cell, ``0:2,1:3`` two rows by
@@ -60,29 +60,31 @@ def parse_cells(text: str, map_size: tuple[int, int], flag: str = "--cells") -> 
     for rectangle in text.split("+"):
         axes = rectangle.split(",")
         if len(axes) != 2:
-            raise UserError(f"{flag} {text} is not ROWS,COLUMNS: write for instance 0:2,1:3, or {flag} 0,0+2,2.")
+            raise UserError(f"`{setting}` {text} is not ROWS,COLUMNS: write for instance 0:2,1:3, or 0,0+2,2.")
         rows, columns = (
-            _range(axis, size, f"{flag} {text}", what, f"these maps are {map_size[0]}x{map_size[1]}")
+            _range(axis, size, f"`{setting}` {text}", what, f"these maps are {map_size[0]}x{map_size[1]}")
             for axis, size, what in zip(axes, map_size, ("rows", "columns"), strict=True)
         )
         cells[rows.start : rows.stop, columns.start : columns.stop] = True
     return cells
 
 
-def parse_numbers(text: str, count: int, flag: str, what: str) -> list[int]:
+def parse_numbers(text: str, count: int, setting: str, what: str) -> list[int]:
     """Numbers from 0 to `count` - 1 by the grammar of one axis of cells: ``3``, ``0:4`` or ``0:2+5``.
 
     Args:
-        flag: what the text was given for.
+        text: such as ``0:2+5``.
+        count: how many there are.
+        setting: what the text was given for.
         what: what is counted, in the plural.
 
     Raises:
         UserError: another text, numbers that do not exist, or an empty range.
 
-    >>> parse_numbers("0:2+5", 8, "--map", "maps")
+    >>> parse_numbers("0:2+5", 8, "map", "maps")
     [0, 1, 5]
     """
-    chosen = [number for part in text.split("+") for number in _range(part, count, f"{flag} {text}", what)]
+    chosen = [number for part in text.split("+") for number in _range(part, count, f"`{setting}` {text}", what)]
     return list(dict.fromkeys(chosen))
 
 
@@ -102,12 +104,12 @@ def pixels_of(cells: Tensor, image_size: tuple[int, int]) -> Tensor:
     return cells[rows][:, columns]
 
 
-def _range(text: str, size: int, said: str, what: str, whole: str = "") -> range:
+def _range(text: str, size: int, where: str, what: str, whole: str = "") -> range:
     """One number or half-open range of `size` numbers."""
-    found = RANGE.fullmatch(text.strip())
-    if not found:
-        raise UserError(f"{said}: {text!r} is no number or range of {what}: write 1, 0:2 or a colon for all.")
-    number, start, stop = found.groups()
+    match = RANGE.fullmatch(text.strip())
+    if not match:
+        raise UserError(f"{where}: {text!r} is no number or range of {what}: write 1, 0:2 or a colon for all.")
+    number, start, stop = match.groups()
     first = int(number or start or 0)
     last = first + 1 if number else int(stop) if stop else max(size, first + 1)
     if first < last <= size:
@@ -117,5 +119,5 @@ def _range(text: str, size: int, said: str, what: str, whole: str = "") -> range
     nearest = f"nearest {near if until == near + 1 else f'{near}:{until}'}"
     rule = f"{whole}: " if whole else ""
     if last <= first:
-        raise UserError(f"{said}: {text} holds no {what}; {rule}{what} go from 0 to {size - 1}, {nearest}.")
-    raise UserError(f"{said}: {what} {text} lie outside; {rule}{what} go from 0 to {size - 1}, {nearest}.")
+        raise UserError(f"{where}: {text} holds no {what}; {rule}{what} go from 0 to {size - 1}, {nearest}.")
+    raise UserError(f"{where}: {what} {text} lie outside; {rule}{what} go from 0 to {size - 1}, {nearest}.")

@@ -47,8 +47,8 @@ def site_correlation(draws: Tensor) -> Tensor:
     centred = (sites - sites.mean(0)).transpose(0, 1)
     scale = centred.square().sum(1).sqrt()
     white = torch.where(scale > 0, 1 / scale, 0)[:, None] * centred
-    found = (white.mT @ white).mean(0)
-    return found.fill_diagonal_(1.0)
+    correlation = (white.mT @ white).mean(0)
+    return correlation.fill_diagonal_(1.0)
 
 
 @torch.no_grad()
@@ -65,8 +65,8 @@ def site_correlations(
         prior: a name; default: the model's `priors.default`.
     """
     with evaluating(model), seeded(seed):
-        law = model.prior(prior or model.priors.default)
-        drawn = site_correlation(law.sample(torch.Size([DRAWS])).cpu())
+        codes_of_prior = model.prior(prior or model.priors.default)
+        drawn = site_correlation(codes_of_prior.sample(torch.Size([DRAWS])).cpu())
         within, codes = [], []
         for batch in images.split(BATCH):
             q = model.encode(batch.to(model.device))

@@ -1,4 +1,4 @@
-"""Principal directions of a law over codes, and how far the law reaches along a direction: from draws, for any law."""
+"""Principal directions of a distribution over codes, and how far it reaches along a direction, from draws."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MORE, ROUNDS = 10, 6  # directions beyond those wanted, and passes: what keeps a
 
 
 @torch.no_grad()
-def draws_of(law: Distribution, *, seed: int | None = 0) -> Tensor:
+def draws_of(distribution: Distribution, *, seed: int | None = 0) -> Tensor:
     """Draws that directions are estimated from: four times as many as a code has numbers, between 2,000 and 8,000.
 
     Args:
-        law: over codes, batch [] or [1], event [maps, height, width].
+        distribution: over codes, batch [] or [1], event [maps, height, width].
 
     Returns:
         float64 [n, maps, height, width] on the CPU.
     """
-    numbers = min(law.event_shape.numel(), MOST_DIRECTIONS)
+    numbers = min(distribution.event_shape.numel(), MOST_DIRECTIONS)
     with seeded(seed):
-        draws = law.sample(torch.Size([max(FEWEST_DRAWS, DRAWS_PER_NUMBER * numbers)]))
-    return draws.reshape(-1, *law.event_shape).cpu().double()
+        draws = distribution.sample(torch.Size([max(FEWEST_DRAWS, DRAWS_PER_NUMBER * numbers)]))
+    return draws.reshape(-1, *distribution.event_shape).cpu().double()
 
 
 def principal_directions(draws: Tensor, count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:

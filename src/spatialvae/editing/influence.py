@@ -107,7 +107,7 @@ def _over_cells(
         squares: points [n, ...] and vectors over codes [n, *shape] -> squares of pixels [n, H, W].
     """
     maps, height, width = shape
-    found = []
+    influences = []
     for cell in range(height * width):
         total = torch.zeros(())
         for which, signs in _vectors(len(points), maps, probes, points):
@@ -115,8 +115,8 @@ def _over_cells(
             vectors[:, :, cell] = signs
             parts = squares(points[which].detach(), vectors.unflatten(2, (height, width)))
             total = total.to(parts) + parts.detach().sum(0)
-        found.append((total / (len(points) * (probes or 1))).sqrt())
-    return torch.stack(found).unflatten(0, (height, width))
+        influences.append((total / (len(points) * (probes or 1))).sqrt())
+    return torch.stack(influences).unflatten(0, (height, width))
 
 
 def _vectors(count: int, maps: int, probes: int | None, like: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -131,7 +131,7 @@ def _vectors(count: int, maps: int, probes: int | None, like: Tensor) -> Iterato
         yield piece // many, vectors
 
 
-def inside_share(found: Tensor) -> Tensor:
+def inside_share(influences: Tensor) -> Tensor:
     """The share of each cell's influence, as squares, that lies on the cell's own block of pixels: [height, width].
 
     The block's share of the image is what an influence without place would have.
@@ -139,24 +139,24 @@ def inside_share(found: Tensor) -> Tensor:
     >>> inside_share(torch.ones(1, 2, 4, 4))
     tensor([[0.5000, 0.5000]])
     """
-    height, width, rows, columns = found.shape
-    own = torch.eye(height * width, dtype=torch.bool, device=found.device).reshape(-1, height, width)
+    height, width, rows, columns = influences.shape
+    own = torch.eye(height * width, dtype=torch.bool, device=influences.device).reshape(-1, height, width)
     blocks = torch.stack([pixels_of(cell, (rows, columns)) for cell in own])
-    squares = found.square().flatten(0, 1)
-    total = squares.sum((1, 2)).clamp(min=torch.finfo(found.dtype).tiny)
+    squares = influences.square().flatten(0, 1)
+    total = squares.sum((1, 2)).clamp(min=torch.finfo(influences.dtype).tiny)
     return ((squares * blocks).sum((1, 2)) / total).unflatten(0, (height, width))
 
 
-def radius(found: Tensor) -> Tensor:
+def radius(influences: Tensor) -> Tensor:
     """The root mean square distance in pixels of each cell's influence, as squares, from its centre: [height, width].
 
     >>> radius(torch.eye(9).reshape(3, 3, 3, 3))[1, 1], radius(torch.ones(1, 1, 2, 2))
     (tensor(0.), tensor([[0.7071]]))
     """
-    rows, columns = found.shape[2:]
-    squares = found.square()
-    total = squares.sum((2, 3)).clamp(min=torch.finfo(found.dtype).tiny)
-    down, across = (torch.arange(size, dtype=found.dtype, device=found.device) for size in (rows, columns))
+    rows, columns = influences.shape[2:]
+    squares = influences.square()
+    total = squares.sum((2, 3)).clamp(min=torch.finfo(influences.dtype).tiny)
+    down, across = (torch.arange(size, dtype=influences.dtype, device=influences.device) for size in (rows, columns))
 
     def spread(weights: Tensor, places: Tensor) -> Tensor:
         centre = (weights * places).sum(-1, keepdim=True) / total[..., None]

@@ -30,18 +30,18 @@ SHADES = 60
 BLOCK = np.array((255, 120, 0), dtype=np.uint8)
 
 
-def influence_picture(found: Influence, correlations: SiteCorrelations, prior: str) -> Tensor:
-    """The maps of `found` and the matrices of `correlations` as one uint8 picture [3 H W].
+def influence_picture(influence: Influence, correlations: SiteCorrelations, prior: str) -> Tensor:
+    """The maps of `influence` and the matrices of `correlations` as one uint8 picture [3 H W].
 
     A panel stands where its cell stands in the map, and an orange line marks the cell's own block of pixels in it.
 
     Args:
         prior: what the prior is called.
     """
-    over = f"root mean square over {found.images} image{'' if found.images == 1 else 's'}, pixels in -1 to 1"
+    over = f"root mean square over {influence.images} image{'' if influence.images == 1 else 's'}, pixels in -1 to 1"
     jacobians = [
-        _titled("What each cell writes", "|d pixel / d cell|", _panels(found.writes), _scale(found.writes)),
-        _titled("What each cell reads", "|d cell / d pixel|", _panels(found.reads), _scale(found.reads)),
+        _titled("What each cell writes", "|d pixel / d cell|", _panels(influence.writes), _scale(influence.writes)),
+        _titled("What each cell reads", "|d cell / d pixel|", _panels(influence.reads), _scale(influence.reads)),
     ]
     matrices = [
         _titled(title, "", _matrix(matrix), None)

@@ -44,9 +44,9 @@ def between_draws(
     """`count` paths between draws of a prior, one after the other: uint8 [count * steps C H W]."""
     check_path(model, path)
     with evaluating(model), seeded(seed):
-        law = model.prior(prior)
-        ends = law.sample(torch.Size([2 * count])).to(model.device)
-    centre = law.mean.to(ends)
+        codes = model.prior(prior)
+        ends = codes.sample(torch.Size([2 * count])).to(model.device)
+    centre = codes.mean.to(ends)
     walks = [PATHS[path](a, b, steps, centre) for a, b in zip(ends[:count], ends[count:], strict=True)]
     return decoded(model, torch.cat(walks))
 
@@ -58,7 +58,7 @@ def check_path(model: SpatialVAE, path: str) -> None:
         UserError: either of these.
     """
     if path not in PATHS:
-        raise UserError(f"--path {path} is not known. {nearest(path, PATHS)}")
+        raise UserError(f"`path` {path} is not known. {nearest(path, PATHS)}")
     if path == "cells":
         check_cells(model.latent.event_shape[1:])
 

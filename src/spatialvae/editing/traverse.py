@@ -34,10 +34,10 @@ class Direction:
 
 
 def component_directions(draws: Tensor, components: Sequence[int]) -> list[Direction]:
-    """Principal directions of a law over codes, the one of most variance first: number 0.
+    """Principal directions of a distribution over codes, the one of most variance first: number 0.
 
     Args:
-        draws: from the law, [n, maps, height, width].
+        draws: from the distribution, [n, maps, height, width].
     """
     directions, deviations = principal_directions(draws, max(components) + 1)
     shares = _shares(deviations, draws)
@@ -50,10 +50,10 @@ def part_directions(
     """A direction for each cell, each map, or each map at each cell; the others stay where they are.
 
     A cell moves with all its maps, and a map with all its cells, along the leading principal direction of its own
-    numbers under the law; a map at a cell is a single number.
+    numbers under the distribution; a map at a cell is a single number.
 
     Args:
-        draws: from the law, [n, maps, height, width].
+        draws: from the distribution, [n, maps, height, width].
         cells: bool [height, width]; None: all move together, as a whole map.
         maps: their numbers; None: all move together.
     """

@@ -27,7 +27,7 @@ def held_out_frechet(
     config = EvaluationConfig(
         metrics="frechet", split="validation", features=features, generated=generated, prior=list(priors)
     )
-    found = evaluate(model, data, config, progress=progress)
-    for key, why in found.failed.items():
+    evaluation = evaluate(model, data, config, progress=progress)
+    for key, why in evaluation.failed.items():
         raise UserError(f"{key} failed: {why}")
-    return {key.partition("/")[2]: value for key, value in found.metrics.items() if key.startswith("frechet/")}
+    return {key.partition("/")[2]: value for key, value in evaluation.metrics.items() if key.startswith("frechet/")}

@@ -150,21 +150,21 @@ def fit_missing(
         family.check(min(LIMIT, len(data.split("train"))))
         if training is not None and isinstance(family, AbstractTrainedFamily):
             resolve_precision(training.precision)
-    found = {}
+    fits = {}
     with PosteriorCodes(model, data, seed=seed, progress=progress) as codes:
         for family in missing:
             say(f"fitting {family.spelled}")
             if again:
                 shutil.rmtree(training_folder(folder, family), ignore_errors=True)
             try:
-                found[family.spelled] = fit_prior(
+                fits[family.spelled] = fit_prior(
                     model, folder, family, codes, seed=seed, training=training, progress=progress
                 )
             except FAILURES as failure:
                 if failed is None:
                     raise
                 failed[family.spelled] = reason(failure)
-    return found
+    return fits
 
 
 def present(model: SpatialVAE, names: Sequence[str] | None) -> list[str] | None:

@@ -146,10 +146,10 @@ class PriorStage(AbstractStage[nn.Module]):
                 for _ in range(math.ceil(SCORED / len(held_out)))
             ]
         losses = torch.stack(rounds).mean(0).cpu() / self.numbers
-        found = {"held_out_loss": losses.mean().item()}
+        values = {"held_out_loss": losses.mean().item()}
         if len(losses) > 1:  # one code says nothing of the error
-            found["held_out_error"] = losses.std().item() / len(losses) ** 0.5
-        return found
+            values["held_out_error"] = losses.std().item() / len(losses) ** 0.5
+        return values
 
     def save(self, network: nn.Module, run: Run) -> None:
         """Nothing: the checkpoint goes on, and what is kept for use are the best weights."""
