@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from spatialvae import codes as module
+from spatialvae import posterior_codes as module
 from spatialvae.data import ImageSplit
 from spatialvae.data.subset import subset
 from spatialvae.model import SpatialVAE

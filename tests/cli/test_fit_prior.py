@@ -106,7 +106,7 @@ def test_labels(labelled: Path, tmp_path: Path) -> None:
             means.append(file["images"].mean())
     assert means[0] > means[1] + 20
     assert means[:2] == means[2:]
-    counts = load(labelled).prior("mixture:components=2").labels.counts  # pyright: ignore[reportAttributeAccessIssue]
+    counts = load(labelled).priors["mixture:components=2"].labels.counts
     assert counts[0] + counts[1] == spatialvae("data", labelled.parent / "classes", "--json").json["splits"]["train"]
     flags = ("--prior", "mixture:components=2", "--out", tmp_path / "c.png")
     said = spatialvae("sample", labelled, *flags, "--label", 2).complaint
@@ -156,7 +156,7 @@ def test_evaluate_measures_the_named_priors(own_run: Path, features: Path) -> No
         (("--prior", "diffusion:width=12"), "width=12 is no multiple of 8: the nearest is width=8"),
         (("--prior", "flow:couplings=1"), "use at least couplings=2"),
         (("--images", 100, "--epochs", 3), "give --images or --epochs, not both"),
-        (("--prior", "mixture:components=two"), "write components=NUMBER"),
+        (("--prior", "mixture:components=two"), "components is a whole number"),
         (("--prior", "mixture:components=900"), "components=900 is more than there are codes (11"),
         (("--prior", "gaussian", "--prior", "mixture", "--default"), "wants --features FILE.pt"),
     ],
