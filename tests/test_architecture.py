@@ -39,7 +39,7 @@ LAYERS = [
     | {"picture_grid"},
     {"posterior_codes"},
     {"training", "metrics"},
-    {"fitting"},
+    {"fitting", "results"},
     {"report", "editing"},
     {"comparison", "benchmarking"},
     {"cli"},

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from spatialvae.errors import UserError
-from spatialvae.records import APART, OMITTED, REST, as_json, parse, read
+from spatialvae.records import APART, OMITTED, REST, as_json, called, parse, read
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,15 @@ class Outer:
     mixed: int | str = 0
     flag: bool = False
     short: int | None = field(default=None, metadata=OMITTED)
+    description: str = field(default="", metadata=called("law"))
     array: object = field(default=None, metadata=APART, compare=False)
     rest: dict[str, object] = field(default_factory=dict, metadata=REST)
 
 
 def whole() -> Outer:
-    return Outer("a", (2, 3), {"x": Inner(1.5, "seeds")}, Inner(2.0), [[1.0]], "text", True, 4, object(), {"own": [1]})
+    return Outer(
+        "a", (2, 3), {"x": Inner(1.5, "seeds")}, Inner(2.0), [[1.0]], "text", True, 4, "words", object(), {"own": [1]}
+    )
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -53,6 +56,7 @@ def test_the_json_has_plain_values() -> None:
         "mixed": "text",
         "flag": True,
         "short": 4,
+        "law": "words",
         "own": [1],
     }
 
@@ -77,6 +81,7 @@ def test_what_is_missing_takes_its_default() -> None:
         ({"several": {"x": {"value": 1, "over": "time"}}}, 'several.x.over is "time" and not one of "images", "seeds"'),
         ({"maybe": 1}, "maybe is 1 and not an object"),
         ({"grid": [[1], ["x"]]}, 'grid.1.0 is "x" and not a number'),
+        ({"law": 1}, "law is 1 and not text"),
         ({"flag": 1}, "flag is 1 and not true or false"),
         ({"name": ["x" * 99]}, 'name is ["xxx'),
     ],

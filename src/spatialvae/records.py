@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, Union, get_args, g
 
 from spatialvae.errors import UserError
 
-__all__ = ["APART", "OMITTED", "REST", "Record", "as_json", "parse", "read"]
+__all__ = ["APART", "OMITTED", "REST", "Record", "as_json", "called", "parse", "read"]
 
 APART: Mapping[str, bool] = {"apart": True}
 """Metadata of a field that JSON does not hold, such as a tensor: neither written nor read; it needs a default."""
@@ -20,6 +20,11 @@ OMITTED: Mapping[str, bool] = {"omitted": True}
 """Metadata of a field that is left out of the JSON where it is None."""
 REST: Mapping[str, bool] = {"rest": True}
 """Metadata of a field, a dict, that holds all other entries of the same JSON object."""
+
+
+def called(key: str) -> Mapping[str, str]:
+    """Metadata of a field whose key in JSON is not its name."""
+    return {"key": key}
 
 
 class Record(Protocol):
@@ -48,7 +53,7 @@ def as_json(record: Record) -> dict[str, Any]:
         if "rest" in field.metadata:
             values |= _plain(value)
         elif "apart" not in field.metadata and not ("omitted" in field.metadata and value is None):
-            values[field.name] = _plain(value)
+            values[_key(field)] = _plain(value)
     return values
 
 
@@ -106,6 +111,10 @@ class _Mismatch(Exception):
         super().__init__(f"{place or 'the whole'} {message}")
 
 
+def _key(field: Field[Any]) -> str:
+    return field.metadata.get("key", field.name)
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return as_json(value)
@@ -123,13 +132,14 @@ def _record(kind: Any, value: object, place: str) -> Any:
     if not isinstance(value, dict):
         raise _mismatch(place, value, "an object")
     hints, given = _hints(kind), {}
-    known = {field.name for field in fields(kind) if not {"apart", "rest"} & field.metadata.keys()}
+    known = {_key(field) for field in fields(kind) if not {"apart", "rest"} & field.metadata.keys()}
     for field in fields(kind):
-        inside = f"{place}.{field.name}" if place else field.name
+        key = _key(field)
+        inside = f"{place}.{key}" if place else key
         if "rest" in field.metadata:
-            given[field.name] = {key: part for key, part in value.items() if key not in known}
-        elif field.name in known and field.name in value:
-            given[field.name] = _value(hints[field.name], value[field.name], inside)
+            given[field.name] = {name: part for name, part in value.items() if name not in known}
+        elif key in known and key in value:
+            given[field.name] = _value(hints[field.name], value[key], inside)
         elif field.default is MISSING and field.default_factory is MISSING:
             if not _optional(hints[field.name]):
                 raise _Mismatch(inside, "is missing")

@@ -12,7 +12,9 @@ import yaml
 from spatialvae.comparison import compare
 from spatialvae.comparison.entries import over_seeds
 from spatialvae.config import CompareConfig, EvaluationConfig
+from spatialvae.metrics import Estimate
 from spatialvae.model import SpatialVAE
+from spatialvae.results import Parameters
 from tests.metrics.networks import feature_file
 from tests.training.tiny import settings, tiny_data
 
@@ -32,7 +34,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         found = compare(
             wanted, settings(images=60), evaluation, tiny_data(), folder / "out", progress=False, say=said.append
         )
-    return folder, found, said
+    return folder, found.as_dict(), said
 
 
 def test_every_beta_is_a_point_of_its_latents_curve(compared: tuple[Path, dict[str, Any], list[str]]) -> None:
@@ -99,7 +101,7 @@ def test_timed_and_shown_is_the_tables_model(
     wanted = CompareConfig(latent=["vector", "naive"], beta=BETAS)
     again = compare(wanted, settings(images=60), evaluation, tiny_data(), folder / "out", progress=False)
     assert list(seen) == ["vector", "naive"]
-    assert again["best"] == before["best"]
+    assert again.as_dict()["best"] == before["best"]
     from spatialvae.store import load
 
     expected = load(folder / "out" / "naive" / "beta-1" / "seed-0").state_dict()
@@ -110,28 +112,16 @@ def test_timed_and_shown_is_the_tables_model(
     ("values", "mean"),
     [
         ([1, 2], 1.5),
-        ([[1.0, 2.0], [3.0, 6.0]], [2.0, 4.0]),
-        ([[[1.0]], [[2.0]]], [[1.5]]),
-        ([{"a": 1, "b": [0.0]}, {"a": 1, "b": [1.0]}], {"a": 1, "b": [0.5]}),
+        ([(1.0, 2.0), (3.0, 6.0)], (2.0, 4.0)),
+        ([((1.0,),), ((2.0,),)], ((1.5,),)),
+        ([Parameters(1, 2), Parameters(1, 3)], Parameters(1, 2.5)),  # pyright: ignore[reportArgumentType]
         ([None, None], None),
         ([None, 1.0], None),
         (["x", "x"], "x"),
         (["x", "y"], None),
-        (
-            [
-                {"value": 1.0, "standard_error": 0.1, "n": 9, "over": "images"},
-                {"value": 3.0, "standard_error": 0.1, "n": 9, "over": "images"},
-            ],
-            {"value": 2.0, "standard_error": 1.0, "n": 2, "over": "seeds"},
-        ),
-        (
-            [{"value": 1.0, "standard_error": 0.1, "n": 9, "over": "images"}] * 2,
-            {"value": 1.0, "standard_error": 0.0, "n": 2, "over": "seeds"},
-        ),
-        (
-            [{"value": 1.0, "standard_error": 0.1, "n": 9, "over": "images"}],
-            {"value": 1.0, "standard_error": 0.1, "n": 9, "over": "images"},
-        ),
+        ([Estimate(1.0, 0.1, 9), Estimate(3.0, 0.1, 9)], Estimate(2.0, 1.0, 2, "seeds")),
+        ([Estimate(1.0, 0.1, 9)] * 2, Estimate(1.0, 0.0, 2, "seeds")),
+        ([Estimate(1.0, 0.1, 9)], Estimate(1.0, 0.1, 9)),
     ],
 )
 def test_over_seeds(values: list[Any], mean: Any) -> None:

@@ -20,10 +20,10 @@ def test_an_alarm_is_told_once_with_the_seeds_that_raised_it() -> None:
     runs = [trained(0, 1.0, ["holes", "narrow"]), trained(1, 2.0, ["holes"]), trained(2, 6.0, ["narrow", "holes"])]
     found = health_over_seeds(runs)
     assert found is not None
-    assert found["alarms"] == ["holes", "seeds 0, 2: narrow"]
-    assert (found["kl"], found["row_scale"]) == (3.0, None)
+    assert found.alarms == ("holes", "seeds 0, 2: narrow")
+    assert (found.kl, found.row_scale) == (3.0, None)
     alone = health_over_seeds(runs[:1])
-    assert alone is not None and alone["alarms"] == ["holes", "narrow"]
+    assert alone is not None and alone.alarms == ("holes", "narrow")
 
 
 def test_the_journals_say_how_long_training_took(tmp_path: Path) -> None:
@@ -35,4 +35,4 @@ def test_the_journals_say_how_long_training_took(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     one = Trained(0, tmp_path, evaluation())
     assert training_seconds([one, one]) == pytest.approx(2 * (20 + 10))
-    assert training_seconds([Trained(0, tmp_path / "none", one.found)]) == 0
+    assert training_seconds([Trained(0, tmp_path / "none", one.evaluation)]) == 0

@@ -26,7 +26,7 @@ def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(evaluate, "latent_health", fail)
     wanted, evaluation = CompareConfig(latent=["vector", "naive"], seeds=1), EvaluationConfig(metrics="mse,health")
-    found = compare(wanted, settings(), evaluation, tiny_data(), tmp_path, progress=False)
+    found = compare(wanted, settings(), evaluation, tiny_data(), tmp_path, progress=False).as_dict()
     for model in found["models"]:
         assert set(model["metrics"]) == {"mse"}
         assert set(model["runs"][0]["failed"]) == {"health"}
@@ -41,7 +41,7 @@ def test_data_of_one_class_finishes_without_a_probe(tmp_path: Path) -> None:
     }
     data = replace(tiny_data(), splits=labelled, label_names=["digit"])
     wanted, evaluation = CompareConfig(latent=["vector"], seeds=1), EvaluationConfig(nll_images=10)
-    found = compare(wanted, settings(images=20), evaluation, data, tmp_path / "out", progress=False)
+    found = compare(wanted, settings(images=20), evaluation, data, tmp_path / "out", progress=False).as_dict()
     assert found["warnings"] == ["no linear probe: all training images with a label have one label, 'digit'"]
     assert "probe" not in found["models"][0]["metrics"] and "elbo" in found["models"][0]["metrics"]
 

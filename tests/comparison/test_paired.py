@@ -9,8 +9,10 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from spatialvae.comparison.paired import Difference, paired_by_image, paired_by_seed, t_quantile, unpaired
+from spatialvae.comparison.paired import paired_by_image, paired_by_seed, t_quantile, unpaired
 from spatialvae.metrics import Estimate
+from spatialvae.records import as_json
+from spatialvae.results import Difference
 
 
 def two_way(seeds: int, images: int, spread: tuple[float, float, float], truth: float) -> tuple[Tensor, Tensor]:
@@ -39,7 +41,7 @@ def test_the_definition_in_loops() -> None:
     half = math.sqrt(scipy.stats.t.ppf(0.975, 2) ** 2 * seed_term + scipy.stats.t.ppf(0.975, 6) ** 2 * image_term)
     assert found.value == pytest.approx(mean)
     assert (found.low, found.high) == pytest.approx((mean - half, mean + half))
-    assert found.as_dict() == {
+    assert as_json(found) == {
         "value": found.value,
         "low": found.low,
         "high": found.high,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,8 +78,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
     comparison["models"][3] |= {"health": None, "metrics": made_up.metrics(2), "differences": made_up.differences(2)}
     comparison["models"][4]["health"]["kl_per_map"] = [3.0 / (1 + k) for k in range(1152)]
-    comparison["figures"] = draw_figures(made_up.pictures(3, 16, tuple(names)), comparison, folder)
-    return write_report(folder, json.loads(json.dumps(comparison)))[1]
+    comparison["figures"] = draw_figures(made_up.pictures(3, 16, tuple(names)), made_up.read(comparison), folder)
+    return write_report(folder, made_up.read(comparison))[1]
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])

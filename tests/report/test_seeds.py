@@ -22,11 +22,11 @@ from tests.report import made_up
 def texts(comparison: dict[str, Any], folder: Path) -> dict[str, str]:
     """What the three forms say, on one line each, without their markup of names."""
     stream = io.StringIO()
-    Console(file=stream, width=400).print(terminal_table(comparison))
+    Console(file=stream, width=400).print(terminal_table(made_up.read(comparison)))
     found = {
         "terminal": stream.getvalue(),
-        "markdown": markdown_report(comparison).replace("\\", ""),
-        "html": html_report(folder, comparison),
+        "markdown": markdown_report(made_up.read(comparison)).replace("\\", ""),
+        "html": html_report(folder, made_up.read(comparison)),
     }
     return {name: " ".join(text.split()) for name, text in found.items()}
 
@@ -60,7 +60,7 @@ def test_no_form_reads_a_wide_interval_as_equality(seeds: tuple[int, ...], tmp_p
 
 def test_the_first_sentence_names_nobody_with_one_seed() -> None:
     comparison = made_up.comparison(seeds=(0,))
-    assert verdict(comparison, result_table(comparison)) == (
+    assert verdict(made_up.read(comparison), result_table(made_up.read(comparison))) == (
         f"No latent is called the best: every model was trained once, and its intervals are {ONE_TRAINING}."
     )
 
@@ -85,12 +85,12 @@ def test_plots_say_of_how_many_trainings_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_another_seed_has_its_price_and_its_command(seeds: tuple[int, ...], command: str, words: str) -> None:
-    assert words in left_open({**made_up.comparison(seeds=seeds), "command": command})
+    assert words in left_open(made_up.read({**made_up.comparison(seeds=seeds), "command": command}))
 
 
 def test_three_seeds_or_a_single_model_leave_nothing_to_compare_open() -> None:
-    assert left_open(made_up.comparison(seeds=(0, 1, 2))) == ""
+    assert left_open(made_up.read(made_up.comparison(seeds=(0, 1, 2)))) == ""
     alone = made_up.comparison(seeds=(0,))
-    assert left_open({**alone, "models": alone["models"][:1]}) == ""
-    assert "as much training as the first" in left_open({**alone, "training_seconds": None})
+    assert left_open(made_up.read({**alone, "models": alone["models"][:1]})) == ""
+    assert "as much training as the first" in left_open(made_up.read({**alone, "training_seconds": None}))
     assert intervals([]) == ONE_TRAINING

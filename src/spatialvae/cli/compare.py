@@ -41,11 +41,11 @@ def compare(
         say(str(stop))
         sys.exit(128 + stop.signum)
     if json:
-        emit(result, True, [])
+        emit(result.as_dict(), True, [])
         return
     from rich.console import Console
 
     from spatialvae.report import terminal_table
 
-    Console().print(terminal_table(result))
-    print(f"report: {out / 'report.html'}")
+    Console().print(terminal_table(result.results))
+    print(f"report: {result.report}")

@@ -1,13 +1,18 @@
 """The controlled comparison of latents: training, evaluation, paired differences, timing, report."""
 
 from spatialvae.comparison.compare import compare
-from spatialvae.comparison.cost import Cost, measure_costs
-from spatialvae.comparison.paired import Difference, paired_by_image, paired_by_seed, unpaired
+from spatialvae.comparison.comparison import Comparison
+from spatialvae.comparison.cost import measure_costs
+from spatialvae.comparison.paired import paired_by_image, paired_by_seed, unpaired
 from spatialvae.comparison.plan import default_latents
+from spatialvae.results import Cost, Difference, ModelResult, Results
 
 __all__ = [
+    "Comparison",
     "Cost",
     "Difference",
+    "ModelResult",
+    "Results",
     "compare",
     "default_latents",
     "measure_costs",

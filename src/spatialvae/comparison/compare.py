@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from spatialvae._version import __version__
 from spatialvae.benchmarking import describe_machine
 from spatialvae.comparison.cached_evaluation import evaluated, network_hashes
-from spatialvae.comparison.cost import Cost, measure_costs
-from spatialvae.comparison.entries import Trained, differences, model_entry, rate_distortion, training_seconds
+from spatialvae.comparison.comparison import Comparison
+from spatialvae.comparison.cost import cost_of, measure_costs
+from spatialvae.comparison.entries import Trained, differences, model_result, rate_point, training_seconds
 from spatialvae.comparison.pictures import pictures
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
 from spatialvae.comparison.verdict import best
@@ -24,17 +24,17 @@ from spatialvae.data.record import DataRecord
 from spatialvae.files import write_json
 from spatialvae.fitting import check_priors, fit_missing, present
 from spatialvae.metrics.latent.probe import no_probe
-from spatialvae.metrics.provenance import NetworkDescription
+from spatialvae.metrics.provenance import Provenance
 from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
-from spatialvae.records import as_json
-from spatialvae.report import draw_figures, intervals, write_report
+from spatialvae.records import parse
+from spatialvae.report import draw_figures, intervals
+from spatialvae.results import Cost, DataFacts, EvaluationFacts, Results
 from spatialvae.runtime.precision import resolve_precision
 from spatialvae.training import train
 
 __all__ = ["compare"]
 
-GENERATED = 10_000
 RATE_ONLY = {"metrics": "bound", "prior": None}
 
 Runs = dict[tuple[str, float], list[Trained]]
@@ -52,11 +52,12 @@ def compare(
     device: torch.device | None = None,
     progress: bool = True,
     say: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> Comparison:
     """Train every latent with the same betas, seeds, data order and settings, measure, and write the report into `out`.
 
     Runs that are complete are used as they are, interrupted ones go on; results are measured again only where something
-    that they depend on has changed. Returns the content of comparison.json.
+    that they depend on has changed. comparison.json, report.md and report.html
+    are written into `out`.
 
     Args:
         wanted: latents, betas and seeds; its `out` is not read.
@@ -102,22 +103,21 @@ def compare(
                     )
                     unfitted += [f"{latent}, seed {seed}: no {name} prior: {why}" for name, why in failed.items()]
                     asked = evaluation.model_copy(update={"prior": present(model, evaluation.prior)})
-                found = evaluated(folder, model, data, asked, networks, progress)
-                runs.setdefault((latent, beta), []).append(Trained(seed, folder, found))
+                measured = evaluated(folder, model, data, asked, networks, progress)
+                runs.setdefault((latent, beta), []).append(Trained(seed, folder, measured))
                 if beta == plan.beta:
                     models.setdefault(latent, model)
 
-    comparison = _comparison(plan, config, evaluation, data, runs, models, out, command)
-    comparison["warnings"] += unfitted
-    comparison["machine"] = describe_machine(resolve_precision(config.precision, device), device)
     say("timing the models in turn")
     batch = training_batch(data.split("train"), config.batch_size, 0, seed=0, flip=False)
-    costs = measure_costs(models, batch, plan.baseline)
-    for entry in comparison["models"]:
-        entry["cost"] = _cost(costs[entry["latent"]], len(data.split("train")) / config.batch_size)
-    comparison["figures"] = draw_figures(pictures(models, data, evaluation.split, evaluation.prior), comparison, out)
-    write_json(out / "comparison.json", comparison)
-    write_report(out, comparison)
+    timings = measure_costs(models, batch, plan.baseline)
+    costs = {name: cost_of(one, len(data.split("train")) / config.batch_size) for name, one in timings.items()}
+    machine = describe_machine(resolve_precision(config.precision, device), device)
+    results = _results(plan, config, evaluation, data, runs, models, costs, out)
+    results = replace(results, command=command, warnings=(*results.warnings, *unfitted), machine={**machine})
+    figures = draw_figures(pictures(models, data, evaluation.split, evaluation.prior), results, out)
+    comparison = Comparison(out, replace(results, figures=figures))
+    comparison.write()
     return comparison
 
 
@@ -128,74 +128,71 @@ def _check(evaluation: EvaluationConfig, data: ImageData) -> dict[str, str | Non
     return network_hashes(evaluation, (data.height, data.width))
 
 
-def _comparison(
+def _results(
     plan: Plan,
     config: TrainConfig,
     evaluation: EvaluationConfig,
     data: ImageData,
     runs: Runs,
     models: dict[str, SpatialVAE],
+    costs: dict[str, Cost],
     out: Path,
-    command: str,
-) -> dict[str, Any]:
-    """What comparison.json holds, costs and figures aside."""
+) -> Results:
+    """What was measured, without command, machine and figures."""
     table = {latent: runs[latent, plan.beta] for latent in plan.latents}
-    entries = []
+    own_config = config.model_copy(update={"beta": plan.beta})
+    results = []
     for latent, own in table.items():
-        entry = model_entry(latent, models[latent], config.model_copy(update={"beta": plan.beta}), own, out)
+        result = replace(model_result(latent, models[latent], own_config, own, out), cost=costs[latent])
         if latent != plan.baseline:
-            entry["differences"] = differences(own, table[plan.baseline])
-        entries.append(entry)
-    found = [[run.found for run in own] for own in table.values()]
-    points = [rate_distortion(latent, beta, own) for (latent, beta), own in runs.items()]
+            result = replace(result, differences=differences(own, table[plan.baseline]))
+        results.append(result)
+    measured = [[run.evaluation for run in own] for own in table.values()]
+    points = [rate_point(latent, beta, own) for (latent, beta), own in runs.items()]
     everything = [run for own in runs.values() for run in own]
-    provenance = found[0][0].provenance
-    return {
-        "format": 2,
-        "version": __version__,
-        "command": command,
-        "data": _describe_data(data, config),
-        "settings": config.model_dump(mode="json", exclude={"latent", "seed", "data", "beta"}),
-        "evaluation": {
-            **evaluation.model_dump(mode="json"),
-            "features": _network(provenance.features),
-            "lpips": _network(provenance.lpips),
-        },
-        "seeds": plan.seeds,
-        "intervals": intervals(plan.seeds),
-        "training_seconds": training_seconds(everything),
-        "betas": plan.betas,
-        "beta": plan.beta,
-        "baseline": plan.baseline,
-        "models": entries,
-        "best": {key: best(found, key) for key in dict.fromkeys(key for entry in entries for key in entry["metrics"])},
-        "rate_distortion": [point for point in points if point is not None],
-        "warnings": list(dict.fromkeys(warning for run in everything for warning in run.found.warnings))
-        + [
-            f"{latent}, seed {run.seed}: {key} failed: {why}"
-            for latent, own in table.items()
-            for run in own
-            for key, why in run.found.failed.items()
-        ],
-    }
+    return Results(
+        version=__version__,
+        data=_data_facts(data, config),
+        settings=config.model_dump(mode="json", exclude={"latent", "seed", "data", "beta"}),
+        evaluation=_evaluation_facts(evaluation, measured[0][0].provenance),
+        seeds=tuple(plan.seeds),
+        intervals=intervals(plan.seeds),
+        training_seconds=training_seconds(everything),
+        betas=tuple(plan.betas),
+        beta=plan.beta,
+        baseline=plan.baseline,
+        models=tuple(results),
+        best={key: best(measured, key) for key in dict.fromkeys(key for result in results for key in result.metrics)},
+        rate_distortion=tuple(point for point in points if point is not None),
+        warnings=tuple(_warnings(table, everything)),
+    )
 
 
-def _network(description: NetworkDescription | None) -> dict[str, Any] | None:
-    return None if description is None else as_json(description)
+def _warnings(table: dict[str, list[Trained]], everything: list[Trained]) -> Iterator[str]:
+    """What to beware of, once each, and what could not be measured."""
+    yield from dict.fromkeys(warning for run in everything for warning in run.evaluation.warnings)
+    for latent, own in table.items():
+        for run in own:
+            for key, reason in run.evaluation.failed.items():
+                yield f"{latent}, seed {run.seed}: {key} failed: {reason}"
 
 
-def _cost(cost: Cost, steps: float) -> dict[str, float]:
-    return {
-        **asdict(cost),
-        "epoch_seconds": cost.step_seconds * steps,
-        "epoch_ratio": cost.step_ratio,
-        "generation_seconds": cost.picture_seconds * GENERATED,
-        "generation_ratio": cost.picture_ratio,
-    }
+def _evaluation_facts(evaluation: EvaluationConfig, provenance: Provenance) -> EvaluationFacts:
+    """The settings of the evaluation, the networks by what they are in place of their paths."""
+    facts = parse(EvaluationFacts, {**evaluation.model_dump(mode="json"), "features": None, "lpips": None}, "settings")
+    return replace(facts, features=provenance.features, lpips=provenance.lpips)
 
 
-def _describe_data(data: ImageData, config: TrainConfig) -> dict[str, Any]:
-    names = ("source", "name", "fingerprint", "height", "width", "channels", "channel_means")
-    splits = {name: len(split) for name, split in data.splits.items()}
-    told = {name: getattr(data, name) for name in names}
-    return {**told, "crop": config.crop, "image_size": config.image_size, "splits": splits}
+def _data_facts(data: ImageData, config: TrainConfig) -> DataFacts:
+    return DataFacts(
+        source=data.source,
+        name=data.name,
+        fingerprint=data.fingerprint,
+        height=data.height,
+        width=data.width,
+        channels=data.channels,
+        channel_means=tuple(data.channel_means),
+        crop=config.crop,
+        image_size=config.image_size,
+        splits={name: len(split) for name, split in data.splits.items()},
+    )

@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 from typing import Literal
 
 from torch import Tensor
 
 from spatialvae.metrics import Estimate
+from spatialvae.results import CONFIDENCE, Difference, Over
 
-__all__ = ["CONFIDENCE", "Difference", "paired_by_image", "paired_by_seed", "t_quantile", "unpaired"]
-
-CONFIDENCE = 0.95
-
-Over = Literal["images", "seeds", "seeds and images"]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A value minus the baseline's, in the metric's unit, and the interval that holds the true one.
-
-    What the true one is of, `over` says. Over images it is the difference between these two trainings on all images of
-    the kind, not the one between the latents: how much another training differs is not in it.
-
-    >>> Difference(2.0, 1.5, 2.5, "seed and image", "seeds and images").excludes_tie
-    True
-    """
-
-    value: float
-    low: float
-    high: float
-    paired: Literal["seed and image", "seed", "none"]
-    over: Over
-    confidence: float = CONFIDENCE
-
-    @property
-    def excludes_tie(self) -> bool:
-        """Whether 0 lies outside the interval."""
-        return self.low > 0 or self.high < 0
-
-    def as_dict(self) -> dict[str, float | str]:
-        return asdict(self)
+__all__ = ["paired_by_image", "paired_by_seed", "t_quantile", "unpaired"]
 
 
 def paired_by_image(values: Tensor, baseline: Tensor) -> Difference | None:

@@ -1,4 +1,4 @@
-"""Which model is the best by a metric, said only where intervals over several seeds leave no tie."""
+"""Which model is the best by a metric, named only where intervals over several seeds leave no tie."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from spatialvae.comparison.paired import Difference, paired_by_image, paired_by_seed, unpaired
+from spatialvae.comparison.paired import paired_by_image, paired_by_seed, unpaired
 from spatialvae.metrics import Evaluation
 from spatialvae.metrics.catalogue import describe
+from spatialvae.results import Difference
 
 __all__ = ["best", "difference", "keys"]
 
@@ -52,7 +53,8 @@ def best(models: Sequence[Sequence[Evaluation]], key: str) -> int | None:
     means = {index: sum(run.metrics[key].value for run in models[index]) / len(models[index]) for index in held}
     first = (max if better == "higher" else min)(held, key=means.__getitem__)
     for other in held:
-        found = None if other == first else difference(models[first], models[other], key)
-        if other != first and (found is None or not found.excludes_tie):
-            return None
+        if other != first:
+            ahead = difference(models[first], models[other], key)
+            if ahead is None or not ahead.excludes_tie:
+                return None
     return first

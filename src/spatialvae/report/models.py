@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from spatialvae.results import Results
 
 __all__ = ["LIGHT", "baseline_index", "baseline_label", "colour_rules", "colour_variable", "labels", "light_colour"]
 
@@ -27,36 +27,38 @@ PAGE_DARK = {
 }
 
 
-def labels(comparison: dict[str, Any]) -> list[str]:
+def labels(results: Results) -> list[str]:
     """A name for each model: the latent, or its whole spelling where two latents share their name.
 
-    >>> labels({"models": [{"latent": "vector", "spec": "vector:maps=10"}]})
+    >>> from spatialvae.results import ModelResult
+    >>> labels(Results(models=(ModelResult("vector", "vector:maps=10"),)))
     ['vector']
-    >>> ranks = [{"latent": "low-rank", "spec": f"low-rank:rank={rank}"} for rank in (1, 2)]
-    >>> labels({"models": ranks})
+    >>> ranks = tuple(ModelResult("low-rank", f"low-rank:rank={rank}") for rank in (1, 2))
+    >>> labels(Results(models=ranks))
     ['low-rank:rank=1', 'low-rank:rank=2']
     """
-    models = comparison["models"]
-    latents = [str(model["latent"]) for model in models]
+    models = results.models
+    latents = [model.latent for model in models]
     unique = len(set(latents)) == len(latents)
-    return latents if unique else [str(model.get("spec") or model["latent"]) for model in models]
+    return latents if unique else [model.spec or model.latent for model in models]
 
 
-def baseline_index(comparison: dict[str, Any]) -> int | None:
+def baseline_index(results: Results) -> int | None:
     """Which model the others are compared with; None where it is not among them.
 
-    >>> baseline_index({"models": [{"latent": "naive"}, {"latent": "vector"}], "baseline": "vector"})
+    >>> from spatialvae.results import ModelResult
+    >>> baseline_index(Results(models=(ModelResult("naive"), ModelResult("vector")), baseline="vector"))
     1
     """
-    baseline = comparison.get("baseline")
-    found = (i for i, model in enumerate(comparison["models"]) if baseline in (model["latent"], model.get("spec")))
-    return None if baseline is None else next(found, None)
+    baseline = results.baseline
+    same = (index for index, model in enumerate(results.models) if baseline in (model.latent, model.spec))
+    return None if baseline is None else next(same, None)
 
 
-def baseline_label(comparison: dict[str, Any]) -> str:
+def baseline_label(results: Results) -> str:
     """The label of the model that the others are compared with, or what the comparison calls it."""
-    index = baseline_index(comparison)
-    return str(comparison.get("baseline") or "") if index is None else labels(comparison)[index]
+    index = baseline_index(results)
+    return results.baseline or "" if index is None else labels(results)[index]
 
 
 def light_colour(index: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
 
 __all__ = [
     "MISSING",
@@ -26,18 +25,16 @@ MISSING = "–"
 MOST_DECIMALS = 8
 
 
-def finite(value: Any) -> float | None:
+def finite(value: float | None) -> float | None:
     """A number as a float; None for what is missing, NaN or infinite.
 
     >>> finite(3), finite(float("nan")), finite(None)
     (3.0, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
-def estimate(value: Any, error: Any = None) -> str:
+def estimate(value: float | None, error: float | None = None) -> str:
     """A value and its standard error, with the decimals of the error's first digit (two digits from 0.1 to 0.2).
 
     Without an error: four digits. Missing, NaN and infinite values are a dash.
@@ -56,7 +53,7 @@ def estimate(value: Any, error: Any = None) -> str:
     return f"{_fixed(number, decimals)} ± {_fixed(spread, decimals)}"
 
 
-def difference(value: Any, low: Any, high: Any) -> str:
+def difference(value: float | None, low: float | None, high: float | None) -> str:
     """A difference with its sign and interval, with the decimals of the interval's half width; a dash for none.
 
     >>> difference(414.9, 412.1, 417.7), difference(-0.00179, -0.0018123, -0.00177), difference(3.0, None, None)
@@ -106,7 +103,7 @@ def alike(values: Iterable[float]) -> Callable[[float], str]:
     return lambda value: _fixed(value, 2 - _magnitude(largest)) if largest >= 0.0005 else amount(value)
 
 
-def share(value: Any) -> str:
+def share(value: float | None) -> str:
     """A share in per cent.
 
     >>> share(0.9995), share(0.0123), share(0), share(None)
@@ -119,7 +116,7 @@ def share(value: Any) -> str:
     return f"{_fixed(100 * number, 2 if rest < 0.1 else 1 if rest < 10 else 0)} %"
 
 
-def integer(value: Any) -> str:
+def integer(value: float | None) -> str:
     """A count with thousands separated.
 
     >>> integer(3893750), integer(None)
@@ -129,7 +126,7 @@ def integer(value: Any) -> str:
     return MISSING if number is None else _fixed(number, 0)
 
 
-def ratio(value: Any) -> str:
+def ratio(value: float | None) -> str:
     """A ratio with two decimals.
 
     >>> ratio(1.0443), ratio(None)
@@ -149,7 +146,7 @@ def short(value: float) -> str:
     return f"{value / size:.4g}{letter}"
 
 
-def setting(value: Any) -> str:
+def setting(value: object) -> str:
     """A setting as one reads it: yes and no, a dash for none, lists with commas, JSON for what holds names.
 
     >>> setting(True), setting(0.001), setting(None), setting(30000), setting([8, 0.5])
@@ -163,7 +160,7 @@ def setting(value: Any) -> str:
         return integer(value)
     if isinstance(value, float):
         return f"{value:.6g}"
-    if isinstance(value, list) and all(isinstance(item, int | float | str) for item in value):
+    if isinstance(value, list | tuple) and all(isinstance(item, int | float | str) for item in value):
         return ", ".join(setting(item) for item in value) or MISSING
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

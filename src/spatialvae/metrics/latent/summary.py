@@ -38,13 +38,13 @@ class LatentHealth:
     """Numbers of a code."""
     kl: float
     """To the model's prior, mean nats per image."""
-    kl_per_map: Numbers
-    """[maps], nats; the sum is `kl`."""
+    kl_per_map: Numbers | None
+    """[maps], nats; the sum is `kl`. None in files of earlier versions."""
     kl_per_site: tuple[Numbers, ...]
     """[h][w], nats; the sum is `kl`."""
-    active_units: int | None
+    active_units: int | float | None
     """Numbers whose posterior mean varies over images; None for one image."""
-    active_per_site: tuple[tuple[int, ...], ...] | None
+    active_per_site: tuple[tuple[int | float, ...], ...] | None
     """[h][w], how many maps are active there."""
     row_scale: Numbers | None
     """[h], geometric means; None where the posterior is not matrix or tensor normal, as for the next four."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from spatialvae.errors import UserError
 from spatialvae.report.models import colour_rules, colour_variable, labels
@@ -16,6 +16,7 @@ from spatialvae.report.plots import curves, health, rate_distortion
 from spatialvae.report.plots.panel import panel_svg
 from spatialvae.report.tables.sections import sections
 from spatialvae.report.tables.table import cost_note, result_table
+from spatialvae.results import Results
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -26,7 +27,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 SMALL = 64  # the sides of images whose pixels are shown as squares
 
 
-def html_report(folder: Path, comparison: dict[str, Any]) -> str:
+def html_report(folder: Path, results: Results) -> str:
     """The page; pictures are read from `folder` and embedded, every text from `comparison` is escaped.
 
     Raises:
@@ -43,33 +44,33 @@ def html_report(folder: Path, comparison: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = _breakable
-    data, table = comparison.get("data") or {}, result_table(comparison)
-    found = sections(table)
+    data, table = results.data, result_table(results)
+    shown = sections(table)
     return environment.get_template("report.html.j2").render(
-        headline=wording.headline(comparison),
-        introduction=wording.introduction(comparison),
-        verdict=wording.verdict(comparison, table),
-        note=wording.objective_note(comparison),
-        figures=_figures(folder, comparison),
-        pixelated=max(data.get("height") or 0, data.get("width") or 0) < SMALL,
-        sections=found,
+        headline=wording.headline(results),
+        introduction=wording.introduction(results),
+        verdict=wording.verdict(results, table),
+        note=wording.objective_note(results),
+        figures=_figures(folder, results),
+        pixelated=max(data.height or 0, data.width or 0) < SMALL,
+        sections=shown,
         notes=table.notes,
-        notes_at=next(iter(found), ""),
-        cost_note=cost_note(comparison),
+        notes_at=next(iter(shown), ""),
+        cost_note=cost_note(results),
         signs=wording.SIGNS,
-        warnings=[str(warning) for warning in comparison.get("warnings") or []],
-        health=_health(comparison),
-        rate_distortion=_both_shapes(rate_distortion.rate_distortion_svg, comparison),
-        rate_distortion_caption=rate_distortion.caption(comparison),
-        curves=_both_shapes(curves.curves_svg, comparison),
-        curves_caption=curves.caption(comparison),
-        latents=_latents(comparison),
-        sources=sources(comparison),
+        warnings=results.warnings,
+        health=_health(results),
+        rate_distortion=_both_shapes(rate_distortion.rate_distortion_svg, results),
+        rate_distortion_caption=rate_distortion.caption(results),
+        curves=_both_shapes(curves.curves_svg, results),
+        curves_caption=curves.caption(results),
+        latents=_latents(results),
+        sources=sources(results),
         sources_introduction=INTRODUCTION,
-        facts=evaluation_facts(comparison),
-        command=str(comparison.get("command", "")),
-        made=wording.how_made(comparison),
-        version=str(comparison.get("version", "")),
+        facts=evaluation_facts(results),
+        command=results.command,
+        made=wording.how_made(results),
+        version=results.version,
         style=Markup(colour_rules() + (TEMPLATES / "report.css").read_text(encoding="utf-8")),
     )
 
@@ -85,21 +86,27 @@ def _breakable(label: str) -> Markup:
     return Markup(re.sub("([:,=])", r"\1<wbr>", str(escape(label))))
 
 
-def _both_shapes(draw: Any, comparison: dict[str, Any]) -> list[Markup]:
+class Draw(Protocol):
+    """A plot of a comparison as an `<svg>` element; None where there is nothing to draw."""
+
+    def __call__(self, results: Results, *, narrow: bool = False, attributes: str = "") -> str | None: ...
+
+
+def _both_shapes(draw: Draw, results: Results) -> list[Markup]:
     """A plot for a wide page and for a narrow one, of which the style shows one."""
     from markupsafe import Markup
 
     shapes = (("wide", False), ("narrow", True))
-    drawn = (draw(comparison, narrow=narrow, attributes=f'class="{name}"') for name, narrow in shapes)
+    drawn = (draw(results, narrow=narrow, attributes=f'class="{name}"') for name, narrow in shapes)
     return [Markup(svg) for svg in drawn if svg]
 
 
-def _health(comparison: dict[str, Any]) -> dict[str, Any]:
+def _health(results: Results) -> dict[str, list[dict[str, object]]]:
     """The heat maps and strips of every figure, and the alarms, each with its model."""
     from markupsafe import Markup
 
-    names = labels(comparison)
-    figures = [
+    names = labels(results)
+    figures: list[dict[str, object]] = [
         {
             "title": figure.title,
             "caption": figure.caption,
@@ -114,20 +121,20 @@ def _health(comparison: dict[str, Any]) -> dict[str, Any]:
                 for shown in figure.panels
             ],
         }
-        for figure in health.health_figures(comparison)
+        for figure in health.health_figures(results)
     ]
-    told = [
+    raised: list[dict[str, object]] = [
         {"label": names[model], "colour": colour_variable(model), "text": text}
-        for model, text in health.alarms(comparison)
+        for model, text in health.alarms(results)
     ]
-    return {"figures": figures, "alarms": told}
+    return {"figures": figures, "alarms": raised}
 
 
-def _figures(folder: Path, comparison: dict[str, Any]) -> list[dict[str, Any]]:
+def _figures(folder: Path, results: Results) -> list[dict[str, object]]:
     """Every figure of images with its rows as data URIs; where only the labelled picture exists, that one."""
-    paths = comparison.get("figures") or {}
+    paths = results.figures
     figures = []
-    for figure in picture_figures(comparison, paths):
+    for figure in picture_figures(results, paths):
         rows = [
             {"label": row.label, "alt": row.alt, "colour": _colour(row.model), **_embedded(folder, paths[row.id])}
             for row in figure.rows
@@ -144,7 +151,7 @@ def _colour(model: int | None) -> str:
     return "" if model is None else colour_variable(model)
 
 
-def _embedded(folder: Path, relative: str) -> dict[str, Any]:
+def _embedded(folder: Path, relative: str) -> dict[str, object]:
     """A picture inside `folder` as a data URI, with its size so that the page does not jump."""
     from PIL import Image
 
@@ -162,15 +169,15 @@ def _embedded(folder: Path, relative: str) -> dict[str, Any]:
     return {"uri": f"data:image/png;base64,{base64.b64encode(content).decode()}", "width": width, "height": height}
 
 
-def _latents(comparison: dict[str, Any]) -> list[dict[str, str]]:
+def _latents(results: Results) -> list[dict[str, str]]:
     """What each latent is, with its colour."""
     return [
         {
             "label": label,
             "colour": colour_variable(index),
-            "spec": str(model.get("spec") or label),
-            "law": str(model.get("law") or ""),
-            "equation": str(model.get("equation") or ""),
+            "spec": model.spec or label,
+            "description": model.description,
+            "equation": model.equation,
         }
-        for index, (label, model) in enumerate(zip(labels(comparison), comparison["models"], strict=True))
+        for index, (label, model) in enumerate(zip(labels(results), results.models, strict=True))
     ]

@@ -1,12 +1,12 @@
-"""Which figures a report has, what their rows are called, and what is said about them."""
+"""Which figures a report has, what their rows are called, and the sentences about them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from spatialvae.report.models import labels
+from spatialvae.results import Results
 
 __all__ = [
     "CURVES",
@@ -61,39 +61,40 @@ def samples_id(prior: str) -> str:
     return SAMPLES + prior.replace(":", "-").replace(",", "-")
 
 
-def picture_figures(comparison: dict[str, Any], ids: Iterable[str]) -> list[Figure]:
+def picture_figures(results: Results, ids: Iterable[str]) -> list[Figure]:
     """The picture figures among `ids`, in the order of the report.
 
-    >>> comparison = {"models": [{"latent": "vector"}]}
-    >>> [figure.title for figure in picture_figures(comparison, ["samples-standard", "curves"])]
+    >>> from spatialvae.results import ModelResult
+    >>> results = Results(models=(ModelResult("vector"),))
+    >>> [figure.title for figure in picture_figures(results, ["samples-standard", "curves"])]
     ['Samples: prior N(0, I), as in the paper']
     """
     wanted = list(ids)
     known = [samples_id(prior) for prior in PRIORS]
     others = sorted(name for name in wanted if name.startswith(SAMPLES) and "/" not in name and name not in known)
-    figures = [_samples(comparison, name) for name in [*known, *others] if name in wanted]
-    return [*figures, _reconstructions(comparison)] if RECONSTRUCTIONS in wanted else figures
+    figures = [_samples(results, name) for name in [*known, *others] if name in wanted]
+    return [*figures, _reconstructions(results)] if RECONSTRUCTIONS in wanted else figures
 
 
-def _samples(comparison: dict[str, Any], name: str) -> Figure:
+def _samples(results: Results, name: str) -> Figure:
     prior = name.removeprefix(SAMPLES)
     words = PRIORS.get(prior, f"prior {prior}")
     caption = f"Training images, then images that each model decodes from codes drawn from the {words}."
     return Figure(
-        name, f"Samples: {words}", caption, _rows(comparison, name, "training images", "samples of {}, " + words)
+        name, f"Samples: {words}", caption, _rows(results, name, "training images", "samples of {}, " + words)
     )
 
 
-def _reconstructions(comparison: dict[str, Any]) -> Figure:
+def _reconstructions(results: Results) -> Figure:
     caption = "Held-out images, then what each model makes of the same images: encoded to the mean code and decoded."
-    rows = _rows(comparison, RECONSTRUCTIONS, "held-out images", "their reconstructions by {}")
+    rows = _rows(results, RECONSTRUCTIONS, "held-out images", "their reconstructions by {}")
     return Figure(RECONSTRUCTIONS, "Reconstructions of held-out images", caption, rows)
 
 
-def _rows(comparison: dict[str, Any], name: str, real: str, alt: str) -> tuple[FigureRow, ...]:
+def _rows(results: Results, name: str, real: str, alt: str) -> tuple[FigureRow, ...]:
     models = [
         # Not `str.format` on the whole: a label may hold braces.
         FigureRow(f"{name}/{index}", label, alt.replace("{}", label), index)
-        for index, label in enumerate(labels(comparison))
+        for index, label in enumerate(labels(results))
     ]
     return (FigureRow(f"{name}/images", real, real, None), *models)

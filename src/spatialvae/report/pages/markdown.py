@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
 from spatialvae.report.models import labels
@@ -14,28 +13,29 @@ from spatialvae.report.pages.sources import INTRODUCTION, evaluation_facts, sour
 from spatialvae.report.plots import curves, health, rate_distortion
 from spatialvae.report.tables.sections import Section, sections
 from spatialvae.report.tables.table import ResultTable, Row, cost_note, result_table
+from spatialvae.results import Results
 
 __all__ = ["markdown_report", "markdown_table"]
 
 
-def markdown_report(comparison: dict[str, Any]) -> str:
+def markdown_report(results: Results) -> str:
     """The whole report, in the order of the page: pictures, results, plots, and where it all comes from."""
-    table = result_table(comparison)
-    note = wording.objective_note(comparison)
+    table = result_table(results)
+    note = wording.objective_note(results)
     parts = [
-        f"# {_plain(wording.headline(comparison))}",
-        _plain(wording.introduction(comparison)),
-        _plain(wording.verdict(comparison, table)),
+        f"# {_plain(wording.headline(results))}",
+        _plain(wording.introduction(results)),
+        _plain(wording.verdict(results, table)),
         f"> **Note.** {_plain(note)}" if note else "",
-        *_pictures(comparison),
-        *_results(comparison, table),
+        *_pictures(results),
+        *_results(results, table),
         "## The latents",
-        _latents(comparison),
-        *_sources(comparison),
+        _latents(results),
+        *_sources(results),
         "## How this was made",
-        _fenced(str(comparison.get("command", ""))),
+        _fenced(results.command),
     ]
-    for title, pairs in wording.how_made(comparison):
+    for title, pairs in wording.how_made(results):
         parts += [f"### {title}", _pairs(pairs)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -60,34 +60,34 @@ def markdown_table(header: Sequence[str], rows: Sequence[Row]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _pictures(comparison: dict[str, Any]) -> list[str]:
-    figures = comparison.get("figures") or {}
+def _pictures(results: Results) -> list[str]:
+    figures = results.figures
     parts = ["## Pictures"]
-    for figure in picture_figures(comparison, figures):
+    for figure in picture_figures(results, figures):
         parts += [f"### {_plain(figure.title)}", _picture(figure.title, figures[figure.id]), _plain(figure.caption)]
     return parts if len(parts) > 1 else []
 
 
-def _results(comparison: dict[str, Any], table: ResultTable) -> list[str]:
+def _results(results: Results, table: ResultTable) -> list[str]:
     """The sections with their tables, the plots between them."""
-    found = sections(table)
-    first = next(iter(found), None)
+    shown = sections(table)
+    first = next(iter(shown), None)
     parts = []
     for name in ("quality", "likelihood", "health"):
-        if name in found:
-            parts += _section(table, found[name])
+        if name in shown:
+            parts += _section(table, shown[name])
         if name == first:
             parts += [_plain(text) for text in table.notes]
-            parts += [f"> **Mind.** {_plain(str(warning))}" for warning in comparison.get("warnings") or []]
-    for model, alarm in health.alarms(comparison):
-        parts.append(f"> **{_plain(labels(comparison)[model])}.** {_plain(alarm)}")
-    captions = [f"{figure.title}: {figure.caption}" for figure in health.health_figures(comparison)]
-    parts += _plot(comparison, HEALTH, "Latent health", captions)
-    parts += ["## Rate and distortion"] if RATE_DISTORTION in (comparison.get("figures") or {}) else []
-    parts += _plot(comparison, RATE_DISTORTION, rate_distortion.TITLE, [rate_distortion.caption(comparison)])
-    parts += ["## Learning curves"] if CURVES in (comparison.get("figures") or {}) else []
-    parts += _plot(comparison, CURVES, curves.TITLE, [curves.caption(comparison)])
-    return parts + (_section(table, found["cost"]) if "cost" in found else []) + [_plain(cost_note(comparison))]
+            parts += [f"> **Mind.** {_plain(warning)}" for warning in results.warnings]
+    for model, alarm in health.alarms(results):
+        parts.append(f"> **{_plain(labels(results)[model])}.** {_plain(alarm)}")
+    captions = [f"{figure.title}: {figure.caption}" for figure in health.health_figures(results)]
+    parts += _plot(results, HEALTH, "Latent health", captions)
+    parts += ["## Rate and distortion"] if RATE_DISTORTION in results.figures else []
+    parts += _plot(results, RATE_DISTORTION, rate_distortion.TITLE, [rate_distortion.caption(results)])
+    parts += ["## Learning curves"] if CURVES in results.figures else []
+    parts += _plot(results, CURVES, curves.TITLE, [curves.caption(results)])
+    return parts + (_section(table, shown["cost"]) if "cost" in shown else []) + [_plain(cost_note(results))]
 
 
 def _section(table: ResultTable, section: Section) -> list[str]:
@@ -98,8 +98,8 @@ def _section(table: ResultTable, section: Section) -> list[str]:
     return [heading, markdown_table(header, section.rows), "What the rows mean:", listed]
 
 
-def _plot(comparison: dict[str, Any], name: str, title: str, captions: list[str]) -> list[str]:
-    path = (comparison.get("figures") or {}).get(name)
+def _plot(results: Results, name: str, title: str, captions: list[str]) -> list[str]:
+    path = results.figures.get(name)
     return [_picture(title, path), *(_plain(caption) for caption in captions)] if path else []
 
 
@@ -107,24 +107,24 @@ def _picture(title: str, path: str) -> str:
     return f"![{_plain(title)}]({quote(path)})"
 
 
-def _latents(comparison: dict[str, Any]) -> str:
-    """A line for each latent: its spelling, law and equation."""
-    lines = ["| latent | spelled | law | equation |", "| --- | --- | --- | --- |"]
-    for label, model in zip(labels(comparison), comparison["models"], strict=True):
-        cells = (label, model.get("spec") or label, model.get("law") or "–", model.get("equation") or "–")
-        lines.append(f"| {' | '.join(_plain(str(cell)) for cell in cells)} |")
+def _latents(results: Results) -> str:
+    """A line for each latent: its spelling, description and equation."""
+    lines = ["| latent | spelled | distribution | equation |", "| --- | --- | --- | --- |"]
+    for label, model in zip(labels(results), results.models, strict=True):
+        cells = (label, model.spec or label, model.description or "–", model.equation or "–")
+        lines.append(f"| {' | '.join(_plain(cell) for cell in cells)} |")
     return "\n".join(lines)
 
 
-def _sources(comparison: dict[str, Any]) -> list[str]:
+def _sources(results: Results) -> list[str]:
     """The runs of every model with the commands that measure them again, and what was measured on."""
     parts = ["## Where the numbers are", _plain(INTRODUCTION)]
-    for source in sources(comparison):
+    for source in sources(results):
         parts.append(f"### {_plain(source.label)}")
         for run in source.runs:
             parts.append(f"Seed {_plain(run.seed)}: {_plain(run.evaluation)}")
             parts.append(_fenced(run.command))
-    return [*parts, "### Measured on", _pairs(evaluation_facts(comparison))]
+    return [*parts, "### Measured on", _pairs(evaluation_facts(results))]
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from spatialvae.records import as_json
 from spatialvae.report import spelling
 from spatialvae.report.models import labels
-from spatialvae.report.pages.seeds import intervals, repeated
+from spatialvae.report.pages.seeds import intervals
 from spatialvae.report.tables.table import ResultTable
+from spatialvae.results import Results
 
 __all__ = ["SIGNS", "headline", "how_made", "introduction", "objective_note", "verdict"]
 
@@ -16,50 +16,43 @@ JUDGED = ("frechet/standard", "frechet/gaussian", "mse", "elbo")
 """What the first sentence about the results is made of: one metric of each kind."""
 
 
-def headline(comparison: dict[str, Any]) -> str:
+def headline(results: Results) -> str:
     """What was compared on what.
 
-    >>> headline({"models": [{}, {}], "data": {"name": "digits"}})
+    >>> from spatialvae.results import DataFacts, ModelResult
+    >>> headline(Results(models=(ModelResult("naive"), ModelResult("vector")), data=DataFacts("digits", "digits")))
     '2 latents compared on digits'
     """
-    count = len(comparison["models"])
+    count = len(results.models)
     return (
-        f"{count} latents compared on {_data_name(comparison)}"
-        if count != 1
-        else f"One latent on {_data_name(comparison)}"
+        f"{count} latents compared on {_data_name(results)}" if count != 1 else f"One latent on {_data_name(results)}"
     )
 
 
-def introduction(comparison: dict[str, Any]) -> str:
+def introduction(results: Results) -> str:
     """Data, length and seeds in one or two sentences."""
-    data, settings, seeds = (
-        comparison.get("data") or {},
-        comparison.get("settings") or {},
-        comparison.get("seeds") or [],
-    )
-    channels = data.get("channels")
-    train = (data.get("splits") or {}).get("train")
+    data, seeds = results.data, results.seeds
+    train = data.splits.get("train")
     images = f"{spelling.integer(train)} training images" if train else "Images"
-    size = f"{spelling.setting(data.get('height'))} × {spelling.setting(data.get('width'))} pixels"
-    parts = [f"{images} of {size}, {channels} channel{'' if channels == 1 else 's'}."]
-    seen = settings.get("images")
-    length = f"saw {spelling.integer(seen)} images" if spelling.finite(seen) else "was trained equally long"
+    size = f"{spelling.setting(data.height)} × {spelling.setting(data.width)} pixels"
+    parts = [f"{images} of {size}, {data.channels} channel{'' if data.channels == 1 else 's'}."]
+    seen = results.settings.get("images")
+    length = f"saw {spelling.integer(seen)} images" if isinstance(seen, int) else "was trained equally long"
     with_seeds = (
         f", with seed{'' if len(seeds) == 1 else 's'} {_listed([str(seed) for seed in seeds])}" if seeds else ""
     )
     parts.append(f"Every model {length}{with_seeds}, in the same order, with the same objective and settings.")
-    betas = comparison.get("betas") or []
-    if len(betas) > 1:
-        listed = _listed([f"{beta:g}" for beta in betas])
-        parts.append(f"The KL was weighted by β = {listed}; pictures and tables are of β = {comparison.get('beta'):g}.")
+    if len(results.betas) > 1:
+        listed = _listed([f"{beta:g}" for beta in results.betas])
+        parts.append(f"The KL was weighted by β = {listed}; pictures and tables are of β = {results.beta:g}.")
     return " ".join(parts)
 
 
-def verdict(comparison: dict[str, Any], table: ResultTable) -> str:
+def verdict(results: Results, table: ResultTable) -> str:
     """Who is ahead by the measures that rank models, or that nobody is said to be; empty for a single model."""
     if len(table.header) < 3:
         return ""
-    if not repeated(comparison):
+    if not results.repeated:
         return f"No latent is called the best: every model was trained once, and its intervals are {intervals([])}."
     ahead: dict[str, list[str]] = {}
     for row in table.rows:
@@ -74,15 +67,14 @@ def verdict(comparison: dict[str, Any], table: ResultTable) -> str:
     return f"{text[0].upper()}{text[1:]}." if text.startswith("no latent") else f"{text}." if text else ""
 
 
-def objective_note(comparison: dict[str, Any]) -> str:
+def objective_note(results: Results) -> str:
     """What must be said where the paper's loss was trained; empty for the bound itself."""
-    if (comparison.get("settings") or {}).get("objective") != "paper":
+    if results.settings.get("objective") != "paper":
         return ""
-    pairs = zip(labels(comparison), comparison["models"], strict=True)
     weights = [
-        f"{label} {spelling.estimate(weight)}"
-        for label, model in pairs
-        if (weight := spelling.finite(model.get("kl_weight")))
+        f"{label} {spelling.estimate(model.kl_weight)}"
+        for label, model in zip(labels(results), results.models, strict=True)
+        if model.kl_weight
     ]
     amounts = f" Here the weights are {_listed(weights)}." if weights else ""
     return (
@@ -95,26 +87,22 @@ def objective_note(comparison: dict[str, Any]) -> str:
 SIGNS = ("↑ ↓ –", "higher is better, lower is better, not measured or not defined for that latent")
 
 
-def how_made(comparison: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+def how_made(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
     """Data, settings and machine: a title and pairs of name and value each."""
-    data, machine = dict(comparison.get("data") or {}), comparison.get("machine") or {}
-    splits = data.pop("splits", None) or {}
-    if data.get("name") == data.get("source"):
-        data.pop("name", None)
+    hidden = {"splits", "name"} if results.data.name == results.data.source else {"splits"}
+    data = {name: value for name, value in as_json(results.data).items() if name not in hidden}
     described = [(name, spelling.setting(value)) for name, value in data.items()]
-    described += [(f"{name} images", spelling.integer(count)) for name, count in splits.items()]
-    seeds = [("seeds", ", ".join(str(seed) for seed in comparison.get("seeds") or []) or spelling.MISSING)]
-    settings = [(name, spelling.setting(value)) for name, value in (comparison.get("settings") or {}).items()]
-    program = [("spatialvae", str(comparison.get("version", spelling.MISSING)))]
-    machines = [(name, spelling.setting(value)) for name, value in machine.items()]
-    betas = [("betas", spelling.setting(comparison.get("betas")))] if comparison.get("betas") else []
-    parts = [("Data", described), ("Settings", seeds + betas + settings), ("Machine", program + machines)]
-    return [part for part in parts if part[1]]
+    described += [(f"{name} images", spelling.integer(count)) for name, count in results.data.splits.items()]
+    seeds = [("seeds", ", ".join(str(seed) for seed in results.seeds) or spelling.MISSING)]
+    betas = [("betas", spelling.setting(results.betas))] if results.betas else []
+    settings = [(name, spelling.setting(value)) for name, value in results.settings.items()]
+    program = [("spatialvae", results.version)]
+    machine = [(name, spelling.setting(value)) for name, value in results.machine.items()]
+    return [("Data", described), ("Settings", seeds + betas + settings), ("Machine", program + machine)]
 
 
-def _data_name(comparison: dict[str, Any]) -> str:
-    data = comparison.get("data") or {}
-    return str(data.get("name") or data.get("source") or "images")
+def _data_name(results: Results) -> str:
+    return results.data.name or results.data.source or "images"
 
 
 def _listed(words: list[str]) -> str:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spatialvae.report.models import colour_variable, labels
-from spatialvae.report.pages.seeds import repeated
 from spatialvae.report.plots.frame import Axis, Frame, Points, line, mean_line, plain, plot, widened
 from spatialvae.report.spelling import finite, short
+from spatialvae.results import CurvePoint, ModelResult, Results
 
 __all__ = ["TITLE", "caption", "curves_svg"]
 
 TITLE = "Validation bound while training"
 
 
-def caption(comparison: dict[str, Any]) -> str:
+def caption(results: Results) -> str:
     """What the curves are, and of how many trainings."""
     lines = (
         "A thin line is one seed and the thick line their mean."
-        if repeated(comparison)
+        if results.repeated
         else "A line is one training: how far from it another would lie is not known."
     )
     return (
@@ -27,16 +25,16 @@ def caption(comparison: dict[str, Any]) -> str:
     )
 
 
-def curves_svg(comparison: dict[str, Any], *, narrow: bool = False, attributes: str = "") -> str | None:
+def curves_svg(results: Results, *, narrow: bool = False, attributes: str = "") -> str | None:
     """The curves as an `<svg>` element that takes its colours from the page; None where no run has a curve."""
-    curves = [_of_model(model) for model in comparison["models"]]
+    curves = [_of_model(model) for model in results.models]
     points = [point for model in curves for seed in model for point in seed]
     if not points:
         return None
     # All images, and the bounds after the first fifth: before it the models differ least.
     last = max(images for images, _ in points)
     late = [bound for images, bound in points if images >= last / 5] or [bound for _, bound in points]
-    names = labels(comparison)
+    names = labels(results)
     return plot(
         Axis("images seen", 0, last or 1, short),
         Axis("bound, nats per image", *widened(late, 0.06), plain),
@@ -48,13 +46,17 @@ def curves_svg(comparison: dict[str, Any], *, narrow: bool = False, attributes: 
     )
 
 
-def _of_model(model: dict[str, Any]) -> list[Points]:
+def _of_model(model: ModelResult) -> list[Points]:
     """The curve of each seed that has one, numbers only."""
-    seeds = []
-    for run in model.get("runs") or []:
-        pairs = [(finite(row.get("images")), finite(row.get("validation_bound"))) for row in run.get("curve") or []]
-        seeds.append(sorted((images, bound) for images, bound in pairs if images is not None and bound is not None))
+    seeds = [
+        sorted((float(point.images), point.validation_bound) for point in run.curve if _is_finite(point))
+        for run in model.runs
+    ]
     return [seed for seed in seeds if seed]
+
+
+def _is_finite(point: CurvePoint) -> bool:
+    return finite(point.validation_bound) is not None
 
 
 def _lines(seeds: list[Points], model: int, frame: Frame) -> str:

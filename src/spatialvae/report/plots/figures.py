@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -26,6 +25,7 @@ from spatialvae.report.plots.curves import curves_svg
 from spatialvae.report.plots.frame import svg_file
 from spatialvae.report.plots.health import health_svg
 from spatialvae.report.plots.rate_distortion import rate_distortion_svg
+from spatialvae.results import Results
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,7 +52,7 @@ class Pictures:
     """Model -> [R C H W]."""
 
 
-def draw_figures(pictures: Pictures, comparison: dict[str, Any], folder: Path) -> dict[str, str]:
+def draw_figures(pictures: Pictures, results: Results, folder: Path) -> dict[str, str]:
     """Write the figures under folder/figures; {figure id: path relative to `folder`}.
 
     Each figure of images is one PNG with its labels ("samples-standard", "samples-gaussian", "reconstructions"), and a
@@ -63,18 +63,16 @@ def draw_figures(pictures: Pictures, comparison: dict[str, Any], folder: Path) -
     priors = {prior for by_prior in pictures.samples.values() for prior in by_prior}
     wanted = [*(samples_id(prior) for prior in priors), *([RECONSTRUCTIONS] if len(pictures.originals) else [])]
     paths: dict[str, str] = {}
-    for figure in picture_figures(comparison, wanted):
-        rows = [
-            (row, images) for row in figure.rows if (images := _images(pictures, comparison, figure, row)) is not None
-        ]
+    for figure in picture_figures(results, wanted):
+        rows = [(row, images) for row in figure.rows if (images := _images(pictures, results, figure, row)) is not None]
         strips = [(row, _strip(images)) for row, images in rows]
         paths[figure.id] = _save(_labelled(figure.title, strips), folder, figure.id)
         for row, strip in strips:
             paths[row.id] = _save(strip, folder, row.id)
     plots = {
-        CURVES: curves_svg(comparison),
-        RATE_DISTORTION: rate_distortion_svg(comparison),
-        HEALTH: health_svg(comparison),
+        CURVES: curves_svg(results),
+        RATE_DISTORTION: rate_distortion_svg(results),
+        HEALTH: health_svg(results),
     }
     for name, drawn in plots.items():
         if drawn is not None:
@@ -84,24 +82,27 @@ def draw_figures(pictures: Pictures, comparison: dict[str, Any], folder: Path) -
     return paths
 
 
-def _images(pictures: Pictures, comparison: dict[str, Any], figure: Figure, row: FigureRow) -> Tensor | None:
+def _images(pictures: Pictures, results: Results, figure: Figure, row: FigureRow) -> Tensor | None:
     """The images of a row, at most as many as the figure shows; None where a model has none."""
     reconstructed = figure.id == RECONSTRUCTIONS
     real = pictures.originals if reconstructed else pictures.training
     if row.model is None:
         images = real
     else:
-        model = comparison["models"][row.model]
-        source = pictures.reconstructions if reconstructed else pictures.samples
-        found = _first(source, (model.get("spec"), model["latent"]))
-        if found is not None and not isinstance(found, Tensor):
-            found = next((drawn for prior, drawn in found.items() if samples_id(prior) == figure.id), None)
-        images = found
+        model = results.models[row.model]
+        source = pictures.reconstructions if reconstructed else _samples_of(pictures, figure)
+        images = next((source[name] for name in (model.spec, model.latent) if name in source), None)
     return None if images is None or not len(images) else images[: min(MOST, len(real) or MOST)]
 
 
-def _first(source: dict[str, Any], names: Iterable[str | None]) -> Any:
-    return next((source[name] for name in names if name in source), None)
+def _samples_of(pictures: Pictures, figure: Figure) -> dict[str, Tensor]:
+    """The samples that a figure shows, by model."""
+    return {
+        model: images
+        for model, by_prior in pictures.samples.items()
+        for prior, images in by_prior.items()
+        if samples_id(prior) == figure.id
+    }
 
 
 def _strip(images: Tensor) -> Image:

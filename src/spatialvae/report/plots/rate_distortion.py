@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from spatialvae.report.models import colour_variable, labels
-from spatialvae.report.pages.seeds import repeated
 from spatialvae.report.plots.frame import FONT, Axis, Frame, Points, line, plain, plot, widened
 from spatialvae.report.spelling import finite
+from spatialvae.results import ModelResult, RatePoint, Results, SeedPoint
 
 __all__ = ["TITLE", "caption", "rate_distortion_svg"]
 
@@ -18,11 +18,11 @@ LETTER = 0.58 * FONT  # the width of a letter, about
 Box = tuple[float, float, float, float]
 
 
-def caption(comparison: dict[str, Any]) -> str:
+def caption(results: Results) -> str:
     """What the points are, and of how many trainings."""
     dots = (
         "A small dot is one seed and the large one their mean."
-        if repeated(comparison)
+        if results.repeated
         else "A point is one training: how far from it another would lie is not known."
     )
     return (
@@ -32,66 +32,64 @@ def caption(comparison: dict[str, Any]) -> str:
     )
 
 
-def rate_distortion_svg(comparison: dict[str, Any], *, narrow: bool = False, attributes: str = "") -> str | None:
+def rate_distortion_svg(results: Results, *, narrow: bool = False, attributes: str = "") -> str | None:
     """The plot as an `<svg>` element that takes its colours from the page; None with fewer than two betas."""
-    entries = [entry for entry in comparison.get("rate_distortion") or [] if _point(entry)]
-    if len({entry["beta"] for entry in entries}) < 2:
+    points = [entry for entry in results.rate_distortion if _place(entry)]
+    if len({point.beta for point in points}) < 2:
         return None
-    seeds = [seed for entry in entries for seed in entry.get("seeds") or [] if _point(seed)]
-    places = [place for entry in [*entries, *seeds] if (place := _point(entry))]
-    names = labels(comparison)
+    places = _places([*points, *(seed for point in points for seed in point.seeds)])
+    names = labels(results)
     return plot(
         Axis("rate: KL, nats per image", *widened((rate for rate, _ in places), 0.08), plain),
         Axis("distortion: minus reconstruction, nats per image", *widened((d for _, d in places), 0.1), plain),
         names,
-        lambda frame: _marks(comparison, entries, frame),
-        label=f"{TITLE}: {'; '.join(_in_words(name, _of(model, entries)) for name, model in _pairs(comparison))}",
+        lambda frame: _marks(results, points, frame),
+        label=f"{TITLE}: {'; '.join(_in_words(name, _of(model, points)) for name, model in _pairs(results))}",
         narrow=narrow,
         attributes=attributes,
     )
 
 
-def _pairs(comparison: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return list(zip(labels(comparison), comparison["models"], strict=True))
+def _pairs(results: Results) -> list[tuple[str, ModelResult]]:
+    return list(zip(labels(results), results.models, strict=True))
 
 
-def _of(model: dict[str, Any], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries of one model, in the order of beta."""
-    own = [entry for entry in entries if entry["latent"] in (model["latent"], model.get("spec"))]
-    return sorted(own, key=lambda entry: entry["beta"])
+def _of(model: ModelResult, points: Sequence[RatePoint]) -> list[RatePoint]:
+    """The points of one model, in the order of beta."""
+    own = [point for point in points if point.latent in (model.latent, model.spec)]
+    return sorted(own, key=lambda point: point.beta)
 
 
-def _point(entry: dict[str, Any]) -> tuple[float, float] | None:
-    rate, distortion = finite(entry.get("rate")), finite(entry.get("distortion"))
+def _place(point: RatePoint | SeedPoint) -> tuple[float, float] | None:
+    rate, distortion = finite(point.rate), finite(point.distortion)
     return None if rate is None or distortion is None else (rate, distortion)
 
 
-def _points(entries: list[dict[str, Any]]) -> Points:
-    return [place for entry in entries if (place := _point(entry))]
+def _places(points: Sequence[RatePoint | SeedPoint]) -> Points:
+    return [place for point in points if (place := _place(point))]
 
 
-def _in_words(name: str, entries: list[dict[str, Any]]) -> str:
+def _in_words(name: str, points: Sequence[RatePoint]) -> str:
     """A model's points for those who cannot see them."""
-    points = zip(entries, _points(entries), strict=True)
-    return name + "".join(f", β {entry['beta']:g} at {plain(x)} and {plain(y)}" for entry, (x, y) in points)
+    placed = zip(points, _places(points), strict=True)
+    return name + "".join(f", β {point.beta:g} at {plain(x)} and {plain(y)}" for point, (x, y) in placed)
 
 
-def _marks(comparison: dict[str, Any], entries: list[dict[str, Any]], frame: Frame) -> str:
+def _marks(results: Results, points: Sequence[RatePoint], frame: Frame) -> str:
     """Lines first, then dots, then the betas where they cover nothing."""
     lines, dots, words = [], [], []
-    taken = [_around(*frame.place(place)) for place in _points(entries)]
-    for index, model in enumerate(comparison["models"]):
-        own, colour = _of(model, entries), colour_variable(index)
+    taken = [_around(*frame.place(place)) for place in _places(points)]
+    for index, model in enumerate(results.models):
+        own, colour = _of(model, points), colour_variable(index)
         if len(own) > 1:
-            lines.append(line(_points(own), colour, 2.2, 1.0, frame))
-        for entry in own:
-            seeds = entry.get("seeds") or []
-            if len(seeds) > 1:
-                dots += [_dot(frame.place(place), 2.2, colour, 0.55) for place in _points(seeds)]
-        for entry, place in zip(own, _points(own), strict=True):
-            title = f"{labels(comparison)[index]}, β {entry['beta']:g}"
+            lines.append(line(_places(own), colour, 2.2, 1.0, frame))
+        for point in own:
+            if len(point.seeds) > 1:
+                dots += [_dot(frame.place(place), 2.2, colour, 0.55) for place in _places(point.seeds)]
+        for point, place in zip(own, _places(own), strict=True):
+            title = f"{labels(results)[index]}, β {point.beta:g}"
             dots.append(_dot(frame.place(place), 4.5, colour, 1.0, title))
-            words.append(_beta(f"β {entry['beta']:g}", frame.place(place), colour, taken, frame))
+            words.append(_beta(f"β {point.beta:g}", frame.place(place), colour, taken, frame))
     return "".join([*lines, *dots, *words])
 
 

@@ -53,7 +53,7 @@ def sections(table: ResultTable) -> dict[str, Section]:
     >>> [section.title for section in sections(ResultTable(("quantity", "a", "b"), (row,), ())).values()]
     ['Likelihood']
     """
-    found = {}
+    shown = {}
     for name, title, groups in SECTIONS:
         parts: dict[tuple[str, str], list[Row]] = {}
         for row in table.rows:
@@ -62,8 +62,8 @@ def sections(table: ResultTable) -> dict[str, Section]:
         if parts:
             together = tuple(Part(heading, tuple(rows)) for (heading, _), rows in parts.items())
             uncertain = any("±" in cell for part in together for row in part.rows for cell in row.cells)
-            found[name] = Section(name, title, together, f"± {table.intervals}" if uncertain else "")
-    return found
+            shown[name] = Section(name, title, together, f"± {table.intervals}" if uncertain else "")
+    return shown
 
 
 def _place(row: Row) -> tuple[str, str]:

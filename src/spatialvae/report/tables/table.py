@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from spatialvae.report import spelling
 from spatialvae.report.models import baseline_index, baseline_label, labels
-from spatialvae.report.pages.seeds import intervals, left_open, repeated
+from spatialvae.report.pages.seeds import intervals, left_open
 from spatialvae.report.tables.quantities import Quantity, quantities
+from spatialvae.results import Difference, ModelResult, Results
 
 __all__ = ["NO_DIFFERENCE", "ONE_SEED", "RULE", "ResultTable", "Row", "cost_note", "result_table"]
 
@@ -59,15 +59,16 @@ class ResultTable:
     """What ± is over."""
 
 
-def result_table(comparison: dict[str, Any]) -> ResultTable:
-    """The results as rows of text; differences and best values are those that the comparison says.
+def result_table(results: Results) -> ResultTable:
+    """The results as rows of text; differences and best values are those of the comparison.
 
-    >>> bound = {"elbo": {"value": -12.0, "standard_error": 0.5, "n": 2}}
-    >>> table = result_table({"models": [{"latent": "vector", "metrics": bound}], "baseline": "vector"})
+    >>> from spatialvae.metrics.estimate import Estimate
+    >>> model = ModelResult("vector", metrics={"elbo": Estimate(-12.0, 0.5, 2)})
+    >>> table = result_table(Results(models=(model,), baseline="vector"))
     >>> [(row.heading, row.cells) for row in table.rows if row.title == "bound"]
     [('bound (nats, ↑)', ('−12.0 ± 0.5',))]
     """
-    models = comparison["models"]
+    models = results.models
     rows = tuple(
         Row(
             title=quantity.title,
@@ -75,79 +76,75 @@ def result_table(comparison: dict[str, Any]) -> ResultTable:
             meaning=quantity.meaning,
             group=quantity.group,
             cells=tuple(quantity.text(model) for model in models),
-            best=_best(comparison, quantity),
+            best=_best(results, quantity),
             of=quantity.of,
-            differences=_differences(comparison, quantity),
+            differences=_differences(results, quantity),
             metric=quantity.metric,
         )
-        for quantity in quantities(comparison)
+        for quantity in quantities(results)
     )
-    header, over = ("quantity", *labels(comparison)), intervals(comparison.get("seeds") or [])
-    return ResultTable(header, rows, tuple(_notes(comparison, rows)), over)
+    header, over = ("quantity", *labels(results)), intervals(results.seeds)
+    return ResultTable(header, rows, tuple(_notes(results, rows)), over)
 
 
-def cost_note(comparison: dict[str, Any]) -> str:
+def cost_note(results: Results) -> str:
     """The baseline's own times, which the ratios are of; empty where they are not known."""
-    index = baseline_index(comparison)
-    cost = {} if index is None else comparison["models"][index].get("cost") or {}
-    epoch, generation = spelling.finite(cost.get("epoch_seconds")), spelling.finite(cost.get("generation_seconds"))
-    if not epoch or not generation:
+    index = baseline_index(results)
+    cost = None if index is None else results.models[index].cost
+    if cost is None:
         return ""
-    rounds = f", timed in turn with the others over {cost['rounds']} rounds" if cost.get("rounds") else ""
+    rounds = f", timed in turn with the others over {cost.rounds} rounds" if cost.rounds else ""
     return (
-        f"{baseline_label(comparison)} itself: {spelling.estimate(epoch)} s an epoch, "
-        f"{spelling.estimate(generation)} s for 10,000 images{rounds}."
+        f"{baseline_label(results)} itself: {spelling.estimate(cost.epoch_seconds)} s an epoch, "
+        f"{spelling.estimate(cost.generation_seconds)} s for 10,000 images{rounds}."
     )
 
 
-def _best(comparison: dict[str, Any], quantity: Quantity) -> int | None:
-    index = (comparison.get("best") or {}).get(quantity.metric) if repeated(comparison) else None
-    return index if quantity.better and isinstance(index, int) and index < len(comparison["models"]) else None
+def _best(results: Results, quantity: Quantity) -> int | None:
+    return results.best.get(quantity.metric) if results.repeated and quantity.better else None
 
 
-def _difference(model: dict[str, Any], quantity: Quantity) -> dict[str, Any]:
-    """A judged metric's difference to the baseline; empty where there is none."""
-    found = (model.get("differences") or {}).get(quantity.metric) if quantity.better else None
-    return found or {}
+def _difference(model: ModelResult, quantity: Quantity) -> Difference | None:
+    """A judged metric's difference to the baseline; None where there is none."""
+    return (model.differences or {}).get(quantity.metric) if quantity.better else None
 
 
-def _differences(comparison: dict[str, Any], quantity: Quantity) -> tuple[str, ...]:
-    baseline = baseline_index(comparison)
+def _differences(results: Results, quantity: Quantity) -> tuple[str, ...]:
+    baseline = baseline_index(results)
     texts = tuple(
         "" if index == baseline else _spelled(_difference(model, quantity))
-        for index, model in enumerate(comparison["models"])
+        for index, model in enumerate(results.models)
     )
     return texts if any(texts) else ()
 
 
-def _spelled(difference: dict[str, Any]) -> str:
+def _spelled(difference: Difference | None) -> str:
     """A difference with its interval; where that holds 0, only that none was found.
 
-    >>> _spelled({"value": 1.0, "low": -2.0, "high": 4.0})
+    >>> _spelled(Difference(1.0, -2.0, 4.0, "seed", "seeds"))
     'no difference found (−2 to 4)'
     """
-    value, low, high = (spelling.finite(difference.get(name)) for name in ("value", "low", "high"))
-    if value is None:
+    if difference is None or spelling.finite(difference.value) is None:
         return ""
-    text = spelling.difference(value, low, high)
-    if low is None or high is None or low > 0 or high < 0:
+    text = spelling.difference(difference.value, difference.low, difference.high)
+    if difference.excludes_tie or spelling.finite(difference.low) is None or spelling.finite(difference.high) is None:
         return text
     _, _, interval = text.partition(" ")
     return f"{NO_DIFFERENCE} {interval}".rstrip()
 
 
-def _notes(comparison: dict[str, Any], rows: tuple[Row, ...]) -> list[str]:
-    several, over = repeated(comparison), intervals(comparison.get("seeds") or [])
-    notes = [RULE if several else ONE_SEED] if len(comparison["models"]) > 1 else []
+def _notes(results: Results, rows: tuple[Row, ...]) -> list[str]:
+    several, over = results.repeated, intervals(results.seeds)
+    notes = [RULE if several else ONE_SEED] if len(results.models) > 1 else []
     bootstrap = "" if several else " (of a bootstrap, where a metric is of whole sets)"
     notes.append(f"± is one standard error {over}{bootstrap}.")
     if any(row.differences for row in rows):
         width = "95 % interval" if several else f"95 % interval, {over}"
         notes.append(
-            f"Under a value: its difference to {baseline_label(comparison)} with the {width}; where that holds 0, "
-            f"“{NO_DIFFERENCE}”: it may still be as large as the ends of the interval. {_pairing(comparison)}".rstrip()
+            f"Under a value: its difference to {baseline_label(results)} with the {width}; where that holds 0, "
+            f"“{NO_DIFFERENCE}”: it may still be as large as the ends of the interval. {_pairing(results)}".rstrip()
         )
-    return [*notes, opened] if (opened := left_open(comparison)) else notes
+    return [*notes, opened] if (opened := left_open(results)) else notes
 
 
 PAIRED = {
@@ -157,11 +154,8 @@ PAIRED = {
 }
 
 
-def _pairing(comparison: dict[str, Any]) -> str:
+def _pairing(results: Results) -> str:
     """How the differences of the table were paired."""
-    found = {
-        _difference(model, quantity).get("paired")
-        for quantity in quantities(comparison)
-        for model in comparison["models"]
-    }
-    return " ".join(text for kind, text in PAIRED.items() if kind in found)
+    shown = [_difference(model, quantity) for quantity in quantities(results) for model in results.models]
+    kinds = {difference.paired for difference in shown if difference}
+    return " ".join(text for kind, text in PAIRED.items() if kind in kinds)

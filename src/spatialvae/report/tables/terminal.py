@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spatialvae.report.plots.health import alarms
 from spatialvae.report.tables.table import RULE, cost_note, result_table
+from spatialvae.results import Results
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,7 +16,7 @@ __all__ = ["terminal_table"]
 WIDEST = 22  # letters of a line in a cell
 
 
-def terminal_table(comparison: dict[str, Any]) -> Table:
+def terminal_table(results: Results) -> Table:
     """A rich table, a column a model, best values bold with a star (none with one seed), differences under the values.
 
     The notes, the alarms about the latents and the warnings are its caption.
@@ -24,13 +25,13 @@ def terminal_table(comparison: dict[str, Any]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    content = result_table(comparison)
-    notes = [*content.notes, cost_note(comparison)]
+    content = result_table(results)
+    notes = [*content.notes, cost_note(results)]
     notes[0] = f"* {notes[0]}" if notes[0] == RULE else notes[0]
-    said = [f"{content.header[1 + model]}: {alarm}" for model, alarm in alarms(comparison)]
-    said += [str(warning) for warning in comparison.get("warnings") or []]
+    mind = [f"{content.header[1 + model]}: {alarm}" for model, alarm in alarms(results)]
+    mind += results.warnings
     caption = Text("\n".join(note for note in notes if note), style="dim")
-    caption.append("".join(f"\n! {line}" for line in said), style="not dim yellow")
+    caption.append("".join(f"\n! {line}" for line in mind), style="not dim yellow")
     table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left", collapse_padding=True, pad_edge=False)
     table.add_column(Text(f"{content.header[0]}, ± {content.intervals}"))
     for label in content.header[1:]:
