@@ -78,7 +78,7 @@ def imported() -> None:
 def used(folder: Path) -> Iterator[str]:
     """Every public entry point once; yields the name of each when it is through."""
     from spatialvae import editing, load
-    from spatialvae.comparison import compare
+    from spatialvae.comparison import ComparisonSettings, run_comparison
     from spatialvae.config import CompareConfig, EvaluationConfig, PriorConfig
     from spatialvae.data import prepare
     from spatialvae.fitting import fit_missing
@@ -119,7 +119,7 @@ def used(folder: Path) -> Iterator[str]:
     yield "editing"
     compared = CompareConfig(latent=["low-rank", "vector:maps=2"], seeds=1, prior=["standard"])
     few = measured.model_copy(update={"prior": ["standard"]})
-    compare(compared, settings(), few, data, folder / "compared", progress=False)
+    run_comparison(ComparisonSettings(compared, settings(), few), data, folder / "compared", progress=False)
     yield "compare"
 
 

@@ -24,7 +24,8 @@ def test_there_are_presets() -> None:
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_a_preset_is_a_whole_comparison(path: Path) -> None:
-    wanted, trained, _ = comparison_settings(path, {})
+    asked = comparison_settings(path, {})
+    wanted, trained = asked.plan, asked.training
     assert wanted.out and wanted.latent and trained.images
     side = SIDES[path.stem]
     numbers = [parse_latent(latent, default_grid((side, side))).numbers for latent in wanted.latent]

@@ -138,11 +138,13 @@ def test_settings_from_a_file_and_flags_before_it(tmp_path: Path) -> None:
     path.write_text(
         "latent: [vector, naive]\nbeta: [0.3, 1]\nseeds: 2\nepochs: 3\nflip: true\nlimit: 9\nimage_size: 16\n"
     )
-    wanted, trained, evaluated = comparison_settings(path, {})
+    asked = comparison_settings(path, {})
+    wanted, trained, evaluated = asked.plan, asked.training, asked.evaluation
     assert wanted == CompareConfig(latent=["vector", "naive"], beta=[0.3, 1.0], seeds=2)
     assert (trained.epochs, trained.flip, trained.image_size, trained.beta) == (3.0, True, "16", 1.0)
     assert evaluated == EvaluationConfig(limit=9)
-    wanted, trained, evaluated = comparison_settings(path, {"images": 5, "beta": [2.0], "limit": 3, "flip": False})
+    asked = comparison_settings(path, {"images": 5, "beta": [2.0], "limit": 3, "flip": False})
+    wanted, trained, evaluated = asked.plan, asked.training, asked.evaluation
     assert (wanted.beta, wanted.seeds, trained.images, trained.epochs) == ([2.0], 2, 5, None)
     assert (evaluated.limit, trained.flip) == (3, False)
 
@@ -159,7 +161,7 @@ def test_settings_from_a_file_and_flags_before_it(tmp_path: Path) -> None:
         ("beta: []\n", ["--beta", "name at least one"]),
         ("beta: [1, -3]\n", ["--beta -3", "0"]),
         ("seeds: 0\n", ["--seeds 0"]),
-        ("latent: [naive, naive]\n", ["came twice"]),
+        ("latent: [naive, naive]\n", ["named twice"]),
         ("limit: 0\n", ["--limit 0"]),
         ("images: 3\nepochs: 3\n", ["not both"]),
         ("metrics: bonud\n", ["'bound'"]),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spatialvae.comparison import compare
+from spatialvae.comparison import ComparisonSettings, run_comparison
 from spatialvae.comparison.entries import over_seeds
 from spatialvae.config import CompareConfig, EvaluationConfig
 from spatialvae.metrics import Estimate
@@ -31,8 +31,12 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "GENERATED", 5)
         patch.setattr("spatialvae.comparison.plan.SMALL", 10)
-        found = compare(
-            wanted, settings(images=60), evaluation, tiny_data(), folder / "out", progress=False, say=said.append
+        found = run_comparison(
+            ComparisonSettings(wanted, settings(images=60), evaluation),
+            tiny_data(),
+            folder / "out",
+            progress=False,
+            say=said.append,
         )
     return folder, found.as_dict(), said
 
@@ -99,7 +103,9 @@ def test_timed_and_shown_is_the_tables_model(
     folder, before, _ = compared
     evaluation = EvaluationConfig(metrics="bound,frechet,recall", features=str(folder / "pooled.pt"), generated=20)
     wanted = CompareConfig(latent=["vector", "naive"], beta=BETAS)
-    again = compare(wanted, settings(images=60), evaluation, tiny_data(), folder / "out", progress=False)
+    again = run_comparison(
+        ComparisonSettings(wanted, settings(images=60), evaluation), tiny_data(), folder / "out", progress=False
+    )
     assert list(seen) == ["vector", "naive"]
     assert again.as_dict()["best"] == before["best"]
     from spatialvae.store import load

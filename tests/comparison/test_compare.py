@@ -13,7 +13,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from spatialvae.comparison import compare, paired_by_image
+from spatialvae.comparison import ComparisonSettings, paired_by_image, run_comparison
 from spatialvae.config import CompareConfig, EvaluationConfig
 from spatialvae.errors import UserError
 from spatialvae.records import as_json
@@ -44,7 +44,9 @@ FAST: dict[str, Any] = {"importance_samples": 3, "nll_images": 10}
 def run(out: Path, latents: list[str] = LATENTS, seeds: int = 2, **measured: Any) -> dict[str, Any]:
     wanted = CompareConfig(latent=latents, seeds=seeds)
     config, evaluation = settings(images=60, checkpoint_every=20), EvaluationConfig(**FAST, **measured)
-    comparison = compare(wanted, config, evaluation, tiny_data(), out, command="spatialvae compare", progress=False)
+    comparison = run_comparison(
+        ComparisonSettings(wanted, config, evaluation), tiny_data(), out, command="spatialvae compare", progress=False
+    )
     return comparison.as_dict()
 
 
@@ -256,7 +258,9 @@ def test_an_interrupted_comparison_goes_on(finished: Path, tmp_path: Path, monke
 
 def test_the_papers_objective_tells_its_kl_weight(tmp_path: Path) -> None:
     config, wanted = settings(images=20, objective="paper"), CompareConfig(latent=["low-rank"], beta=[2.0], seeds=1)
-    found = compare(wanted, config, EvaluationConfig(metrics="mse"), tiny_data(), tmp_path, progress=False).as_dict()
+    found = run_comparison(
+        ComparisonSettings(wanted, config, EvaluationConfig(metrics="mse")), tiny_data(), tmp_path, progress=False
+    ).as_dict()
     numbers = 2 * 3 * 3
     assert found["models"][0]["kl_weight"] == pytest.approx(2 * 64 / (2 * numbers))
     assert set(found["models"][0]["metrics"]) == {"mse"}
@@ -267,7 +271,7 @@ def test_the_papers_objective_tells_its_kl_weight(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("latents", "measured", "words"),
     [
-        (["vector", "vector"], {}, "--latent vector came twice: name each latent to compare once"),
+        (["vector", "vector"], {}, "latent vector is named twice: name each latent to compare once"),
         (["low-rank", "low-rank:rank=1"], {}, "(low-rank:rank=1 and low-rank are the same)"),
         (["vector", "low-rnk"], {}, "no latent 'low-rnk'. Did you mean 'low-rank'?"),
         (["vector", "low-rank:rank=4"], {}, "rank=4"),
@@ -290,4 +294,9 @@ def test_mistakes_are_told_before_any_training(
 def test_other_settings_are_refused(finished: Path, no_work: None) -> None:
     wanted = CompareConfig(latent=LATENTS, seeds=2)
     with pytest.raises(UserError, match=r"flip was False, now True"):
-        compare(wanted, settings(images=60, flip=True), EvaluationConfig(), tiny_data(), finished, progress=False)
+        run_comparison(
+            ComparisonSettings(wanted, settings(images=60, flip=True), EvaluationConfig()),
+            tiny_data(),
+            finished,
+            progress=False,
+        )

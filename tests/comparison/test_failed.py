@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spatialvae.comparison import compare
+from spatialvae.comparison import ComparisonSettings, run_comparison
 from spatialvae.config import CompareConfig, EvaluationConfig
 from spatialvae.errors import UserError
 from spatialvae.training import loop
@@ -26,7 +26,9 @@ def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(evaluate, "latent_health", fail)
     wanted, evaluation = CompareConfig(latent=["vector", "naive"], seeds=1), EvaluationConfig(metrics="mse,health")
-    found = compare(wanted, settings(), evaluation, tiny_data(), tmp_path, progress=False).as_dict()
+    found = run_comparison(
+        ComparisonSettings(wanted, settings(), evaluation), tiny_data(), tmp_path, progress=False
+    ).as_dict()
     for model in found["models"]:
         assert set(model["metrics"]) == {"mse"}
         assert set(model["runs"][0]["failed"]) == {"health"}
@@ -41,7 +43,9 @@ def test_data_of_one_class_finishes_without_a_probe(tmp_path: Path) -> None:
     }
     data = replace(tiny_data(), splits=labelled, label_names=["digit"])
     wanted, evaluation = CompareConfig(latent=["vector"], seeds=1), EvaluationConfig(nll_images=10)
-    found = compare(wanted, settings(images=20), evaluation, data, tmp_path / "out", progress=False).as_dict()
+    found = run_comparison(
+        ComparisonSettings(wanted, settings(images=20), evaluation), data, tmp_path / "out", progress=False
+    ).as_dict()
     assert found["warnings"] == ["no linear probe: all training images with a label have one label, 'digit'"]
     assert "probe" not in found["models"][0]["metrics"] and "elbo" in found["models"][0]["metrics"]
 
@@ -53,7 +57,12 @@ def test_a_network_that_takes_no_images_is_told_before_any_training(
     wanted = CompareConfig(latent=["vector"], seeds=1)
     path = str(saved(OneSize(33), tmp_path / "odd.pt"))
     with pytest.raises(UserError, match="odd takes no uint8 images"):
-        compare(wanted, settings(), EvaluationConfig(features=path), tiny_data(), tmp_path / "out", progress=False)
+        run_comparison(
+            ComparisonSettings(wanted, settings(), EvaluationConfig(features=path)),
+            tiny_data(),
+            tmp_path / "out",
+            progress=False,
+        )
 
 
 def test_a_prior_of_too_many_components_is_told_before_any_training(
@@ -62,5 +71,5 @@ def test_a_prior_of_too_many_components_is_told_before_any_training(
     monkeypatch.setattr(loop, "train_step", None)
     wanted, asked = CompareConfig(latent=["vector"], seeds=1), EvaluationConfig(prior=["mixture:components=61"])
     with pytest.raises(UserError, match="use at most components=60"):
-        compare(wanted, settings(), asked, tiny_data(), tmp_path / "out", progress=False)
+        run_comparison(ComparisonSettings(wanted, settings(), asked), tiny_data(), tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()

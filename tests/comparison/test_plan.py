@@ -73,11 +73,11 @@ def test_every_run_has_a_folder_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("latent", "beta", "words"),
     [
-        (["naive", "naive"], [1.0], "--latent naive came twice"),
+        (["naive", "naive"], [1.0], "latent naive is named twice"),
         (["vector", "vector:maps=3"], [1.0], "(vector:maps=3 and vector are the same)"),
         (["navie"], [1.0], "Did you mean 'naive'?"),
-        (["naive"], [1.0, 0.3, 1.0], "--beta 1 came twice"),
-        (["naive"], [1.0, 1.0000001], "--beta 1 came twice"),  # they would share a folder
+        (["naive"], [1.0, 0.3, 1.0], "beta 1 is named twice"),
+        (["naive"], [1.0, 1.0000001], "beta 1 is named twice"),  # they would share a folder
     ],
 )
 def test_what_cannot_be_planned(latent: list[str], beta: list[float], words: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spatialvae.comparison import compare
+from spatialvae.comparison import ComparisonSettings, run_comparison
 from spatialvae.config import CompareConfig, EvaluationConfig
 from spatialvae.errors import UserError
 from spatialvae.training import read_journal
@@ -30,8 +30,12 @@ def test_networks_are_trained_as_long_as_told(tmp_path: Path, monkeypatch: pytes
     wanted = CompareConfig(latent=["naive"], seeds=1, prior_images=500)
     said: list[str] = []
     for _ in range(2):
-        found = compare(
-            wanted, settings(), evaluation, tiny_data(), tmp_path / "out", progress=False, say=said.append
+        found = run_comparison(
+            ComparisonSettings(wanted, settings(), evaluation),
+            tiny_data(),
+            tmp_path / "out",
+            progress=False,
+            say=said.append,
         ).as_dict()
         metrics = found["models"][0]["metrics"]
         assert {"frechet/standard", f"frechet/{FLOW}", "frechet/reconstructions"} <= metrics.keys()
@@ -49,7 +53,9 @@ def test_a_prior_that_cannot_be_fitted_loses_nothing_else(tmp_path: Path, monkey
     monkeypatch.setattr(fit, "train_prior", diverged)
     evaluation = EvaluationConfig(metrics="prior_gain,mse", prior=["standard", FLOW, "gaussian"])
     wanted = CompareConfig(latent=["naive", "vector"], seeds=1)
-    found = compare(wanted, settings(), evaluation, tiny_data(), tmp_path / "out", progress=False).as_dict()
+    found = run_comparison(
+        ComparisonSettings(wanted, settings(), evaluation), tiny_data(), tmp_path / "out", progress=False
+    ).as_dict()
     for model in found["models"]:
         assert set(model["metrics"]) == {"mse", "prior_gain/gaussian"}
         why = "The loss is not finite. Try a smaller rate."

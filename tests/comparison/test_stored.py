@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,12 @@ def test_comparisons_of_earlier_versions_are_read_and_drawn(path: Path, tmp_path
             key: estimate["value"] for key, estimate in stored["metrics"].items()
         }
         assert model.description == stored["law"]
-    drawn = Comparison(tmp_path, comparison.results)
+    results = replace(comparison.results, figures={})  # their pictures are not stored
+    drawn = Comparison(tmp_path, results)
     markdown, html = drawn.write()
     assert drawn.report == html and len(markdown.read_text()) > 3000
-    assert Comparison.read(tmp_path).results == comparison.results
-    assert within(content, drawn.as_dict())
+    assert Comparison.read(tmp_path).results == results
+    assert within({**content, "figures": {}}, drawn.as_dict())
 
 
 def test_a_file_loses_nothing_and_is_drawn_again(tmp_path: Path) -> None:

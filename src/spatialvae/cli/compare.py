@@ -24,19 +24,18 @@ def compare(
     *, config: ConfigFile = None, device: Device = None, threads: Threads = None, json: Json = False, **settings: Any
 ) -> None:
     """Train several latents alike, measure them, and write a report."""
-    wanted, chosen, evaluation = comparison_settings(config, given(settings))
-    if wanted.out is None:
-        raise UserError("compare wants a folder to write into: --out runs/NAME, or `out` in the --config file.")
-    out = Path(wanted.out)
+    asked = comparison_settings(config, given(settings))
+    if asked.plan.out is None:
+        raise UserError("compare writes runs and a report: name their folder by `out`, such as runs/NAME.")
     where = use_machine(device, threads)
-    data = prepare_images(chosen)
+    data = prepare_images(asked.training)
     say_notes(data.notes)
     from spatialvae import comparison
     from spatialvae.training import Interrupted
 
     try:
         command = shlex.join(["spatialvae", *sys.argv[1:]])
-        result = comparison.compare(wanted, chosen, evaluation, data, out, command=command, device=where, say=say)
+        result = comparison.run_comparison(asked, data, Path(asked.plan.out), command=command, device=where, say=say)
     except Interrupted as stop:
         say(str(stop))
         sys.exit(128 + stop.signum)

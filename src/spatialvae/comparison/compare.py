@@ -16,8 +16,9 @@ from spatialvae.comparison.cost import cost_of, measure_costs
 from spatialvae.comparison.entries import Trained, differences, model_result, rate_point, training_seconds
 from spatialvae.comparison.pictures import pictures
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
+from spatialvae.comparison.settings import ComparisonSettings
 from spatialvae.comparison.verdict import best
-from spatialvae.config import CompareConfig, EvaluationConfig, PriorConfig, TrainConfig
+from spatialvae.config import EvaluationConfig, PriorConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.data.record import DataRecord
@@ -33,7 +34,7 @@ from spatialvae.results import Cost, DataFacts, EvaluationFacts, Results
 from spatialvae.runtime.precision import resolve_precision
 from spatialvae.training import train
 
-__all__ = ["compare"]
+__all__ = ["run_comparison"]
 
 RATE_ONLY = {"metrics": "bound", "prior": None}
 
@@ -41,10 +42,8 @@ Runs = dict[tuple[str, float], list[Trained]]
 """(latent, beta) -> its seeds in order."""
 
 
-def compare(
-    wanted: CompareConfig,
-    config: TrainConfig,
-    evaluation: EvaluationConfig,
+def run_comparison(
+    settings: ComparisonSettings,
     data: ImageData,
     out: Path,
     *,
@@ -60,9 +59,9 @@ def compare(
     are written into `out`.
 
     Args:
-        wanted: latents, betas and seeds; its `out` is not read.
-        config: of every run; its latent, beta and seed take the plan's values.
-        evaluation: of every run.
+        settings: the folder that they name is not read.
+        data: the images.
+        out: the folder of runs, results and report.
         command: the line that did all this, for the report.
         device: where to train and measure; default: the fastest.
 
@@ -71,7 +70,8 @@ def compare(
             run in `out` with other settings.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
-    config = config.model_copy(update=DataRecord.of(data).settings)
+    wanted, evaluation = settings.plan, settings.evaluation
+    config = settings.training.model_copy(update=DataRecord.of(data).settings)
     plan = make_plan(wanted, config, data)
     networks = _check(evaluation, data)
     runs: Runs = {}

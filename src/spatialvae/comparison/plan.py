@@ -56,11 +56,11 @@ def make_plan(wanted: CompareConfig, config: TrainConfig, data: ImageData) -> Pl
         full = LATENTS.spell(built.latent)
         if full in spelled:
             same = "" if spelled[full] == latent else f" ({latent} and {spelled[full]} are the same)"
-            raise UserError(f"--latent {latent} came twice{same}: name each latent to compare once.")
+            raise UserError(f"`latent` {latent} is named twice{same}: name each latent to compare once.")
         spelled[full] = latent
     for index, beta in enumerate(wanted.beta):
         if f"{beta:g}" in [f"{before:g}" for before in wanted.beta[:index]]:
-            raise UserError(f"--beta {beta:g} came twice: name each beta once.")
+            raise UserError(f"`beta` {beta:g} is named twice: name each beta once.")
     seeds = wanted.seeds or (3 if len(data.split("train")) < SMALL else 1)
     return Plan(latents, list(wanted.beta), list(range(seeds)))
 

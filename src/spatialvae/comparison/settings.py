@@ -1,0 +1,73 @@
+"""The settings of a comparison by name, divided into those of the plan, of every training and of every evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
+from spatialvae.errors import UserError, nearest
+
+__all__ = ["ComparisonSettings"]
+
+NOT_ASKED = {"seed"}
+"""The models are trained with the seeds 0 to N-1 and measured with seed 0."""
+
+_COMPARED = CompareConfig.model_fields.keys()
+_TRAINED = TrainConfig.model_fields.keys() - _COMPARED - NOT_ASKED
+_EVALUATED = EvaluationConfig.model_fields.keys() - _COMPARED - NOT_ASKED
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """What is compared, how every model is trained, and what is measured.
+
+    >>> settings = ComparisonSettings.of({"latent": ["vector"], "beta": 2.0, "epochs": 3, "limit": 100}, "compare")
+    >>> settings.plan.beta, settings.training.epochs, settings.evaluation.limit
+    ([2.0], 3.0, 100)
+    """
+
+    plan: CompareConfig
+    training: TrainConfig
+    """Its latent, beta and seed take the values of the plan."""
+    evaluation: EvaluationConfig
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], where: str) -> ComparisonSettings:
+        """The settings from values by name.
+
+        Args:
+            values: fields of `CompareConfig`, `TrainConfig` and `EvaluationConfig`, `seed` aside.
+            where: what holds the values, for messages.
+
+        Raises:
+            UserError: an unknown name, or a value that is not possible.
+        """
+        known = [*_COMPARED, *sorted(_TRAINED), *sorted(_EVALUATED)]
+        for name in values:
+            if name not in known:
+                raise UserError(f"{where} has an unknown setting {name!r}. {nearest(str(name), known)}")
+        compared, trained, evaluated = (
+            {name: value for name, value in values.items() if name in names}
+            for names in (_COMPARED, _TRAINED, _EVALUATED)
+        )
+        plan = CompareConfig.parse(compared, where)
+        if plan.prior is not None:
+            trained["prior"], evaluated["prior"] = _priors(plan.prior, where)
+        return cls(plan, TrainConfig.parse(trained, where), EvaluationConfig.parse(evaluated, where))
+
+
+def _priors(names: list[str], where: str) -> tuple[str, list[str]]:
+    """Of the priors that were named the one to train with, and what all are called when they are measured.
+
+    >>> _priors(["standard", "learned:latent=naive", "gaussian"], "compare")
+    ('learned:latent=naive', ['standard', 'learned', 'gaussian'])
+    """
+    learned = [name for name in names if name.partition(":")[0] == "learned"]
+    if len(learned) > 1:
+        raise UserError(
+            f"{where}: `prior` names {learned[0]} and {learned[1]}, but a model is trained with one prior: keep one."
+        )
+    called = ["learned" if name in learned else name for name in names]
+    return (learned[0] if learned else "standard"), list(dict.fromkeys(called))
