@@ -62,7 +62,6 @@ class Unnamed(Vector):
         ("vector", {"data": "digits"}, "data is given as images"),
         ("vector", {"seed": 3}, "unknown setting 'seed'. Did you mean 'seeds'"),
         ("vector", {"betas": (1.0, 1.0)}, "twice"),
-        ("vector", {"seeds": 0}, "seeds"),
     ],
 )
 def test_mistakes_are_refused_before_any_training(

@@ -22,7 +22,6 @@ from spatialvae.config import EvaluationConfig, PriorConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.data.record import DataRecord
-from spatialvae.files import write_json
 from spatialvae.fitting import check_priors, fit_missing, present
 from spatialvae.metrics.latent.probe import no_probe
 from spatialvae.metrics.provenance import Provenance

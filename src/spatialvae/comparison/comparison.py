@@ -9,11 +9,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from spatialvae.files import write_json
 from spatialvae.records import as_json, read
 from spatialvae.report import html_table, result_table, terminal_table, write_report
 from spatialvae.report.models import labels
 from spatialvae.results import ModelResult, Results
-from spatialvae.store import write_json
 
 __all__ = ["FILE", "Comparison"]
 
