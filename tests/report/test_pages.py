@@ -99,8 +99,8 @@ def test_the_page_is_accessible(tmp_path):
 def test_both_priors_are_labelled_in_both_texts(tmp_path):
     markdown, html = written(tmp_path, made_up.comparison())
     for text in (markdown, Page(html).text):
-        assert "prior N(0, I), as in the paper" in text
-        assert "Gaussian fitted to the aggregate posterior" in text
+        assert "Samples from N(0, I)" in text
+        assert "Samples from the fitted Gaussian" in text
 
 
 HOSTILE = '<script>alert("1")</script>|`*x*`'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from spatialvae.priors import PRIORS, prior_title
 from spatialvae.report.models import labels
 from spatialvae.results import Results
 
@@ -22,14 +23,6 @@ __all__ = [
 CURVES, RATE_DISTORTION, HEALTH = "curves", "rate-distortion", "health"
 RECONSTRUCTIONS = "reconstructions"
 SAMPLES = "samples-"
-PRIORS = {
-    "standard": "prior N(0, I), as in the paper",
-    "learned": "prior trained with the model",
-    "gaussian": "Gaussian fitted to the aggregate posterior",
-    "mixture": "mixture of Gaussians fitted to the aggregate posterior",
-    "flow": "flow trained on the aggregate posterior",
-    "diffusion": "diffusion trained on the aggregate posterior",
-}
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ def picture_figures(results: Results, ids: Iterable[str]) -> list[Figure]:
     >>> from spatialvae.results import ModelResult
     >>> results = Results(models=(ModelResult("vector"),))
     >>> [figure.title for figure in picture_figures(results, ["samples-standard", "curves"])]
-    ['Samples: prior N(0, I), as in the paper']
+    ['Samples from N(0, I)']
     """
     wanted = list(ids)
     known = [samples_id(prior) for prior in PRIORS]
@@ -78,10 +71,10 @@ def picture_figures(results: Results, ids: Iterable[str]) -> list[Figure]:
 
 def _samples(results: Results, name: str) -> Figure:
     prior = name.removeprefix(SAMPLES)
-    words = PRIORS.get(prior, f"prior {prior}")
-    caption = f"Training images, then images that each model decodes from codes drawn from the {words}."
+    title = f"Samples from {prior_title(prior)}"
+    caption = f"Training images, then images that each model decodes from codes drawn from {prior_title(prior)}."
     return Figure(
-        name, f"Samples: {words}", caption, _rows(results, name, "training images", "samples of {}, " + words)
+        name, title, caption, _rows(results, name, "training images", "{}: samples from " + prior_title(prior))
     )
 
 
