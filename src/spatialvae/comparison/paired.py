@@ -37,8 +37,8 @@ def paired_by_image(values: Tensor, baseline: Tensor) -> Difference | None:
         ValueError: shapes that differ or are not [S, n].
 
     >>> import torch
-    >>> found = paired_by_image(torch.tensor([[3.0, 5.0, 4.0]]), torch.tensor([[1.0, 2.0, 3.0]]))
-    >>> f"{found.value:.2f} from {found.low:.2f} to {found.high:.2f}"
+    >>> change = paired_by_image(torch.tensor([[3.0, 5.0, 4.0]]), torch.tensor([[1.0, 2.0, 3.0]]))
+    >>> f"{change.value:.2f} from {change.low:.2f} to {change.high:.2f}"
     '2.00 from -0.48 to 4.48'
     """
     if values.shape != baseline.shape or values.ndim != 2:
@@ -67,8 +67,8 @@ def paired_by_seed(values: Tensor, baseline: Tensor) -> Difference | None:
         ValueError: shapes that differ or are not [S].
 
     >>> import torch
-    >>> found = paired_by_seed(torch.tensor([3.0, 5.0, 4.0]), torch.tensor([1.0, 2.0, 3.0]))
-    >>> f"{found.value:.2f} from {found.low:.2f} to {found.high:.2f}"
+    >>> change = paired_by_seed(torch.tensor([3.0, 5.0, 4.0]), torch.tensor([1.0, 2.0, 3.0]))
+    >>> f"{change.value:.2f} from {change.low:.2f} to {change.high:.2f}"
     '2.00 from -0.48 to 4.48'
     """
     if values.shape != baseline.shape or values.ndim != 1:
@@ -86,8 +86,8 @@ def unpaired(value: Estimate, baseline: Estimate) -> Difference | None:
     Returns:
         The difference; None where either has no standard error.
 
-    >>> found = unpaired(Estimate(5.0, 0.3, 100), Estimate(4.0, 0.4, 100))
-    >>> f"{found.value:.2f} from {found.low:.2f} to {found.high:.2f}"
+    >>> change = unpaired(Estimate(5.0, 0.3, 100), Estimate(4.0, 0.4, 100))
+    >>> f"{change.value:.2f} from {change.low:.2f} to {change.high:.2f}"
     '1.00 from 0.02 to 1.98'
     """
     if value.standard_error is None or baseline.standard_error is None:
@@ -99,7 +99,7 @@ def unpaired(value: Estimate, baseline: Estimate) -> Difference | None:
 def t_quantile(probability: float, freedom: float) -> float:
     """The value that Student's t with `freedom` degrees of freedom, whole or not, stays under with `probability`.
 
-    `freedom` may be infinite: the normal law. By scipy.
+    `freedom` may be infinite: the normal distribution. By scipy.
 
     >>> round(t_quantile(0.975, 2.0), 3), round(t_quantile(0.975, math.inf), 3)
     (4.303, 1.96)

@@ -49,7 +49,7 @@ def introduction(results: Results) -> str:
 
 
 def verdict(results: Results, table: ResultTable) -> str:
-    """Who is ahead by the measures that rank models, or that nobody is said to be; empty for a single model."""
+    """Who is ahead by the measures that rank models, or that nobody is; empty for a single model."""
     if len(table.header) < 3:
         return ""
     if not results.repeated:
@@ -68,7 +68,7 @@ def verdict(results: Results, table: ResultTable) -> str:
 
 
 def objective_note(results: Results) -> str:
-    """What must be said where the paper's loss was trained; empty for the bound itself."""
+    """What a reader must know where the paper's loss was trained; empty for the bound itself."""
     if results.settings.get("objective") != "paper":
         return ""
     weights = [
