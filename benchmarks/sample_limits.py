@@ -28,8 +28,9 @@ from spatialvae import load
 from spatialvae.cli.images import images_for
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.pixels import to_uint8
-from spatialvae.metrics.result import Measurement
+from spatialvae.metrics.measurement import Measurement
 from spatialvae.metrics.samples.reference import Reference
+from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
 from spatialvae.picture_grid import grid, save_picture
 from spatialvae.posterior_codes import PosteriorCodes
@@ -95,19 +96,19 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     model = load(arguments.run)
-    data = images_for(arguments.run, model, {}, progress=False)
+    data = images_for(arguments.run, model, {}, progress=False).data
     config = EvaluationConfig(metrics=",".join(METRICS), features=arguments.features)
-    reference, measured = Reference(data, config, len(data.split("test")), METRICS), Measurement()
+    reference, measured = Reference(data, config, len(data.split("test")), select(config)), Measurement()
     shown: list[Tensor] = []
     with seeded(0), PosteriorCodes(model, data) as codes:
         for kind, drawn in kinds_of_codes(model, codes, min(arguments.count, len(codes))).items():
             decoded = pictures(model, drawn)
             shown.append(decoded[:SHOWN])
-            measured |= reference.measure(decoded, kind)
+            measured |= reference.on_features(decoded, kind)
             with standing(model, drawn[:STANDING]):
                 decoded = pictures(model, drawn)
                 shown.append(decoded[:SHOWN])
-                measured |= reference.measure(decoded, f"{kind}, standing")
+                measured |= reference.on_features(decoded, f"{kind}, standing")
             for name in (kind, f"{kind}, standing"):
                 print(
                     name,

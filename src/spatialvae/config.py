@@ -178,9 +178,7 @@ class EvaluationConfig(AbstractSettings):
 
     metrics: str = Field(
         default="default",
-        description="What to measure, with commas: bound, nll, prior_gain, mse, psnr, ssim, lpips, frechet, kernel, "
-        "precision, recall, density, coverage, health, probe, parzen; all; or default: all that the given files and "
-        "labels allow, but parzen.",
+        description="What to measure, with commas",
     )
     split: str = Field(default="test", description="Which images: train, validation, test or all.")
     limit: int | None = Field(

@@ -18,7 +18,7 @@ from spatialvae.comparison.cached_evaluation import evaluated, network_hashes
 from spatialvae.config import EvaluationConfig
 from spatialvae.metrics import Evaluation
 from spatialvae.metrics.latent.probe import ProbeDetails
-from spatialvae.metrics.result import Measurement
+from spatialvae.metrics.measurement import Measurement
 from tests.metrics.networks import feature_file
 from tests.metrics.results import health, provenance
 from tests.training.tiny import tiny_data

@@ -17,7 +17,7 @@ from spatialvae.training import loop
 from tests.metrics.script_files import OneSize, saved
 from tests.training.tiny import settings, tiny_data
 
-evaluate: Any = importlib.import_module("spatialvae.metrics.evaluate")  # the package has a function of that name
+evaluate: Any = importlib.import_module("spatialvae.metrics.latent.health")
 
 
 def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,13 +30,13 @@ def test_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kl": 0.04}, ["Posterior collapse", "0.04 nats", "150 of its 200 numbers", "--beta", "--kl-warmup"]),
+        ({"kl": 0.04}, ["Posterior collapse", "0.04 nats", "150 of its 200 numbers", "`beta`", "`kl_warmup`"]),
         ({"active": 1}, ["Posterior collapse", "40 nats", "1 of its 200 numbers"]),
-        ({"active": 19}, ["Partial posterior collapse", "19 of its 200 numbers", "--maps"]),
+        ({"active": 19}, ["Partial posterior collapse", "19 of its 200 numbers", "`maps`"]),
         ({"active": 2}, ["Partial posterior collapse", "2 of its 200 numbers"]),
-        ({"outside": 0.87}, ["Prior holes", "87%", "will not look like the data", "--prior gaussian"]),
-        ({"median_variance": 0.31}, ["narrower than the prior", "0.31", "--prior gaussian"]),
-        ({"median_variance": 4.2}, ["wider than the prior", "4.2", "--prior gaussian"]),
+        ({"outside": 0.87}, ["Prior holes", "87%", "will not look like the data", "`prior` gaussian"]),
+        ({"median_variance": 0.31}, ["narrower than the prior", "0.31", "`prior` gaussian"]),
+        ({"median_variance": 4.2}, ["wider than the prior", "4.2", "`prior` gaussian"]),
     ],
 )
 def test_each_alarm_says_its_numbers_and_what_to_do(change: dict[str, Any], words: list[str]) -> None:

@@ -17,11 +17,12 @@ from spatialvae.data.pixels import to_float
 from spatialvae.errors import UserError
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.metrics import Estimate, evaluate
+from spatialvae.metrics.selection import select
 from tests.conftest import smooth_images
 from tests.metrics.measured import BOUND, data_of, found_by, measure, small, split
 from tests.metrics.networks import feature_file
 
-module: Any = importlib.import_module("spatialvae.metrics.evaluate")  # the package has a function of that name
+module: Any = importlib.import_module("spatialvae.metrics.evaluation")
 
 NLL = ["nll", "nll_bound"]
 PAIRS = ["mse", "psnr", "ssim"]
@@ -174,7 +175,7 @@ def test_reconstructions_that_are_the_images_are_at_distance_zero(tmp_path: Path
     from spatialvae.metrics.samples.reference import Reference
 
     config = EvaluationConfig(features=str(feature_file(tmp_path)), metrics="frechet,precision,recall")
-    found = Reference(data_of(images), config, 30, ("frechet", "precision", "recall")).measure(decoded, "same")
+    found = Reference(data_of(images), config, 30, select(config)).on_features(decoded, "same")
     assert found.metrics["frechet/same"].value == pytest.approx(0, abs=1e-6)
     assert (found.metrics["precision/same"].value, found.metrics["recall/same"].value) == (1, 1)
 

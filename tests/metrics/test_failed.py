@@ -18,7 +18,7 @@ from tests.conftest import smooth_images
 from tests.metrics.measured import BOUND, data_of, measure, small, split
 from tests.metrics.script_files import Divided, NotFinite, OneSize, saved
 
-module: Any = importlib.import_module("spatialvae.metrics.evaluate")  # the package has a function of that name
+module: Any = importlib.import_module("spatialvae.metrics.evaluation")
 
 
 FAILING = [
@@ -48,7 +48,7 @@ def test_a_fault_of_our_own_is_no_failed_metric(monkeypatch: pytest.MonkeyPatch)
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a shape is wrong")
 
-    monkeypatch.setattr(module, "latent_health", broken)
+    monkeypatch.setattr(importlib.import_module("spatialvae.metrics.latent.health"), "latent_health", broken)
     with pytest.raises(RuntimeError, match="a shape is wrong"):
         measure(small(), split(), metrics="health")
 

@@ -187,7 +187,7 @@ def test_no_such_file(tmp_path: Path) -> None:
     [
         ([], "no images"),
         ([pictures(0)], "no images"),
-        ([pictures(1).float()], "float32 [1, 3, 16, 16] came"),
+        ([pictures(1).float()], "float32 [1, 3, 16, 16] are not"),
         ([pictures(1, 2)], "1 or 3 channels"),
         ([pictures(1)[0]], "1 or 3 channels"),
         ([pictures(1), pictures(1, 3, 8, 8)], "16x16 with 3 channels and of 8x8 with 3 channels"),

@@ -65,4 +65,5 @@ def test_sums_are_geometric_means_over_all_maps() -> None:
 
 
 def test_other_laws_have_no_rows_and_columns() -> None:
-    assert ScaleSums.of(torch.distributions.Normal(0.0, 1.0)) is None
+    sites = torch.distributions.Normal(torch.zeros(2, 3, 3), 1.0)
+    assert ScaleSums.of(torch.distributions.Independent(sites, 3)) is None

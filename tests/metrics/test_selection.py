@@ -8,7 +8,8 @@ import pytest
 
 from spatialvae.config import EvaluationConfig
 from spatialvae.errors import UserError
-from spatialvae.metrics.selection import NAMES, select
+from spatialvae.metrics import METRICS
+from spatialvae.metrics.selection import select
 
 MODEL = ("bound", "nll", "prior_gain", "mse", "psnr", "ssim")
 FEATURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
@@ -16,21 +17,21 @@ FEATURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
 
 def chosen(metrics: str = "default", labels: bool = False, **settings: Any) -> tuple[str, ...]:
     no_probe = None if labels else "the data has no labels"
-    return select(EvaluationConfig(metrics=metrics, **settings), no_probe=no_probe)
+    return tuple(select(EvaluationConfig(metrics=metrics, **settings), no_probe=no_probe))
 
 
 def test_the_default_follows_what_is_there() -> None:
     assert chosen() == (*MODEL, "health")
     assert chosen(labels=True) == (*MODEL, "health", "probe")
     assert chosen(features="net.pt", lpips="p.pt") == (*MODEL, "lpips", *FEATURES, "health")
-    assert chosen("all", labels=True, features="net.pt", lpips="p.pt") == NAMES
+    assert chosen("all", labels=True, features="net.pt", lpips="p.pt") == tuple(METRICS)
     assert "parzen" in chosen("all")
 
 
 def test_images_have_no_likelihood() -> None:
     config = EvaluationConfig(features="net.pt")
-    assert select(config, model=False, pairs=False) == FEATURES
-    assert select(config, model=False, pairs=True) == ("mse", "psnr", "ssim", *FEATURES)
+    assert tuple(select(config, model=False, pairs=False)) == FEATURES
+    assert tuple(select(config, model=False, pairs=True)) == ("mse", "psnr", "ssim", *FEATURES)
 
 
 def test_the_order_is_ours_and_spaces_do_not_matter() -> None:
@@ -40,12 +41,12 @@ def test_the_order_is_ours_and_spaces_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("metrics", "words"),
     [
-        ("freche", "--metrics freche is not known. Did you mean 'frechet'?"),
-        ("nll,frechet", "--metrics frechet is not possible here: it wants a feature network: --features FILE.pt"),
-        ("lpips", "--lpips FILE.pt"),
+        ("freche", "There is no metric 'freche'. Did you mean 'frechet'?"),
+        ("nll,frechet", "metrics frechet is not possible here: it needs a feature network: features FILE.pt"),
+        ("lpips", "lpips FILE.pt"),
         ("probe", "the data has no labels"),
         (",", "names nothing"),
-        ("elbo", "--metrics elbo is not known"),
+        ("elbo", "There is no metric 'elbo'"),
     ],
 )
 def test_what_cannot_be_measured(metrics: str, words: str) -> None:
@@ -56,11 +57,11 @@ def test_what_cannot_be_measured(metrics: str, words: str) -> None:
 
 def test_all_images_hold_those_that_parzen_is_tuned_on() -> None:
     assert "parzen" not in chosen("all", split="all")
-    with pytest.raises(UserError, match="--split all holds too: say --split test"):
+    with pytest.raises(UserError, match="split all holds too: use split test"):
         chosen("parzen", split="all")
 
 
-@pytest.mark.parametrize(("metrics", "words"), [("nll", "give a run folder"), ("mse", "say --paired")])
+@pytest.mark.parametrize(("metrics", "words"), [("nll", "give a run folder"), ("mse", "set paired")])
 def test_what_cannot_be_measured_of_images(metrics: str, words: str) -> None:
     with pytest.raises(UserError) as caught:
         select(EvaluationConfig(metrics=metrics), model=False, pairs=False)

@@ -18,7 +18,7 @@ from spatialvae.records import as_json
 from tests.conftest import smooth_images
 from tests.metrics.measured import data_of, found_by, measure, small, split
 
-module: Any = importlib.import_module("spatialvae.metrics.evaluate")  # the package has a function of that name
+module: Any = importlib.import_module("spatialvae.metrics.evaluation")
 
 
 def test_limit_takes_the_subset_of_the_seed() -> None:

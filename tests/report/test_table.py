@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from spatialvae.metrics.catalogue import CATALOGUE
+from spatialvae.metrics.catalogue import quantities
 from spatialvae.report import result_table, terminal_table
 from spatialvae.report.pages.wording import verdict
 from spatialvae.report.spelling import MISSING, difference, estimate
@@ -51,10 +51,10 @@ def test_rows_stand_in_the_order_of_their_groups_and_samples_by_what_they_are_of
 
 def test_every_row_of_a_metric_has_the_words_of_the_catalogue():
     comparison = made_up.comparison()
-    comparison["models"][0]["metrics"] |= {name: made_up.estimate(1.0, 0.1) for name in CATALOGUE}
-    found = {row.metric: row for row in table_of(comparison).rows if row.metric in CATALOGUE}
-    assert set(found) == set(CATALOGUE)
-    for name, metric in CATALOGUE.items():
+    comparison["models"][0]["metrics"] |= {name: made_up.estimate(1.0, 0.1) for name in quantities()}
+    found = {row.metric: row for row in table_of(comparison).rows if row.metric in quantities()}
+    assert set(found) == set(quantities())
+    for name, metric in quantities().items():
         if name != "frechet":  # the features say what its distance is called
             assert found[name].title == metric.title
         assert found[name].unit.startswith(metric.unit) and found[name].meaning.startswith(metric.meaning)

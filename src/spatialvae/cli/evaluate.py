@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,13 +16,10 @@ from spatialvae.errors import UserError, with_flags
 from spatialvae.records import as_json
 
 if TYPE_CHECKING:
-    from spatialvae.metrics import Estimate, Evaluation
+    from spatialvae.metrics import Evaluation
     from spatialvae.model import SpatialVAE
 
 __all__ = ["evaluate"]
-
-ROUNDING = 1e-9
-"""An error below it is 0 but for rounding."""
 
 Target = Annotated[
     Path, typer.Argument(help="A run folder (config.json, model.safetensors), or images: a folder or an .npz file.")
@@ -66,9 +62,16 @@ def evaluate(
         evaluation = _run(target, load_model(target, device, threads), options, config)
     else:
         evaluation = _images(target, against, paired, options, config, (device, threads))
-    emit({"target": str(target), **as_json(evaluation)}, json, _lines(target, evaluation))
-    named = {name.strip() for name in config.metrics.split(",")}
-    if any(key.partition("/")[0] in named for key in evaluation.failed):
+    from spatialvae.metrics.result import text_table
+    from spatialvae.metrics.selection import split_specs
+
+    emit(
+        {"target": str(target), **as_json(evaluation)},
+        json,
+        [with_flags(line) for line in text_table(evaluation, str(target))],
+    )
+    named = {spec.partition(":")[0] for spec in split_specs(config.metrics)}
+    if any(key.partition("/")[0].partition(":")[0] in named for key in evaluation.failed):
         raise typer.Exit(1)  # what was asked for by name is not there
 
 
@@ -125,36 +128,3 @@ def _images(
     if not named and config.split == "all":
         notes.append(f"{against} names no test split: all of its images are compared with.")
     return measured.with_warnings(notes)
-
-
-def _lines(target: Path, evaluation: Evaluation) -> list[str]:
-    """A metric a line, then what to beware of."""
-    from spatialvae.data.subset import spell_subset
-    from spatialvae.metrics import describe
-
-    source = evaluation.provenance
-    paired = f", paired {source.paired}" if source.paired else ""
-    used = spell_subset(source.images, source.of, source.seed)
-    lines = [f"{target} on {source.data}, {source.split}, {used}{paired}; ± {source.intervals}"]
-    if source.features:
-        features = source.features
-        lines.append(f"features: {features.name} (sha256 {features.sha256[:12]}, resize {features.resize})")
-    width = max((len(key) for key in evaluation.metrics), default=0)
-    for key, estimate in evaluation.metrics.items():
-        n = f"n = {estimate.n:,}"
-        if key in evaluation.values and estimate.n < source.images:
-            with_label = key == "probe"  # images without one take no part
-            n += f" of {source.images:,}" + (" with a label" if with_label else f", drawn with seed {source.seed}")
-        lines.append(f"  {key:<{width}} {_spelled(estimate)}  ({describe(key).unit}, {n})")
-    alarms = evaluation.health.alarms if evaluation.health else ()
-    failed = [f"{key} failed: {reason}" for key, reason in evaluation.failed.items()]
-    return [*lines, *(f"  ! {with_flags(text)}" for text in (*alarms, *evaluation.warnings, *failed))]
-
-
-def _spelled(estimate: Estimate) -> str:
-    """Value and error, with four decimals or as many more as two digits of the error take."""
-    error = estimate.standard_error
-    if error is None:
-        return f"{estimate.value:>12.4f}"
-    decimals = max(4, 1 - math.floor(math.log10(error))) if error > ROUNDING else 4
-    return f"{estimate.value:>12.{decimals}f} ± {error:.{decimals}f}"

@@ -20,6 +20,7 @@ from spatialvae.config import (
     CompareConfig,
     EvaluationConfig,
 )
+from spatialvae.metrics.catalogue import metrics_help
 from spatialvae.settings import AbstractSettings
 
 __all__ = [
@@ -37,6 +38,10 @@ __all__ = [
     "usable_seed",
     "with_settings",
 ]
+
+
+REGISTERED: dict[str, Callable[[], str]] = {"metrics": metrics_help}
+"""What can be named for a setting, in words, where a registry holds it."""
 
 
 def finite(value: float) -> float:
@@ -114,7 +119,7 @@ def _flag(name: str, field: FieldInfo, panel: str, default: str | None) -> inspe
     default_text = "" if field.default in (None, False) else f" (default: {default or _spelled(field.default)})"
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=f"{field.description}{default_text}{_choices(field)}",
+        help=f"{field.description}{default_text}{_registered(name)}{_choices(field)}",
         rich_help_panel=panel,
         show_default=False,
     )
@@ -131,6 +136,11 @@ def _plain_type(annotation: Any) -> Any:
     if get_origin(annotation) is list:
         return list[_plain_type(get_args(annotation)[0])]
     return str if get_origin(annotation) is Literal else annotation
+
+
+def _registered(name: str) -> str:
+    """The names of the registry that a setting takes names from; empty for any other."""
+    return f": {REGISTERED[name]()}" if name in REGISTERED else ""
 
 
 def _choices(field: FieldInfo) -> str:

@@ -17,7 +17,7 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.files import replacing, write_json
 from spatialvae.metrics import Evaluation
-from spatialvae.metrics.evaluate import evaluate
+from spatialvae.metrics.evaluation import evaluate
 from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
 from spatialvae.metrics.samples.features import FeatureNetwork
 from spatialvae.model import SpatialVAE

@@ -8,7 +8,7 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.metrics import Estimate
-from spatialvae.metrics.evaluate import evaluate
+from spatialvae.metrics.evaluation import evaluate
 from spatialvae.model import SpatialVAE
 
 __all__ = ["held_out_frechet"]

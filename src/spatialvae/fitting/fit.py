@@ -18,7 +18,7 @@ from spatialvae.errors import UserError
 from spatialvae.fitting.stage import train_prior
 from spatialvae.metrics import Estimate
 from spatialvae.metrics.latent.codes import check_images
-from spatialvae.metrics.result import FAILURES, reason
+from spatialvae.metrics.measurement import FAILURES, reason
 from spatialvae.model import SpatialVAE
 from spatialvae.posterior_codes import LIMIT, PosteriorCodes
 from spatialvae.priors import (

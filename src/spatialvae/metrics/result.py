@@ -2,68 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 
-import torch
 from torch import Tensor
 
-from spatialvae.errors import UserError, last_line
+from spatialvae.data.subset import spell_subset
+from spatialvae.metrics.catalogue import describe
 from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.latent.summary import LatentHealth
+from spatialvae.metrics.measurement import Measurement
 from spatialvae.metrics.provenance import Provenance
-from spatialvae.records import APART, OMITTED, Record, as_json
+from spatialvae.records import APART, OMITTED
 
-__all__ = ["FAILURES", "Evaluation", "Measurement", "attempt", "key_of", "reason"]
+__all__ = ["Evaluation", "html_table", "spell_estimate", "text_table"]
 
-FAILURES = (
-    UserError,
-    torch.linalg.LinAlgError,  # pyright: ignore[reportPrivateImportUsage]: documented, yet not listed there
-    torch.OutOfMemoryError,
-    MemoryError,
-)
-"""What images, a user's network or a small machine can bring about: it fails one metric. All else is a fault of this
-library and ends the evaluation."""
+ROUNDING = 1e-9
+"""An error below it is 0 but for rounding."""
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """What one or several metrics gave; ``one | other`` holds both.
-
-    >>> import torch
-    >>> both = Measurement.of("mse", torch.tensor([0.5, 1.5])) | Measurement(failed={"probe": "there is one label"})
-    >>> both.metrics["mse"].value, both.failed
-    (1.0, {'probe': 'there is one label'})
-    """
-
-    metrics: Mapping[str, Estimate] = field(default_factory=dict)
-    values: Mapping[str, Tensor] = field(default_factory=dict)
-    health: LatentHealth | None = None
-    details: Mapping[str, object] = field(default_factory=dict)
-    """What belongs into the provenance, by the metric's key: a JSON object each."""
-    warnings: tuple[str, ...] = ()
-    failed: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, key: str, values: Tensor, details: Record | None = None) -> Measurement:
-        """The measurement of one metric from one value an image, [n], and a dataclass of what to know about it."""
-        each = values.detach().double().cpu()
-        return cls({key: Estimate.of(values)}, {key: each}, details={key: as_json(details)} if details else {})
-
-    def __or__(self, other: Measurement) -> Measurement:
-        return Measurement(
-            {**self.metrics, **other.metrics},
-            {**self.values, **other.values},
-            other.health or self.health,
-            {**self.details, **other.details},
-            tuple(dict.fromkeys((*self.warnings, *other.warnings))),
-            {**self.failed, **other.failed},
-        )
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """The results of one model or one set of images; `spatialvae.records.as_json` gives them as JSON has them."""
+    """The results of one model or one set of images.
+
+    Printed, it is a table; in a notebook too. `spatialvae.records.as_json` gives it as JSON has it.
+    """
 
     metrics: Mapping[str, Estimate]
     """By key, a metric's name or name/of-what: see `spatialvae.metrics.catalogue.describe`."""
@@ -90,34 +55,82 @@ class Evaluation:
             values=measured.values,
         )
 
+    def __repr__(self) -> str:
+        return "\n".join(text_table(self))
+
+    def _repr_html_(self) -> str:
+        return html_table(self)
+
     def with_warnings(self, warnings: Iterable[str]) -> Evaluation:
         """The same results with more to beware of."""
         return replace(self, warnings=(*self.warnings, *warnings))
 
 
-def attempt(keys: Iterable[str], measure: Callable[[], Measurement]) -> Measurement:
-    """What `measure` returns; where it raises one of `FAILURES`, the reason under each of the keys.
+def text_table(evaluation: Evaluation, target: str = "") -> list[str]:
+    """What was measured on what, a metric a line, then what to beware of.
 
-    >>> def fails() -> Measurement:
-    ...     raise UserError("All images have one label.")
-    >>> attempt(["probe"], fails).failed
-    {'probe': 'All images have one label.'}
+    Args:
+        evaluation: the results.
+        target: what was measured, for the first line.
     """
-    try:
-        return measure()
-    except FAILURES as error:
-        return Measurement(failed=dict.fromkeys(keys, reason(error)))
+    width = max((len(key) for key in evaluation.metrics), default=0)
+    lines = [
+        f"  {key:<{width}} {spell_estimate(estimate)}  ({describe(key).unit}, {_count(evaluation, key, estimate)})"
+        for key, estimate in evaluation.metrics.items()
+    ]
+    return [*_heading(evaluation, target), *lines, *(f"  ! {text}" for text in _cautions(evaluation))]
 
 
-def key_of(name: str, of: str) -> str:
-    """The key of a metric by what it was taken of.
+def html_table(evaluation: Evaluation) -> str:
+    """The same as HTML."""
+    rows = [
+        f"<tr><td title='{escape(describe(key).meaning)}'>{escape(describe(key).title)}</td>"
+        f"<td style='text-align: right'>{escape(spell_estimate(estimate).strip())}</td>"
+        f"<td>{escape(describe(key).unit)}</td><td>{escape(_count(evaluation, key, estimate))}</td></tr>"
+        for key, estimate in evaluation.metrics.items()
+    ]
+    heading = "".join(f"<caption>{escape(line)}</caption>" for line in _heading(evaluation, "")[:1])
+    cautions = "".join(f"<li>{escape(text)}</li>" for text in _cautions(evaluation))
+    return f"<table>{heading}{''.join(rows)}</table>{f'<ul>{cautions}</ul>' if cautions else ''}"
 
-    >>> key_of("frechet", "gaussian"), key_of("mse", "")
-    ('frechet/gaussian', 'mse')
+
+def spell_estimate(estimate: Estimate) -> str:
+    """Value and error, with four decimals or as many more as two digits of the error take.
+
+    >>> spell_estimate(Estimate(0.25, 0.00012, 100))
+    '     0.25000 ± 0.00012'
     """
-    return f"{name}/{of}" if of else name
+    error = estimate.standard_error
+    if error is None:
+        return f"{estimate.value:>12.4f}"
+    decimals = max(4, 1 - math.floor(math.log10(error))) if error > ROUNDING else 4
+    return f"{estimate.value:>12.{decimals}f} ± {error:.{decimals}f}"
 
 
-def reason(failure: BaseException) -> str:
-    """Why something failed, in a line."""
-    return " ".join(str(failure).split()) if isinstance(failure, UserError) else last_line(failure)
+def _heading(evaluation: Evaluation, target: str) -> list[str]:
+    """The images, and the network of features."""
+    source = evaluation.provenance
+    paired = f", paired {source.paired}" if source.paired else ""
+    used = spell_subset(source.images, source.of, source.seed)
+    on = f"{target} on {source.data}" if target else source.data
+    lines = [f"{on}, {source.split}, {used}{paired}; ± {source.intervals}"]
+    if source.features:
+        features = source.features
+        lines.append(f"features: {features.name} (sha256 {features.sha256[:12]}, resize {features.resize})")
+    return lines
+
+
+def _count(evaluation: Evaluation, key: str, estimate: Estimate) -> str:
+    """On how many images a metric rests."""
+    count, source = f"n = {estimate.n:,}", evaluation.provenance
+    if key not in evaluation.values or estimate.n >= source.images:
+        return count
+    with_label = key == "probe"  # images without one take no part
+    return f"{count} of {source.images:,}" + (" with a label" if with_label else f", drawn with seed {source.seed}")
+
+
+def _cautions(evaluation: Evaluation) -> list[str]:
+    """Alarms, warnings, and what failed."""
+    alarms = evaluation.health.alarms if evaluation.health else ()
+    failed = [f"{key} failed: {reason}" for key, reason in evaluation.failed.items()]
+    return [*alarms, *evaluation.warnings, *failed]

@@ -42,19 +42,19 @@ class Moments:
     """Sum over images of the covariance of q(z|x_i): [maps, h w, h w], or that of all groups' own shape."""
 
     @classmethod
-    def of(cls, law: Distribution) -> Moments:
+    def of(cls, distribution: Distribution) -> Moments:
         """The sums over a batch of posteriors: batch [B], event [maps, height, width]."""
-        maps, height, width = law.event_shape
+        maps, height, width = distribution.event_shape
         groups, size = _grouping(maps, height * width)
-        codes = law.mean.cpu().double().reshape(-1, groups, size).transpose(0, 1)
+        codes = distribution.mean.cpu().double().reshape(-1, groups, size).transpose(0, 1)
         mean = codes.mean(1)
         centred = codes - mean[:, None]
-        if groups == 1 and isinstance(law, TensorNormal):
-            spread = _whole_covariance(law)
+        if groups == 1 and isinstance(distribution, TensorNormal):
+            spread = _whole_covariance(distribution)
         elif size > 1 or height * width == 1:
-            spread = _covariances(map_marginals(law))
+            spread = _covariances(map_marginals(distribution))
         else:
-            spread = law.variance.cpu().double().sum(0).reshape(-1, 1, 1)
+            spread = distribution.variance.cpu().double().sum(0).reshape(-1, 1, 1)
         return cls(codes.shape[1], (maps, height, width), mean, centred.mT @ centred, spread)
 
     def __add__(self, other: Moments) -> Moments:
@@ -111,7 +111,9 @@ class Aggregate:
         return 0.5 * (self.variance.sum() + self.mean.square().sum() - numbers - log_determinant).item()
 
     def divergence_from(self, prior: Distribution) -> float | None:
-        """KL(N(mean, covariance) || p) in nats for a normal law p over codes; None unless the covariance is full.
+        """KL(N(mean, covariance) || p) in nats for a normal distribution p over codes.
+
+        None unless the covariance is full.
 
             -H - log p(m) + sum_j [log p(mu) - log p(mu + c_j)]
 
@@ -167,10 +169,10 @@ def _covariances(maps: Distribution) -> Tensor:
     return torch.einsum("bnij,bnkl->nikjl", row, column).flatten(1, 2).flatten(2, 3)
 
 
-def _whole_covariance(law: TensorNormal) -> Tensor:
+def _whole_covariance(distribution: TensorNormal) -> Tensor:
     """The covariance of a code of correlated maps given its image, summed over images, [1, numbers, numbers]."""
-    shared, *sides = (side.covariance().cpu().double() for side in law.sides)
-    row, column = (side.expand(*law.batch_shape, *side.shape[-2:]) for side in sides)
+    shared, *sides = (side.covariance().cpu().double() for side in distribution.sides)
+    row, column = (side.expand(*distribution.batch_shape, *side.shape[-2:]) for side in sides)
     within = torch.einsum("bij,bkl->ikjl", row, column).flatten(0, 1).flatten(1, 2)
     return torch.kron(shared, within)[None]  # the factor across the maps is that of every image
 

@@ -34,13 +34,15 @@ def alarms(
 
     With fewer than 50 images the KL alone is judged: the rest is a spread over images.
 
+    A setting stands between backquotes, by its name in Python: `spatialvae.errors.with_flags` gives its flag.
+
     Args:
         n: images.
         units: numbers of a code.
         kl: mean nats per image.
         active: numbers of the code that are active.
-        outside: share of draws from the prior.
-        median_variance: of the aggregate posterior, the prior's being 1.
+        outside: share of draws from the prior that lie outside the codes.
+        median_variance: of the aggregate posterior; the prior's is 1.
         prior: what it is called.
 
     >>> alarms(n=100, units=72, kl=40.0, active=60, outside=0.02, median_variance=0.97)
@@ -56,16 +58,16 @@ def alarms(
 
 def _collapse(units: int, kl: float, active: int | None) -> str | None:
     counted = "" if active is None else f", and {active:,} of its {units:,} numbers are active"
-    said = f"the code says {kl:.3g} nats about an image{counted}."
+    summary = f"the code says {kl:.3g} nats about an image{counted}."
     if kl < LEAST_NATS or (active is not None and active < COLLAPSED * units):
         return (
-            f"Posterior collapse: {said} The decoder ignores the code. Train with a smaller --beta, or let the KL's "
-            "weight rise slowly with --kl-warmup."
+            f"Posterior collapse: {summary} The decoder ignores the code. Train with a smaller `beta`, or let the KL's "
+            "weight rise slowly with `kl_warmup`."
         )
     if active is not None and active < PARTLY_COLLAPSED * units:
         return (
-            f"Partial posterior collapse: {said} The others stay at the prior and carry nothing. If the pictures lack "
-            "detail, train with a smaller --beta; if not, fewer --maps would do."
+            f"Partial posterior collapse: {summary} The others stay at the prior and carry nothing. If the pictures "
+            "lack detail, train with a smaller `beta`; if not, fewer `maps` would do."
         )
     return None
 
@@ -75,7 +77,7 @@ def _holes(outside: float | None, prior: str) -> str | None:
         return None
     return (
         f"Prior holes: {outside:.0%} of the draws from {prior} lie farther out than 99 % of the images' codes, so that "
-        f"samples from {prior} will not look like the data. Sample from a fitted prior: --prior gaussian."
+        f"samples from {prior} will not look like the data. Sample from a fitted prior: `prior` gaussian."
     )
 
 
@@ -85,5 +87,5 @@ def _width(median_variance: float, prior: str) -> str | None:
     word = "narrower" if median_variance < NARROW else "wider"
     return (
         f"The codes are {word} than the prior: the median variance of their numbers over all images is "
-        f"{median_variance:.3g}, that of {prior} being 1. Sample from a fitted prior: --prior gaussian."
+        f"{median_variance:.3g}, that of {prior} being 1. Sample from a fitted prior: `prior` gaussian."
     )

@@ -32,12 +32,13 @@ def check_images(model: SpatialVAE, split: ImageSplit, limit: int | None) -> int
     shape, wanted = split.shape, (model.config.channels, *model.config.image_size)
     if shape != wanted:
         raise UserError(
-            f"The images are {spell_shape(shape)}; this model was trained on {spell_shape(wanted)}: use --image-size."
+            f"The images are {spell_shape(shape)}; this model was trained on {spell_shape(wanted)}: "
+            "prepare the images with `image_size`."
         )
     if limit is not None and limit < 1:
-        raise UserError(f"--limit {limit} is not possible: use at least 1 image.")
+        raise UserError(f"`limit` {limit} is not possible: use at least 1 image.")
     if not len(split):
-        raise UserError("The split holds no images: choose another with --split.")
+        raise UserError("The split holds no images: choose another with `split`.")
     return len(split) if limit is None else min(limit, len(split))
 
 
@@ -51,18 +52,18 @@ def posteriors(model: SpatialVAE, split: ImageSplit, indices: npt.NDArray[np.int
     """
     for start in range(0, len(indices), BATCH):
         images = torch.from_numpy(split.take(indices[start : start + BATCH]))
-        law = model.encode(to_device(images, model.device))
-        variance = law.variance
-        if not (torch.isfinite(law.mean).all() and torch.isfinite(variance).all() and (variance > 0).all()):
+        distribution = model.encode(to_device(images, model.device))
+        variance = distribution.variance
+        if not (torch.isfinite(distribution.mean).all() and torch.isfinite(variance).all() and (variance > 0).all()):
             raise UserError(
                 "The codes of these images are not all numbers with a positive spread: the training has diverged. "
-                "Train again with a smaller --learning-rate, or with --clip."
+                "Train again with a smaller `learning_rate`, or with `clip`."
             )
-        yield law
+        yield distribution
 
 
 def mean_codes(model: SpatialVAE, split: ImageSplit, indices: npt.NDArray[np.integer]) -> Tensor:
     """The means of q(z|x) as rows of numbers, [n, maps * height * width], on the CPU; dropout is off."""
     with torch.no_grad(), evaluating(model):
-        parts = [law.mean.flatten(1).cpu() for law in posteriors(model, split, indices)]
+        parts = [distribution.mean.flatten(1).cpu() for distribution in posteriors(model, split, indices)]
     return torch.cat(parts) if parts else torch.empty(0, prod(model.latent.event_shape))

@@ -1,4 +1,7 @@
-"""The scales of tensor-variate normal maps with the gauge fixed: (c Omega, Psi / c) is one law for every c > 0."""
+"""The scales of tensor-variate normal maps with the gauge fixed.
+
+(c Omega, Psi / c) is one distribution for every c > 0.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,25 @@ from spatialvae.distributions import AbstractFactor, TensorNormal, map_marginals
 __all__ = ["ScaleSums", "Scales", "fixed_gauge"]
 
 
-def fixed_gauge(law: TensorNormal) -> tuple[Tensor, ...]:
+def fixed_gauge(distribution: TensorNormal) -> tuple[Tensor, ...]:
     """The sides' scales with geometric mean 1, and the one scale that all had together.
 
         sqrt(Omega_ii Psi_jj) = total * row_i * column_j,   prod_i row_i = prod_j column_j = 1
 
-    Only these are determined by the law: any share of `total` could sit on either side. `total` is the geometric mean
-    of the standard deviations of the map's entries.
+    Only these are determined by the distribution: any share of `total` could sit on either side. `total` is the
+    geometric mean of the standard deviations of the map's entries.
 
     Returns:
         for each side [*B, d_i], and total [*B], all positive.
 
     >>> from spatialvae.distributions import MatrixNormal
-    >>> law = MatrixNormal(torch.zeros(2, 2), row_scale=torch.tensor([1.0, 4.0]), column_scale=torch.tensor([3.0, 3.0]))
-    >>> fixed_gauge(law)
+    >>> distribution = MatrixNormal(
+    ...     torch.zeros(2, 2), row_scale=torch.tensor([1.0, 4.0]), column_scale=torch.tensor([3.0, 3.0])
+    ... )
+    >>> fixed_gauge(distribution)
     (tensor([0.5000, 2.0000]), tensor([1., 1.]), tensor(6.))
     """
-    logs = [side.expand(law.batch_shape).stddev().log() for side in law.balanced]
+    logs = [side.expand(distribution.batch_shape).stddev().log() for side in distribution.balanced]
     means = [log.mean(-1) for log in logs]
     normalised = [(log - mean.unsqueeze(-1)).exp() for log, mean in zip(logs, means, strict=True)]
     return (*normalised, reduce(add, means).exp())
@@ -53,8 +58,10 @@ class ScaleSums:
     """Sums over maps of what the covariances of rows and columns are, the gauge fixed; two of them add up.
 
     >>> from spatialvae.distributions import MatrixNormal
-    >>> law = MatrixNormal(torch.zeros(5, 2, 1), row_scale=torch.tensor([1.0, 4.0]), column_scale=torch.ones(1))
-    >>> (ScaleSums.of(law) + ScaleSums.of(law)).means()
+    >>> distribution = MatrixNormal(
+    ...     torch.zeros(5, 2, 1), row_scale=torch.tensor([1.0, 4.0]), column_scale=torch.ones(1)
+    ... )
+    >>> (ScaleSums.of(distribution) + ScaleSums.of(distribution)).means()
     Scales(row=(0.5, 2.0), column=(1.0,), total=2.0, row_correlation=0.0, column_correlation=0.0)
     """
 
@@ -66,9 +73,9 @@ class ScaleSums:
     count: int
 
     @classmethod
-    def of(cls, law: Distribution) -> ScaleSums | None:
-        """The sums over a batch of maps or codes, whatever its shape; None for a law without rows and columns."""
-        one = law if isinstance(law, TensorNormal) else map_marginals(law)
+    def of(cls, distribution: Distribution) -> ScaleSums | None:
+        """The sums over a batch of maps or codes, whatever its shape; None where it has no rows and columns."""
+        one = distribution if isinstance(distribution, TensorNormal) else map_marginals(distribution)
         if not isinstance(one, TensorNormal) or len(one.event_shape) < 2:
             return None
         *_, row, column, total = (part.cpu().double().log() for part in fixed_gauge(one))

@@ -21,15 +21,17 @@ from spatialvae.metrics.latent.gauge import ScaleSums
 from spatialvae.metrics.latent.holes import share_outside
 from spatialvae.metrics.latent.rank import rank_one_share
 from spatialvae.metrics.latent.summary import AggregateSummary, LatentHealth
+from spatialvae.metrics.measurement import Measurement
+from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
+from spatialvae.priors import prior_title
 from spatialvae.progress import bar
 from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
-__all__ = ["latent_health"]
+__all__ = ["latent_health", "measure_health"]
 
 ACTIVE = 0.01
-SPELLED = {"standard": "N(0, I)", "learned": "the learned prior"}
 FEWEST_CODES, MOST_CODES = 1000, 2000
 
 
@@ -44,7 +46,7 @@ def latent_health(
       Salakhutdinov, 2016), and `active_per_site` [h][w], how many of the maps are active there. None for one image.
     - `row_scale` [h], `column_scale` [w], `total_scale`: geometric means over maps and images of the scales with the
       gauge fixed (see `fixed_gauge`), and `row_correlation`, `column_correlation`, of neighbouring rows and columns
-      given the image; None for laws that are not matrix or tensor normal.
+      given the image; None where the posterior is not matrix or tensor normal.
     - `rank_one_share`: an estimate over images of the share of the mean maps' energy in their best rank-1
       approximations (see `rank_one_share`); None for maps of one row or one column, and where all means are 0.
     - `aggregate`: the aggregate posterior (1/n) sum_i q(z|x_i) against the model's prior, each number in units of the
@@ -82,15 +84,27 @@ def latent_health(
         for start in range(min(2, count)):
             indices = rows[start::2]
             sums: _Sums | None = None
-            for law in posteriors(model, split, indices):
+            for distribution in posteriors(model, split, indices):
                 if halves:
-                    codes.append(_draws(law, sums.moments.n if sums else 0, len(indices)))
-                sums = sums + _Sums.of(law, prior) if sums else _Sums.of(law, prior)
-                advance(len(law.mean))
+                    codes.append(_draws(distribution, sums.moments.n if sums else 0, len(indices)))
+                sums = sums + _Sums.of(distribution, prior) if sums else _Sums.of(distribution, prior)
+                advance(len(distribution.mean))
             assert sums  # there is an image in each half
             halves.append(sums)
         outside = share_outside(halves[0].moments.aggregate(), torch.cat(codes), prior) if codes else None
         return _summary(reduce(add, halves), outside, model)
+
+
+def measure_health(subject: ModelOnSplit) -> Measurement:
+    """The latent's health, and two numbers of it that stand among the metrics."""
+    seed, progress = subject.config.seed, subject.progress
+    health = latent_health(subject.model, subject.split, limit=subject.count, seed=seed, progress=progress)
+    metrics: dict[str, Estimate] = {}
+    if health.active_units is not None:
+        metrics["active_units"] = Estimate(float(health.active_units), None, subject.count)
+    if health.rank_one_share is not None:
+        metrics["rank_one_share"] = health.rank_one_share
+    return Measurement(metrics, health=health)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +119,14 @@ class _Sums:
     scales: ScaleSums | None
 
     @classmethod
-    def of(cls, law: Distribution, prior: Distribution) -> _Sums:
-        per_map = divergence_per_map(law, prior)
+    def of(cls, distribution: Distribution, prior: Distribution) -> _Sums:
+        per_map = divergence_per_map(distribution, prior)
         return cls(
-            Moments.of(law),
+            Moments.of(distribution),
             per_map.sum(0),
-            divergence_per_site(law, prior, per_map).sum((0, 1)),
-            rank_one_share(law.mean),
-            ScaleSums.of(law),
+            divergence_per_site(distribution, prior, per_map).sum((0, 1)),
+            rank_one_share(distribution.mean),
+            ScaleSums.of(distribution),
         )
 
     def __add__(self, other: _Sums) -> _Sums:
@@ -125,11 +139,11 @@ class _Sums:
         )
 
 
-def _draws(law: Distribution, seen: int, images: int) -> Tensor:
+def _draws(distribution: Distribution, seen: int, images: int) -> Tensor:
     """Codes of a batch's images, [k, numbers]: in all, 1,000 to 2,000 codes of images spread evenly over `images`."""
     step = -(-images // MOST_CODES)
     repeats = -(-FEWEST_CODES // images)
-    codes = law.sample(torch.Size([repeats])).flatten(2).cpu()
+    codes = distribution.sample(torch.Size([repeats])).flatten(2).cpu()
     return codes[:, -seen % step :: step].flatten(0, 1)
 
 
@@ -165,7 +179,7 @@ def _summary(sums: _Sums, outside: float | None, model: SpatialVAE) -> LatentHea
             active=count,
             outside=outside,
             median_variance=aggregate.median_variance,
-            prior=SPELLED[model.priors.own],
+            prior=prior_title(model.priors.own),
         ),
     )
 

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 from spatialvae.metrics.latent.aggregate import Aggregate
 from spatialvae.metrics.latent.alarms import HOLES
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import GaussianPrior
+from spatialvae.priors import GaussianPrior, prior_title
 from spatialvae.seeding import seeded
 
 __all__ = ["holes_warning", "share_outside"]
@@ -54,15 +54,15 @@ def holes_warning(model: SpatialVAE) -> str | None:
     if not isinstance(gaussian, GaussianPrior):
         return None
     with seeded(0):
-        own, drawn = (law.sample(torch.Size([DRAWS])) for law in (gaussian(), model.prior()))
+        own, drawn = (distribution.sample(torch.Size([DRAWS])) for distribution in (gaussian(), model.prior()))
     edge = gaussian.whiten(own).flatten(1).norm(dim=1).quantile(QUANTILE)
     outside = (gaussian.whiten(drawn.to(own)).flatten(1).norm(dim=1) > edge).float().mean().item()
     if outside <= HOLES:
         return None
-    name = "N(0, I)" if model.priors.own == "standard" else "the learned prior"
+    name = prior_title(model.priors.own)
     others = [prior for prior in model.priors if prior != "gaussian"]
     better = model.priors.default if model.priors.default != model.priors.own else (*others, "gaussian")[0]
     return (
         f"{outside:.0%} of the draws from {name} lie where hardly any image is encoded to: expect noise. "
-        f"Draw from a fitted prior: --prior {better}."
+        f"Draw from a fitted prior: `prior` {better}."
     )

@@ -16,9 +16,11 @@ from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.globals import globals_kept
 from spatialvae.metrics.latent.codes import check_images, mean_codes
+from spatialvae.metrics.measurement import Measurement
+from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
 
-__all__ = ["ProbeDetails", "linear_probe", "no_probe", "probe"]
+__all__ = ["ProbeDetails", "linear_probe", "measure_probe", "no_probe", "probe"]
 
 MOST_CODES = 10_000
 PENALTY = 0.01
@@ -120,6 +122,13 @@ def probe(
     return correct, ProbeDetails(known, len(chosen), float(largest))
 
 
+def measure_probe(subject: ModelOnSplit) -> Measurement:
+    """The accuracy of the probe, and what it is to be read against."""
+    config = subject.config
+    correct, details = probe(subject.model, subject.data, config.split, subject.count, seed=config.seed)
+    return Measurement.of(subject.key, correct, details)
+
+
 def no_probe(data: ImageData, split: str) -> str | None:
     """Why these images allow no linear probe, in a few words; None where they do.
 
@@ -132,7 +141,7 @@ def no_probe(data: ImageData, split: str) -> str | None:
     if "train" not in data.splits:
         return "the data has no training images for a classifier"
     if split == WHOLE:
-        return "its classifier learns from the training images, which --split all holds too"
+        return "its classifier learns from the training images, which `split` all holds too"
     counts = {name: np.array(data.class_counts(name)) for name in ("train", split)}
     for name, own in counts.items():
         if not own.any():

@@ -43,7 +43,7 @@ class LatentHealth:
     kl_per_site: tuple[Numbers, ...]
     """[h][w], nats; the sum is `kl`."""
     active_units: int | float | None
-    """Numbers whose posterior mean varies over images; None for one image."""
+    """Numbers whose posterior mean varies over images, or their mean over seeds; None for one image."""
     active_per_site: tuple[tuple[int | float, ...], ...] | None
     """[h][w], how many maps are active there."""
     row_scale: Numbers | None

@@ -8,12 +8,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from spatialvae.data.batches import to_device
+from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float
+from spatialvae.metrics.measurement import Measurement
+from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
+from spatialvae.progress import bar
 
-__all__ = ["importance_weighted_bound", "two_bounds"]
+__all__ = ["importance_weighted_bound", "negative_log_likelihood", "two_bounds"]
 
+BATCH = 25
 DECODED_AT_ONCE = 500
 
 
@@ -40,6 +44,18 @@ def two_bounds(model: SpatialVAE, images: Tensor, samples: int) -> tuple[Tensor,
     rows = max(1, DECODED_AT_ONCE // samples)
     tight, loose = zip(*(_bounds(model, part, samples) for part in floats.split(rows)), strict=True)
     return torch.cat(tight), torch.cat(loose)
+
+
+def negative_log_likelihood(subject: ModelOnSplit) -> Measurement:
+    """Minus the importance-weighted bound of a subset of the images, and `nll_bound`, the ELBO of the same."""
+    samples, count = subject.config.importance_samples, min(subject.count, subject.config.nll_images)
+    parts: list[tuple[Tensor, Tensor]] = []
+    with bar(f"nll, {samples} samples", count, subject.progress) as advance:
+        for images in in_order(subject.split, BATCH, subject.rows(count)):
+            parts.append(two_bounds(subject.model, images, samples))
+            advance(len(images))
+    tight, loose = (torch.cat(values) for values in zip(*parts, strict=True))
+    return Measurement.of("nll", -tight) | Measurement.of("nll_bound", loose)
 
 
 def _bounds(model: SpatialVAE, images: Tensor, samples: int) -> tuple[Tensor, Tensor]:

@@ -78,8 +78,8 @@ class PerceptualDistance:
         with others_code(f"{self.name} refuses images {list(images.shape)}"):
             values = self.compare(images, others)
         if not isinstance(values, Tensor) or values.shape[:1] != images.shape[:1] or values.numel() != len(images):
-            came = list(values.shape) if isinstance(values, Tensor) else f"a {type(values).__name__}"
-            raise UserError(f"{self.name} puts out {came} for {len(images)} pairs: one distance each is wanted.")
+            output = list(values.shape) if isinstance(values, Tensor) else f"a {type(values).__name__}"
+            raise UserError(f"{self.name} puts out {output} for {len(images)} pairs: one distance each is wanted.")
         if not values.isfinite().all():
             raise UserError(f"{self.name} puts out distances that are not finite numbers: use another network.")
         return values.reshape(-1).float().cpu().clone()

@@ -43,7 +43,7 @@ def structural_similarity(images: Tensor, others: Tensor) -> Tensor:
     """
     side = min(images.shape[-2:])
     if side < SMALL_WINDOW[0]:
-        raise UserError(f"SSIM wants sides of {SMALL_WINDOW[0]} pixels or more: these images have one of {side}.")
+        raise UserError(f"SSIM needs sides of {SMALL_WINDOW[0]} pixels or more: these images have one of {side}.")
     with globals_kept():
         from torchmetrics.functional.image import structural_similarity_index_measure
     size, sigma = WINDOW if side >= WINDOW[0] else SMALL_WINDOW

@@ -50,7 +50,7 @@ def reference_features(
     n = min(count, len(images))
     if n < 1:
         raise UserError(f"{n} images of the split '{split}': features need at least one.")
-    told = {
+    basis = {
         "format": str(FORMAT),
         "data": data.fingerprint,
         "split": split,
@@ -59,17 +59,17 @@ def reference_features(
         "network": network.sha256,
         "resizing": RESIZING,  # the rule: which size it leads to follows from the network and the data's own size
     }
-    path = default_cache() / "features" / f"{_key(told)}.safetensors"
+    path = default_cache() / "features" / f"{_key(basis)}.safetensors"
     features = _read(path, n)
     if features is None:
         _make_folder(path.parent)
         features = network.extract(_shown(images, subset(len(images), n, seed=seed), network.name, progress))
-        _write(path, features, told)
+        _write(path, features, basis)
     return features
 
 
-def _key(told: dict[str, str]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def _key(basis: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 
 def _read(path: Path, n: int) -> Tensor | None:
@@ -90,10 +90,10 @@ def _make_folder(folder: Path) -> None:
         raise _unwritable(folder, error) from None
 
 
-def _write(path: Path, features: Tensor, told: dict[str, str]) -> None:
+def _write(path: Path, features: Tensor, basis: dict[str, str]) -> None:
     try:
         with replacing(path) as temporary:
-            save_file({"features": features.contiguous()}, temporary, metadata=told)
+            save_file({"features": features.contiguous()}, temporary, metadata=basis)
     except (OSError, SafetensorError) as error:
         raise _unwritable(path.parent, error) from None
 

@@ -150,9 +150,9 @@ class FeatureNetwork:
         with others_code(f"{self.name} refuses images {list(images.shape)}"):
             features = self.forward(_resized(images, size) if size else images)
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(images):
-            came = list(features.shape) if isinstance(features, Tensor) else f"a {type(features).__name__}"
+            output = list(features.shape) if isinstance(features, Tensor) else f"a {type(features).__name__}"
             raise UserError(
-                f"{self.name} puts out {came} for {len(images)} images: features [{len(images)} F] are wanted."
+                f"{self.name} puts out {output} for {len(images)} images: features [{len(images)} F] are wanted."
             )
         if not features.is_floating_point() or not features.isfinite().all():
             raise UserError(f"{self.name} puts out features that are not finite floating numbers: use another network.")
@@ -206,8 +206,8 @@ def as_colour(images: Tensor) -> Tensor:
         UserError: other types and other numbers of channels.
     """
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
-        came = f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
-        raise UserError(f"The network wants uint8 images [B C H W] with 1 or 3 channels; {came} came.")
+        output = f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+        raise UserError(f"The network needs uint8 images [B C H W] with 1 or 3 channels; {output} are not.")
     return images.expand(-1, 3, -1, -1)
 
 

@@ -49,7 +49,7 @@ def frechet(features: Tensor, others: Tensor, *, resamples: int | None = None, s
 
     The error is a bootstrap's, 100 resamples, for up to 256 features. Above, where a resample takes a minute, it is
     the bootstrap's limit for many images, from the distance's derivative (see `_linear_error`). Fewer than 2 resamples
-    give no error. For sets of one law the bootstrap's comes out on the large side, as the distance then is all bias.
+    give no error. For sets of one distribution the bootstrap's is too large, as the distance then is all bias.
 
     >>> frechet(torch.tensor([[0.0], [2.0]]), torch.tensor([[3.0], [5.0]]), resamples=0)
     Estimate(value=9.0, standard_error=None, n=2, over='images')

@@ -40,12 +40,12 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> dict[str, Estima
         UserError: fewer than k + 1 images in a set, k under 1, unequal F, NaN.
 
     >>> square = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    >>> found = precision_recall(square, torch.cat([square, square + 9]), k=1)
-    >>> found["precision"].value, found["recall"].value
+    >>> estimates = precision_recall(square, torch.cat([square, square + 9]), k=1)
+    >>> estimates["precision"].value, estimates["recall"].value
     (0.5, 1.0)
     """
-    found = neighbour_metrics(real, fake, manifold_k=k, ball_k=k)
-    return {name: found[name] for name in ("precision", "recall")}
+    estimates = neighbour_metrics(real, fake, manifold_k=k, ball_k=k)
+    return {name: estimates[name] for name in ("precision", "recall")}
 
 
 def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Estimate]:
@@ -54,8 +54,8 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Estima
         density  = mean over fakes y of (number of reals x with |x - y| <= r_k(x)) / k
         coverage = mean over reals x of [some fake y has |x - y| <= r_k(x)]
 
-    An outlier among the reals has a large ball and moves precision, but hardly these two. Two sets of one law have a
-    density near 1 and, with m = n, a coverage near 1 - 2^-k. Standard errors as in `neighbour_metrics`.
+    An outlier among the reals has a large ball and moves precision, but hardly these two. Two sets of one distribution
+    have a density near 1 and, with m = n, a coverage near 1 - 2^-k. Standard errors as in `neighbour_metrics`.
 
     Args:
         real: features [n, F].
@@ -68,12 +68,12 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Estima
         UserError: fewer than k + 1 images in a set, k under 1, unequal F, NaN.
 
     >>> square = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    >>> found = density_coverage(square, square[:2] + 0.5, k=1)
-    >>> found["density"].value, found["coverage"].value
+    >>> estimates = density_coverage(square, square[:2] + 0.5, k=1)
+    >>> estimates["density"].value, estimates["coverage"].value
     (3.0, 1.0)
     """
-    found = neighbour_metrics(real, fake, manifold_k=k, ball_k=k)
-    return {name: found[name] for name in ("density", "coverage")}
+    estimates = neighbour_metrics(real, fake, manifold_k=k, ball_k=k)
+    return {name: estimates[name] for name in ("density", "coverage")}
 
 
 @torch.no_grad()

@@ -37,7 +37,7 @@ AUTHORS_CHOOSE_ON = 1000
 
 @dataclass(frozen=True)
 class ParzenDetails:
-    """How the sigma of a Parzen log-density was found."""
+    """How the sigma of a Parzen log-density was chosen."""
 
     protocol: str
     pixels: str
@@ -104,7 +104,7 @@ def choose_sigma(images: Tensor, samples: Tensor, sigmas: Iterable[float]) -> tu
 def parzen(
     images: Tensor, samples: Tensor, validation: Tensor | None = None, *, protocol: str = "held-out"
 ) -> tuple[Estimate, ParzenDetails]:
-    """The mean Parzen log-density of images, nats per image, and how its sigma was found.
+    """The mean Parzen log-density of images, nats per image, and how its sigma was chosen.
 
     `held-out`: sigma is the best of `HELD_OUT_SIGMAS` on the validation images, which must not be among the images.
     `authors`: what the paper's authors released. Pixels lie in [-1, 1], so that a density there is
@@ -121,7 +121,7 @@ def parzen(
         validation: [v ...], of the same size.
 
     Returns:
-        the estimate, and how its sigma was found.
+        the estimate, and how its sigma was chosen.
 
     Raises:
         UserError: an unknown protocol, `held-out` without validation images, `authors` with fewer than ten images, and
@@ -201,4 +201,4 @@ def _demand(images: Tensor, samples: Tensor, sigmas: Sequence[float]) -> None:
             raise UserError(f"The {name} are {rows.dtype}; wanted are uint8 (0 to 255) or floating-point numbers.")
     if images.shape[1:] != samples.shape[1:]:
         sizes = " and ".join("x".join(str(side) for side in rows.shape[1:]) for rows in (images, samples))
-        raise UserError(f"Images and samples are of the sizes {sizes}; both must be of one: use --image-size.")
+        raise UserError(f"Images and samples are of the sizes {sizes}; both must be of one: use `image_size`.")

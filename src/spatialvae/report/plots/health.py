@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from spatialvae.errors import with_flags
 from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.report.models import colour_variable, labels
 from spatialvae.report.plots.bars import bar_strip
@@ -62,7 +63,7 @@ def health_figures(results: Results) -> list[HealthFigure]:
 def alarms(results: Results) -> list[tuple[int, str]]:
     """What is wrong with a latent, a sentence each, with the index of its model."""
     return [
-        (index, alarm)
+        (index, with_flags(alarm))
         for index, model in enumerate(results.models)
         for alarm in (model.health.alarms if model.health else ())
     ]

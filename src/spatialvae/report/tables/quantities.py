@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from spatialvae.metrics.catalogue import CATALOGUE, OF, describe
+from spatialvae.metrics.catalogue import describe, rank
 from spatialvae.metrics.latent.summary import AggregateSummary, LatentHealth
 from spatialvae.report import spelling
 from spatialvae.report.models import baseline_label
@@ -46,15 +46,7 @@ def quantities(results: Results) -> list[Quantity]:
 def _metrics(results: Results) -> list[Quantity]:
     """The metrics that any model has, in the catalogue's order within what they were taken of."""
     keys = {key for model in results.models for key in model.metrics}
-    names, parts = list(CATALOGUE), ["", *OF]
-
-    def place(key: str) -> tuple[bool, int, str, int]:
-        name, _, of = key.partition("/")
-        known = of in parts
-        # Samples from every prior come before the reconstructions.
-        return of == "reconstructions", parts.index(of) if known else len(parts), of, names.index(name)
-
-    return [_metric(results, key) for key in sorted(keys, key=lambda key: describe(key) and place(key))]
+    return [_metric(results, key) for key in sorted(keys, key=lambda key: describe(key) and rank(key))]
 
 
 def _metric(results: Results, key: str) -> Quantity:

@@ -1,0 +1,163 @@
+"""What a metric is: a frozen dataclass with words for its result, what it needs, and a method that measures.
+
+Nothing here waits for torch, so that the command line can name every metric in its help.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from spatialvae.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from spatialvae.metrics.estimate import Estimate
+    from spatialvae.metrics.measurement import Measurement
+    from spatialvae.metrics.subjects import EncodedBatch, FeatureSets, ModelOnSplit, Pairs, SampleSet
+
+__all__ = [
+    "METRICS",
+    "AbstractCodeMetric",
+    "AbstractFeatureMetric",
+    "AbstractMetric",
+    "AbstractModelMetric",
+    "AbstractPairMetric",
+    "AbstractSampleMetric",
+    "Better",
+    "Group",
+    "Need",
+    "Quantity",
+    "key_of",
+]
+
+Better = Literal["higher", "lower", ""]
+Group = Literal["likelihood", "reconstruction", "samples", "latent"]
+Need = Literal["model", "pairs", "labels", "apart", "lpips", "features"]
+"""A model; a reconstruction of every image; labels that a classifier can learn; validation images apart from those
+measured; a perceptual network; a network of features."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """The words for one number of a result: a metric's own, or one of several that a metric gives."""
+
+    name: str
+    title: str
+    unit: str
+    better: Better
+    group: Group
+    meaning: str
+
+
+class AbstractMetric(ABC):
+    """Something that a model or a set of images is measured by.
+
+    A metric of your own extends one of the five classes below, which differ in what they are measured on, and is
+    registered with a name: ``--metrics NAME`` then asks for it, ``NAME:option=value`` with options, which are the
+    fields of the dataclass.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class AbsoluteError(AbstractPairMetric):
+    ...     title: ClassVar[str] = "absolute error"
+    ...     unit: ClassVar[str] = "of 0 to 1"
+    ...     better: ClassVar[Better] = "lower"
+    ...     meaning: ClassVar[str] = "between image and reconstruction, mean over pixels in [0, 1]"
+    ...
+    ...     def measure(self, pairs):
+    ...         return (pairs.images.double() - pairs.reconstructions.double()).abs().mean((1, 2, 3)) / 255
+    >>> AbsoluteError.quantities("mae")[0].title, sorted(AbsoluteError.needs)
+    ('absolute error', ['pairs'])
+    """
+
+    title: ClassVar[str]
+    unit: ClassVar[str]
+    better: ClassVar[Better]
+    """Which way is better; empty where neither is."""
+    group: ClassVar[Group]
+    """Under which heading of a report it stands."""
+    meaning: ClassVar[str]
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    by_default: ClassVar[bool] = True
+    """Whether ``--metrics default`` asks for it."""
+
+    @classmethod
+    def quantities(cls, name: str) -> tuple[Quantity, ...]:
+        """The numbers that it gives, in order: one, called `name`, unless a metric says otherwise."""
+        return (Quantity(name, cls.title, cls.unit, cls.better, cls.group, cls.meaning),)
+
+
+class AbstractCodeMetric(AbstractMetric):
+    """One value an image from its posterior q(z|x), for all images in one pass.
+
+    It may draw from torch's global generator only at the price that metrics after it draw other numbers.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"model"})
+
+    @abstractmethod
+    def measure(self, batch: EncodedBatch) -> Mapping[str, Tensor]:
+        """The values of a batch, [B] each, by the quantity's name; `batch.key` for a metric of one quantity."""
+
+
+class AbstractPairMetric(AbstractMetric):
+    """One value an image from the image and its reconstruction."""
+
+    group: ClassVar[Group] = "reconstruction"
+    needs: ClassVar[frozenset[Need]] = frozenset({"pairs"})
+
+    @abstractmethod
+    def measure(self, pairs: Pairs) -> Tensor:
+        """The values of a batch, [B]."""
+
+
+class AbstractFeatureMetric(AbstractMetric):
+    """A comparison of a set's features with the real images', for the samples of each prior and reconstructions."""
+
+    group: ClassVar[Group] = "samples"
+    needs: ClassVar[frozenset[Need]] = frozenset({"features"})
+
+    @abstractmethod
+    def measure(self, sets: FeatureSets) -> Estimate:
+        """The estimate for one set."""
+
+
+class AbstractSampleMetric(AbstractMetric):
+    """A comparison of a set's images themselves with the real ones, for the samples of each prior."""
+
+    group: ClassVar[Group] = "samples"
+
+    @abstractmethod
+    def measure(self, samples: SampleSet) -> Measurement:
+        """The measurement of one set, under `samples.key`."""
+
+
+class AbstractModelMetric(AbstractMetric):
+    """Anything that is measured of a model on a split of images."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"model"})
+
+    def keys(self, subject: ModelOnSplit) -> Sequence[str]:
+        """Under which keys a failure is noted: `subject.key`, unless a metric says otherwise."""
+        return (subject.key,)
+
+    @abstractmethod
+    def measure(self, subject: ModelOnSplit) -> Measurement:
+        """The measurement, under `subject.key`; draws follow torch's global generator, which is seeded before."""
+
+
+METRICS: Registry[AbstractMetric] = Registry("metric")
+"""Every metric by its name, in the order in which they are measured and reported."""
+
+
+def key_of(name: str, of: str) -> str:
+    """The key of a metric by what it was taken of.
+
+    >>> key_of("frechet", "gaussian"), key_of("mse", "")
+    ('frechet/gaussian', 'mse')
+    """
+    return f"{name}/{of}" if of else name

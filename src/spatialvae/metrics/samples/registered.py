@@ -1,0 +1,123 @@
+"""The metrics of sets of images, such as the samples of a prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from spatialvae.metrics.base import METRICS, AbstractFeatureMetric, AbstractSampleMetric, Better, Need
+
+if TYPE_CHECKING:
+    from spatialvae.metrics.estimate import Estimate
+    from spatialvae.metrics.measurement import Measurement
+    from spatialvae.metrics.subjects import FeatureSets, SampleSet
+
+__all__ = ["Coverage", "Density", "FrechetDistance", "KernelDistance", "Parzen", "Precision", "Recall"]
+
+
+@METRICS.register("frechet")
+@dataclass(frozen=True)
+class FrechetDistance(AbstractFeatureMetric):
+    """The Fréchet distance between Gaussians, the FID on the features of Inception."""
+
+    title: ClassVar[str] = "Fréchet distance"
+    unit: ClassVar[str] = "squared"
+    better: ClassVar[Better] = "lower"
+    meaning: ClassVar[str] = "between Gaussians fitted to the features of both sets"
+
+    def measure(self, sets: FeatureSets) -> Estimate:
+        from spatialvae.metrics.samples.frechet import frechet
+
+        return frechet(sets.features, sets.real, seed=sets.seed)
+
+
+@METRICS.register("kernel")
+@dataclass(frozen=True)
+class KernelDistance(AbstractFeatureMetric):
+    """The kernel distance, the KID on the features of Inception."""
+
+    title: ClassVar[str] = "kernel distance"
+    unit: ClassVar[str] = "squared"
+    better: ClassVar[Better] = "lower"
+    meaning: ClassVar[str] = "unbiased squared MMD of the features, cubic kernel"
+
+    def measure(self, sets: FeatureSets) -> Estimate:
+        from spatialvae.metrics.samples.kernel import kernel_distance
+
+        return kernel_distance(sets.features, sets.real, seed=sets.seed)
+
+
+@METRICS.register("precision")
+@dataclass(frozen=True)
+class Precision(AbstractFeatureMetric):
+    """The share of the set that lies among the real images."""
+
+    title: ClassVar[str] = "precision"
+    unit: ClassVar[str] = "share"
+    better: ClassVar[Better] = "higher"
+    meaning: ClassVar[str] = "images that lie on the real images' manifold of features"
+
+    def measure(self, sets: FeatureSets) -> Estimate:
+        return sets.neighbours["precision"]
+
+
+@METRICS.register("recall")
+@dataclass(frozen=True)
+class Recall(AbstractFeatureMetric):
+    """The share of the real images that lies among the set."""
+
+    title: ClassVar[str] = "recall"
+    unit: ClassVar[str] = "share"
+    better: ClassVar[Better] = "higher"
+    meaning: ClassVar[str] = "real images that lie on the other set's manifold of features"
+
+    def measure(self, sets: FeatureSets) -> Estimate:
+        return sets.neighbours["recall"]
+
+
+@METRICS.register("density")
+@dataclass(frozen=True)
+class Density(AbstractFeatureMetric):
+    """How many real balls hold an image of the set."""
+
+    title: ClassVar[str] = "density"
+    unit: ClassVar[str] = "ratio"
+    better: ClassVar[Better] = "higher"
+    meaning: ClassVar[str] = "precision that counts how many real balls hold an image"
+
+    def measure(self, sets: FeatureSets) -> Estimate:
+        return sets.neighbours["density"]
+
+
+@METRICS.register("coverage")
+@dataclass(frozen=True)
+class Coverage(AbstractFeatureMetric):
+    """The share of real balls that hold an image of the set."""
+
+    title: ClassVar[str] = "coverage"
+    unit: ClassVar[str] = "share"
+    better: ClassVar[Better] = "higher"
+    meaning: ClassVar[str] = "real images with an image of the other set in their ball"
+
+    def measure(self, sets: FeatureSets) -> Estimate:
+        return sets.neighbours["coverage"]
+
+
+@METRICS.register("parzen")
+@dataclass(frozen=True)
+class Parzen(AbstractSampleMetric):
+    """The Parzen log-density of older papers."""
+
+    title: ClassVar[str] = "Parzen log-density"
+    unit: ClassVar[str] = "nats"
+    better: ClassVar[Better] = "higher"
+    meaning: ClassVar[str] = (
+        "of held-out images under a kernel density on the images; superseded, for comparison with old papers only"
+    )
+    needs: ClassVar[frozenset[Need]] = frozenset({"apart"})
+    by_default: ClassVar[bool] = False
+
+    def measure(self, samples: SampleSet) -> Measurement:
+        from spatialvae.metrics.samples.parzen_set import measure_parzen
+
+        return measure_parzen(samples)
