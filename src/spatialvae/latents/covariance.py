@@ -82,13 +82,19 @@ def unit_lower(packed: Tensor, size: int) -> Tensor:
             [3., 4., 1.]])
     """
     # What is made while torch traces is no tensor with values, and must not be kept for calls to come.
-    places = _places.__wrapped__ if torch.compiler.is_compiling() else _places
+    places = _places if torch.compiler.is_compiling() else _kept_places
     index, identity = places(size, packed.device)
     spread = packed.index_select(-1, index).unflatten(-1, (size, size))  # pyright: ignore[reportUnknownVariableType]
     return spread.tril(-1) + identity  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 @cache
+def _kept_places(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The same, kept; a training after an evaluation needs tensors that inference mode did not make."""
+    with torch.inference_mode(False):
+        return _places(size, device)
+
+
 def _places(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """For each entry of a matrix which packed number it holds (0 where none does), and the identity."""
     rows, columns = torch.tril_indices(size, size, -1, device=device)
