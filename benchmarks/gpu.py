@@ -60,7 +60,7 @@ def main() -> None:
     model = config.model((SIDE, SIDE), 3)
     roof = roofline(precision, device)
     report("roofline", roof)
-    found: dict[str, Any] = {"machine": describe_machine(precision), "roofline": roof, "training": {}}
+    results: dict[str, Any] = {"machine": describe_machine(precision), "roofline": roof, "training": {}}
     if not installed():
         print(MISSING, file=sys.stderr)
     for batch_size in arguments.batch_size or list(TARGETS):
@@ -68,13 +68,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="spatialvae-gpu-") as folder:
             numbers = training(asked, data, Path(folder), arguments.steps, arguments.rounds, device)
         numbers |= limits(of_training(model), EPOCH / numbers["epoch_seconds"]["median"], roof)
-        found["training"][batch_size] = numbers
+        results["training"][batch_size] = numbers
         report(f"training, batch {batch_size}", {**numbers, "target epoch_seconds": TARGETS.get(batch_size)})
-    found["sampling"] = sampling(model, arguments.rounds, device)
-    found["sampling"] |= limits(of_sampling(model), GENERATED / found["sampling"]["seconds"]["median"], roof)
-    report(f"sampling {GENERATED:,}", {**found["sampling"], "target seconds": TARGET_SAMPLING})
+    results["sampling"] = sampling(model, arguments.rounds, device)
+    results["sampling"] |= limits(of_sampling(model), GENERATED / results["sampling"]["seconds"]["median"], roof)
+    report(f"sampling {GENERATED:,}", {**results["sampling"], "target seconds": TARGET_SAMPLING})
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def noise() -> ImageData:
@@ -141,11 +141,11 @@ def sampling(model: ModelConfig, rounds: int, device: torch.device) -> dict[str,
             peer = PythaePeer(model, Path(folder), batch_size=100, steps=1, learning_rate=1e-3)
             works["pythae"] = by_default(partial(peer.sample, GENERATED))
         taken = interleaved(works, rounds, device)
-    found: dict[str, Any] = {"seconds": asdict(Spread.of(taken["ours"])), "idle_share": idle_share(works["ours"])}
+    results: dict[str, Any] = {"seconds": asdict(Spread.of(taken["ours"])), "idle_share": idle_share(works["ours"])}
     if "pythae" in taken:
-        found["pythae, seconds"] = asdict(Spread.of(taken["pythae"]))
-        found["ours over pythae"] = asdict(Spread.of(ratios(taken["pythae"], taken["ours"])))
-    return found
+        results["pythae, seconds"] = asdict(Spread.of(taken["pythae"]))
+        results["ours over pythae"] = asdict(Spread.of(ratios(taken["pythae"], taken["ours"])))
+    return results
 
 
 def by_default(work: Work) -> Work:

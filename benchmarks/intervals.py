@@ -30,21 +30,21 @@ SEEDS = 3
 
 def columns(path: Path, keys: list[str]) -> dict[str, list[float]]:
     """{model and key: its value with every seed}."""
-    told = json.loads(path.read_text())
-    models = {model["latent"]: model["runs"] for model in told["models"]} if "models" in told else told
-    found: dict[str, list[float]] = {}
+    content = json.loads(path.read_text())
+    models = {model["latent"]: model["runs"] for model in content["models"]} if "models" in content else content
+    values_of: dict[str, list[float]] = {}
     for (name, runs), key in itertools.product(models.items(), keys):
         values = [run.get("metrics", run).get(key) for run in runs]
         if None not in values:
-            found[f"{name} {key}"] = [value["value"] if isinstance(value, dict) else value for value in values]
-    return found
+            values_of[f"{name} {key}"] = [value["value"] if isinstance(value, dict) else value for value in values]
+    return values_of
 
 
-def spelled(found: Difference | None) -> str:
-    if found is None:
+def spelled(difference: Difference | None) -> str:
+    if difference is None:
         return "one seed: no interval over seeds"
-    held = "" if found.excludes_tie else f"   no difference found, ± {(found.high - found.low) / 2:.3g}"
-    return f"{found.value:.4g} ({found.low:.4g} to {found.high:.4g}){held}"
+    held = "" if difference.excludes_tie else f"   no difference found, ± {(difference.high - difference.low) / 2:.3g}"
+    return f"{difference.value:.4g} ({difference.low:.4g} to {difference.high:.4g}){held}"
 
 
 def by_seed(values: list[float], others: list[float]) -> str:

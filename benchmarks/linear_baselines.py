@@ -36,7 +36,9 @@ def measured(test: Tensor, mean: Tensor, variances: Tensor, axes: Tensor, kept: 
     """Bits per dim and squared error on test images of the Gaussian with `kept` free directions, the rest alike.
 
     Args:
-        test: [N, D]. mean: [D], of the training images without noise. variances: [D], of the dequantised ones, falling.
+        test: [N, D].
+        mean: [D], of the training images without noise.
+        variances: [D], of the dequantised ones, falling.
         axes: [D, D], the directions in columns.
     """
     size = len(variances)
@@ -46,8 +48,8 @@ def measured(test: Tensor, mean: Tensor, variances: Tensor, axes: Tensor, kept: 
     nats = 0.5 * ((turned.square() + NOISE) / model + model.log() + math.log(2 * math.pi)).sum(1)
     shrunk = torch.cat([1 - rest / variances[:kept], variances.new_zeros(size - kept)])
     error = (turned * (1 - shrunk)).square().mean(1) / 255**2
-    found = {"bits_per_dim": nats / (size * math.log(2)), "mse": error}
-    return {"numbers": kept, **{name: Estimate.of(values).as_dict() for name, values in found.items()}}
+    metrics = {"bits_per_dim": nats / (size * math.log(2)), "mse": error}
+    return {"numbers": kept, **{name: Estimate.of(values).as_dict() for name, values in metrics.items()}}
 
 
 def main() -> None:
@@ -64,8 +66,8 @@ def main() -> None:
     for row in rows:
         print(row)
     if arguments.json:
-        told = {"train": len(train), "test": len(test), "models": rows}
-        arguments.json.write_text(json.dumps(told, indent=2) + "\n")
+        content = {"train": len(train), "test": len(test), "models": rows}
+        arguments.json.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -131,8 +131,8 @@ def measured(name: str, arguments: argparse.Namespace) -> dict[str, float]:
     data = prepare_images(config)
     with tempfile.TemporaryDirectory() as folder:
         model = train(config, data, Path(folder) / "run", progress=False).model
-    found = evaluate(model, data, EvaluationConfig(metrics="bound,mse", limit=5000), progress=False).metrics
-    values = {key: estimate.value for key, estimate in found.items()}
+    metrics = evaluate(model, data, EvaluationConfig(metrics="bound,mse", limit=5000), progress=False).metrics
+    values = {key: estimate.value for key, estimate in metrics.items()}
     return {"encoder_outputs": model.latent.encoder_outputs, **values}
 
 

@@ -34,7 +34,7 @@ from spatialvae.devices import fastest_device, synchronize
 from spatialvae.model import SpatialVAE
 from spatialvae.runtime.precision import resolve_precision
 
-LENGTH = 20 * 162_770  # images of the run that ours is told to be: 20 epochs of CelebA
+LENGTH = 20 * 162_770  # images of the run that ours is started with: 20 epochs of CelebA
 
 
 def main() -> None:
@@ -50,17 +50,17 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="spatialvae-peers-") as folder:
-        found = compare(arguments, Path(folder))
+        results = compare(arguments, Path(folder))
     for kind in ("training", "sampling"):
         print(f"{kind:<34}{'images/s':>10}  {'ours over it':>12}  quartiles")
-        for name, numbers in found[kind].items():
+        for name, numbers in results[kind].items():
             ratio = numbers["ours_over_it"]
             print(
                 f"  {name:<32}{numbers['images_per_second']['median']:>10,.0f}  {ratio['median']:>12.2f}  "
                 f"{ratio['lower']:.2f} to {ratio['upper']:.2f}"
             )
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> dict:
@@ -105,7 +105,7 @@ def settings(arguments: argparse.Namespace) -> TrainConfig:
 
 
 class InItsProcess:
-    """A contender in a process of its own, which works when it is told to and waits otherwise.
+    """A contender in a process of its own, which works when it is asked to and waits otherwise.
 
     Apart, as its user would run it: what one asks of the allocator or of torch does not reach the others.
     """

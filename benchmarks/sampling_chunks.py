@@ -68,8 +68,8 @@ def main() -> None:
                     rates[way].append(arguments.images / (time.perf_counter() - begin))
     print(f"{side}x{side}, {arguments.latent}, {arguments.rounds} rounds, {torch.get_num_threads()} threads, {device}")
     print(f"{'format':<10}{'layout':<15}{'chunk':>6}  {'form':<10}{'images/s':>10}{'quartiles':>20}")
-    for (number, layout, chunk, kind), found in sorted(rates.items(), key=lambda item: -statistics.median(item[1])):
-        low, middle, high = statistics.quantiles(found, n=4) if len(found) > 1 else found * 3
+    for (number, layout, chunk, kind), values in sorted(rates.items(), key=lambda item: -statistics.median(item[1])):
+        low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
         print(f"{number:<10}{layout:<15}{chunk:>6}  {kind:<10}{middle:>10.0f}{f'{low:.0f} to {high:.0f}':>20}")
 
 

@@ -45,12 +45,12 @@ def sorted_by_label(data: ImageData, config: TrainConfig, out: Path) -> dict[str
         order = np.argsort(split.labels, kind="stable")
         arrays |= {f"{name}_images": split.take(order), f"{name}_labels": split.labels[order]}
     np.savez(out / "sorted.npz", **arrays)
-    found = prepare(str(out / "sorted.npz"))
-    model = train(config, found, out / "sorted").model
-    with PosteriorCodes(model, found) as codes:
+    data = prepare(str(out / "sorted.npz"))
+    model = train(config, data, out / "sorted").model
+    with PosteriorCodes(model, data) as codes:
         fitted = {**codes.provenance, "classes": sum(count > 0 for count in codes.labels.counts or ())}
     first = arrays["train_labels"][: fitted["images"]]
-    measured = evaluate(model, found, EvaluationConfig(metrics="bound,nll", prior=["standard"]))
+    measured = evaluate(model, data, EvaluationConfig(metrics="bound,nll", prior=["standard"]))
     nats = {name: measured.metrics[name].as_dict() for name in ("nll", "nll_bound", "elbo")}
     return {"fitted_to": fitted, "classes_of_the_first": len(np.unique(first)), "nats": nats}
 
@@ -85,13 +85,13 @@ def cropped(images: np.ndarray, config: TrainConfig, out: Path) -> dict[str, obj
     options = ImageOptions(image_size=(side, side), crop=str(side))
     data = prepare(str(folder), options)
     model = train(config, data, out / "cropped").model
-    found = {}
+    results = {}
     for name, way in (("as_the_run", data.options), ("cropped_to_the_centre", replace(options, crop="center"))):
         chosen, _, _ = read_pictures([folder], way, data.channels)
-        found[name] = peak_signal_to_noise(chosen, model.reconstruct(chosen)).mean().item()
+        results[name] = peak_signal_to_noise(chosen, model.reconstruct(chosen)).mean().item()
     prepared = torch.from_numpy(data.split("all").images)
-    found["of_the_prepared_images"] = peak_signal_to_noise(prepared, model.reconstruct(prepared)).mean().item()
-    return found
+    results["of_the_prepared_images"] = peak_signal_to_noise(prepared, model.reconstruct(prepared)).mean().item()
+    return results
 
 
 def pictures(images: np.ndarray) -> Iterator[Image.Image]:
@@ -109,16 +109,16 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     data, config = prepare(arguments.data), TrainConfig(images=arguments.images, latent="tensor-normal")
     test = data.split("test").images
-    found = {
+    results = {
         "data": data.name,
         "images": arguments.images,
         "sorted_by_label": sorted_by_label(data, config, arguments.out),
         "written_twice": written_twice(test[:TWICE], arguments.out),
         "cropped": cropped(test[:CROPPED], config.model_copy(update={"images": 20 * CROPPED}), arguments.out),
     }
-    print(json.dumps(found, indent=2))
+    print(json.dumps(results, indent=2))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One benchmark: set up what is compared, time it in turn, and say what came out."""
+"""One benchmark: set up what is compared, time it in turn, and say how fast it is."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def bench(
 
     Raises:
         UserError: settings that training refuses; several processes.
-        Interrupted: Ctrl-C or SIGTERM came.
+        Interrupted: Ctrl-C or SIGTERM.
     """
     options = options or BenchConfig()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -184,8 +184,8 @@ class _Bench:
 
         return {"bare": bare_steps, "eager": eager_steps, "eager_sampling": eager_sampling}
 
-    def _staged(self, found: list[dict[str, float]]) -> Work:
-        """One step taken apart; each call adds its stages to `found`."""
+    def _staged(self, stages: list[dict[str, float]]) -> Work:
+        """One step taken apart; each call adds its stages to `stages`."""
         config, device = self.config, self.device
         trained = suit_layout(SpatialVAE.from_config(self.model), device).train()
         optimizer = make_optimizer(trained, config, fused=True)
@@ -194,7 +194,7 @@ class _Bench:
 
         def work() -> None:
             number_format = autocast(device, self.precision)
-            found.append(staged_step(trained, optimizer, lambda: batches(len(found)), number_format, Laps(device)))
+            stages.append(staged_step(trained, optimizer, lambda: batches(len(stages)), number_format, Laps(device)))
 
         return work
 

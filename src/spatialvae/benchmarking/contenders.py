@@ -128,7 +128,7 @@ class _Slices(Callback):
 
 
 class InFormat(nn.Module):
-    """A model whose forward computes in one of the number formats of `--precision`."""
+    """A model whose forward computes in one of the number formats of the setting `precision`."""
 
     def __init__(self, model: SpatialVAE, precision: str) -> None:
         super().__init__()

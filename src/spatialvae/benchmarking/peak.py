@@ -11,7 +11,7 @@ from spatialvae.benchmarking.timing import Work
 __all__ = ["DTYPES", "Probe", "probes"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""The number formats of `--precision`."""
+"""The number formats of the setting `precision`."""
 
 REPEATS = 5
 

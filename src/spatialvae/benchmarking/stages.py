@@ -20,10 +20,10 @@ __all__ = ["STAGES", "Laps", "staged_step"]
 STAGES = {
     "data": "the batch, from the data set to the device",
     "encoder": "encoder and projection",
-    "latent": "from the projection's output to law, sample and KL",
+    "latent": "from the projection's output to distribution, sample and KL",
     "decoder": "decoder and likelihood",
     "backward_decoder": "backward through likelihood and decoder",
-    "backward_latent": "backward through sample, KL and law",
+    "backward_latent": "backward through sample, KL and distribution",
     "backward_encoder": "backward through projection and encoder",
     "optimiser": "the update of the weights",
 }
@@ -31,7 +31,7 @@ STAGES = {
 
 
 class Laps:
-    """When each stage ended, told by the device that does the work: the clock on a CPU, events on CUDA.
+    """When each stage ended, by the clock of the device that does the work: the clock on a CPU, events on CUDA.
 
     Events do not stop the queue, so the laps of a GPU hold the time it waits for the next kernel as well.
 

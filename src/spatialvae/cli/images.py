@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spatialvae.cli.output import say, say_notes
 from spatialvae.config import AbstractDataOptions
-from spatialvae.errors import UserError
+from spatialvae.errors import UserError, with_flags
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,14 +72,14 @@ def images_for(run: Path, model: SpatialVAE, values: dict[str, Any], *, progress
         except OtherImages:
             if not values:
                 raise UserError(
-                    f"{run} was trained on {record.told}, which has changed since.\n"
+                    f"{run} was trained on {record.words}, which has changed since.\n"
                     "Say with --data where the images of then lie, or which others to take."
                 ) from None
     height, width = model.config.image_size
     fitted = {"image_size": f"{height}x{width}", "channels": model.config.channels}
     data = prepare_images(AbstractDataOptions.parse({**known, **fitted, **values}, str(run)), progress=progress)
-    now = DataRecord.of(data).told
-    notes = [] if record is None else [f"the images are {now}; {run} was trained on {record.told}"]
+    now = DataRecord.of(data).words
+    notes = [] if record is None else [with_flags(f"the images are {now}; {run} was trained on {record.words}")]
     return RunImages(data, own=False, notes=notes)
 
 
@@ -93,7 +93,7 @@ def _check_place(run: Path, record: DataRecord | None) -> None:
     if record.source is None:
         raise UserError(f"{run} was trained on arrays in memory, which no file holds: name the images with --data.")
     if Path(record.source).is_absolute() and not Path(record.source).exists():
-        raise UserError(f"{run} was trained on {record.told}, which is not there any more: say where with --data.")
+        raise UserError(f"{run} was trained on {record.words}, which is not there any more: say where with --data.")
 
 
 def read_for(

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter
 
+from spatialvae import records
 from spatialvae.data.dataset import ImageSplit
 from spatialvae.data.description import Description
 from spatialvae.data.options import ImageOptions
@@ -121,17 +121,17 @@ class _Stamp:
 
 def write_description(folder: Path, fingerprint: str, description: Description) -> None:
     """Write `info.json`, which makes the arrays of a folder an entry."""
-    info = {**asdict(description), **asdict(_Stamp(FORMAT, fingerprint))}
+    info = {**records.as_json(description), **records.as_json(_Stamp(FORMAT, fingerprint))}
     (folder / "info.json").write_text(json.dumps(info))
 
 
 def read_entry(path: Path) -> Entry | None:
     """The entry in a folder, or None when it is missing, partial or damaged."""
     try:
-        text = (path / "info.json").read_text()
-        if TypeAdapter(_Stamp).validate_json(text) != _Stamp(FORMAT, path.name):
+        info = path / "info.json"
+        if records.read(_Stamp, info) != _Stamp(FORMAT, path.name):
             return None
-        description = TypeAdapter(Description).validate_json(text)
+        description = records.read(Description, info)
         return Entry(description, {name: _read_split(path, name, description) for name in description.splits})
     except (OSError, ValueError):
         return None

@@ -15,6 +15,7 @@ from spatialvae.data.description import Description
 from spatialvae.data.joined import JoinedImages
 from spatialvae.data.notes import Seen, notes_of
 from spatialvae.data.options import ImageOptions
+from spatialvae.data.representation import as_html, shape_words
 from spatialvae.errors import UserError, nearest
 
 __all__ = ["SPLITS", "WHOLE", "ImageData", "ImageSplit", "content_hash"]
@@ -43,6 +44,14 @@ class ImageSplit:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def __repr__(self) -> str:
+        channels, height, width = self.shape
+        labels = "unlabelled" if self.labels is None else f"{np.sum(self.labels >= 0):,} labelled"
+        return f"ImageSplit({len(self):,} images of {shape_words(height, width, channels)}, {labels})"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self), {"of these": self})
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,6 +112,15 @@ class ImageData:
         if self.label_names is None and labels:
             classes = 1 + max(int(own.max(initial=-1)) for own in labels)
             object.__setattr__(self, "label_names", [str(number) for number in range(classes)])
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
+        classes = f", {len(self.label_names)} classes" if self.label_names else ""
+        size = shape_words(self.height, self.width, self.channels)
+        return f"ImageData({self.name}: {size}, {counts}{classes})"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self), self.splits)
 
     @property
     def notes(self) -> list[str]:
@@ -179,9 +197,9 @@ class ImageData:
         """The images of all splits, in the source's order where it is known, else split after split."""
         splits = list(self.splits.values())
         order, rows = np.arange(sum(map(len, splits))), None
-        found = [split.rows for split in splits if split.rows is not None]
-        if len(found) == len(splits):
-            rows = np.concatenate(found)
+        known_rows = [split.rows for split in splits if split.rows is not None]
+        if len(known_rows) == len(splits):
+            rows = np.concatenate(known_rows)
             order = np.argsort(rows)
             rows = rows[order]
         labels = None

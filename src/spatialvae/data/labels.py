@@ -76,11 +76,11 @@ class LabelTable:
 
     def finish(self) -> tuple[list[str], npt.NDArray[np.int64]]:
         """The classes' names in their order, and each code's place in it; the last entry, of code -1, is -1."""
-        found = [*self._codes]
+        classes = [*self._codes]
         order = [*range(self._declared)]
-        order += sorted(range(self._declared, len(found)), key=lambda code: natural_key(found[code]))
-        places = np.full(len(found) + 1, UNLABELLED, np.int64)
+        order += sorted(range(self._declared, len(classes)), key=lambda code: natural_key(classes[code]))
+        places = np.full(len(classes) + 1, UNLABELLED, np.int64)
         if self._measured:
             return [], places
-        places[order] = np.arange(len(found))
-        return [found[code] for code in order], places
+        places[order] = np.arange(len(classes))
+        return [classes[code] for code in order], places

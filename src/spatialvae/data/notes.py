@@ -41,15 +41,15 @@ class Seen:
 
     def notes(self) -> list[str]:
         """A sentence for what may not be meant."""
-        found = []
+        notes = []
         if self.frames:
-            found.append(f"the first frame or page is taken of {_counted(self.frames, 'picture')} with more than one")
+            notes.append(f"the first frame or page is taken of {_counted(self.frames, 'picture')} with more than one")
         if self.sixteen and self.peak < 4096:
-            found.append(
+            notes.append(
                 f"no value is above {self.peak} of 65535 in {_counted(self.sixteen, 'picture')} of 16 bits: scale them "
                 "first if their white is there"
             )
-        return found
+        return notes
 
 
 def notes_of(passed_over: Mapping[str, int], skipped: int, duplicates: Mapping[str, int], seen: Seen) -> list[str]:
@@ -58,20 +58,20 @@ def notes_of(passed_over: Mapping[str, int], skipped: int, duplicates: Mapping[s
     >>> notes_of({".jxl": 2, ".tga": 1}, 0, {"test in train": 62}, Seen())
     ['passed over: 3 files (.jxl 2, .tga 1)', 'duplicates: 62 images of test are pixel for pixel in train too']
     """
-    found = []
+    notes = []
     files = {kind: count for kind, count in passed_over.items() if not kind.startswith("images ")}
     if files:
-        told = ", ".join(
+        kinds = ", ".join(
             f"{kind} {count}" for kind, count in sorted(files.items(), key=lambda pair: (-pair[1], pair[0]))
         )
-        found.append(f"passed over: {_counted(sum(files.values()), 'file')} ({told})")
-    found += [f"passed over: {count} {kind}" for kind, count in passed_over.items() if kind not in files]
+        notes.append(f"passed over: {_counted(sum(files.values()), 'file')} ({kinds})")
+    notes += [f"passed over: {count} {kind}" for kind, count in passed_over.items() if kind not in files]
     if skipped:
-        found.append(f"skipped: {skipped} pictures that cannot be read")
+        notes.append(f"skipped: {skipped} pictures that cannot be read")
     for pair, count in duplicates.items():
         name, other = pair.split(" in ")
-        found.append(f"duplicates: {_counted(count, 'image')} of {name} are pixel for pixel in {other} too")
-    return found + seen.notes()
+        notes.append(f"duplicates: {_counted(count, 'image')} of {name} are pixel for pixel in {other} too")
+    return notes + seen.notes()
 
 
 def _counted(count: int, noun: str) -> str:

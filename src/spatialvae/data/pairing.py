@@ -33,8 +33,8 @@ def pair(names: Sequence[str] | None, others: Sequence[str] | None, count: int, 
     names, the rows of an array, go in the order that they have, and so do those that they are paired with.
 
     Args:
-        names: the files' names within their folder, or None for images without names.
-        others: the same of the other images.
+        names: the files' names within their folders, or None for images without names.
+        others: the same of the images that they are compared with.
 
     Raises:
         UserError: another number of images than is wanted, or names of which some agree and some do not.
@@ -66,7 +66,7 @@ def pair(names: Sequence[str] | None, others: Sequence[str] | None, count: int, 
 def _check_count(count: int, wanted: int) -> None:
     if count != wanted:
         raise UserError(
-            f"--paired wants one image for each of the {wanted} compared with (--split says which); there are {count}."
+            f"`paired` wants one image for each of the {wanted} compared with (`split` says which); there are {count}."
         )
 
 
@@ -77,10 +77,10 @@ def _natural_order(names: Sequence[str]) -> npt.NDArray[np.int64]:
 def _lonely(names: Sequence[str], others: Sequence[str], mine: list[Any], theirs: list[Any]) -> str:
     """Tells the first name of either side that the other side has not."""
     known_here, known_there = set(mine), set(theirs)
-    found = [f"{name} of the set" for name, key in zip(names, mine, strict=True) if key not in known_there]
-    found += [f"{name} compared with" for name, key in zip(others, theirs, strict=True) if key not in known_here]
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"--paired goes by the files' names, and {found[0]} has no partner{more}: give both sets the same names."
+    lonely = [f"{name} of the set" for name, key in zip(names, mine, strict=True) if key not in known_there]
+    lonely += [f"{name} compared with" for name, key in zip(others, theirs, strict=True) if key not in known_here]
+    more = f" (and {len(lonely) - 1} more)" if len(lonely) > 1 else ""
+    return f"`paired` goes by the files' names, and {lonely[0]} has no partner{more}: give both sets the same names."
 
 
 def _path(name: str) -> PurePosixPath:

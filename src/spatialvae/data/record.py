@@ -6,11 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
+from spatialvae import records
 from spatialvae.data.dataset import ImageData
-from spatialvae.data.options import ImageOptions
-from spatialvae.errors import UserError
+from spatialvae.data.options import DEFAULTS, ImageOptions
 
 __all__ = ["DataRecord"]
 
@@ -24,8 +22,8 @@ class DataRecord:
     - `images`: how many images each split has.
 
     >>> record = DataRecord("digits", "digits", ImageOptions(image_size=(16, 16)), "0a", {"train": 1620})
-    >>> record.told, DataRecord.parse(TypeAdapter(DataRecord).dump_json(record).decode(), "data.json") == record
-    ('digits --image-size 16x16', True)
+    >>> record.words, records.parse(DataRecord, records.as_json(record), "data.json") == record
+    ('digits `image_size` 16x16', True)
     """
 
     source: str | None
@@ -41,32 +39,13 @@ class DataRecord:
         return cls(data.source, data.name, data.options, data.fingerprint, counts)
 
     @classmethod
-    def parse(cls, text: str, where: str) -> DataRecord:
-        """A record from the JSON text of `as_dict`.
+    def read(cls, path: Path) -> DataRecord | None:
+        """The record in a file, or None where there is no file.
 
         Raises:
-            UserError: text that is no such record, or that names options which do not exist.
+            UserError: a file that is no such record, or that names options which do not exist.
         """
-        try:
-            return TypeAdapter(cls).validate_json(text)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise UserError(f"{where} is damaged ({place}: {first['msg']}): copy it again, or delete it.") from None
-
-    @classmethod
-    def read(cls, path: Path) -> DataRecord | None:
-        """The record in a file, or None where there is no file; `UserError` when it is damaged."""
-        try:
-            return cls.parse(path.read_text(), str(path))
-        except FileNotFoundError:
-            return None
-        except UnicodeDecodeError:
-            raise UserError(f"{path} is damaged (no text): copy it again, or delete it.") from None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The record as JSON has it."""
-        return asdict(self)
+        return records.read(cls, path) if path.exists() else None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -76,10 +55,10 @@ class DataRecord:
         return {"data": self.source, **asdict(self.options), "image_size": spelled}
 
     @property
-    def told(self) -> str:
-        """The source and, as flags, the options that are not the defaults."""
+    def words(self) -> str:
+        """The source and the options that are not the defaults, as a message names settings."""
         words = [self.source or "arrays in memory"]
         for name, value in self.settings.items():
-            if name != "data" and value != getattr(ImageOptions(), name):
-                words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
+            if name != "data" and value != getattr(DEFAULTS, name):
+                words += [f"`{name}`", *([] if value is True else [str(value)])]
         return " ".join(words)

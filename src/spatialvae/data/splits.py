@@ -52,8 +52,8 @@ def split_called(name: str) -> str | None:
     ... )
     ('validation', 'test', None, None)
     """
-    found = {SPELLINGS[word] for word in WORD.findall(CAMEL.sub(" ", name).lower())}
-    return found.pop() if len(found) == 1 else None
+    splits = {SPELLINGS[word] for word in WORD.findall(CAMEL.sub(" ", name).lower())}
+    return splits.pop() if len(splits) == 1 else None
 
 
 def without_words(name: str) -> str:
@@ -124,13 +124,13 @@ def count_duplicates(keys: Mapping[str, Sequence[int]]) -> dict[str, int]:
     >>> count_duplicates({"train": [1, 2], "validation": [3], "test": [2, 2, 3, 4]})
     {'test in train': 2, 'test in validation': 1}
     """
-    found: dict[str, int] = {}
+    duplicates: dict[str, int] = {}
     sets = {name: np.asarray(split, dtype=np.uint64) for name, split in keys.items()}
     for place, (name, split) in enumerate(sets.items()):
         for other in list(sets)[:place]:
             if count := int(np.isin(split, sets[other]).sum()):
-                found[f"{name} in {other}"] = count
-    return found
+                duplicates[f"{name} in {other}"] = count
+    return duplicates
 
 
 @dataclass(frozen=True)
@@ -175,9 +175,9 @@ class SplitRule:
         made = {*self.given, *self.carved, *(["train"] if self.carved else [])}
         return tuple(name for name in ("train", "validation", "test") if name in made)
 
-    def __call__(self, said: str | None, fraction: float) -> str:
-        if said is not None and said != "train":
-            return said
+    def __call__(self, split: str | None, fraction: float) -> str:
+        if split is not None and split != "train":
+            return split
         for name, edge in zip(self.carved, self.edges, strict=True):
             if fraction < edge:
                 return name

@@ -83,7 +83,7 @@ def own_names(pictures: Sequence[str], paths: Sequence[Path]) -> list[str]:
     (['1.png', '1.jpg'], ['000000', '000001'])
     """
     folders = [printable(str(path)) for path in paths]
-    found = [PurePath(name) for name in pictures]
+    places = [PurePath(name) for name in pictures]
     below = [
         next(
             (
@@ -93,9 +93,9 @@ def own_names(pictures: Sequence[str], paths: Sequence[Path]) -> list[str]:
             ),
             PurePath(name.name),
         )
-        for name in found
+        for name in places
     ]
     for called in ([name.with_suffix("") for name in below], below):
         if len(set(called)) == len(called):
             return [name.as_posix() for name in called]
-    return [f"{index:06d}" for index in range(len(found))]
+    return [f"{index:06d}" for index in range(len(places))]

@@ -146,8 +146,8 @@ class ModelStage(AbstractStage[SpatialVAE]):
         before, now = Run(folder).record(), DataRecord.of(self.data)
         which = ""
         if before is not None:
-            changed = before.told == now.told
-            which = f": {now.told} has changed since" if changed else f": {before.told}, not {now.told}"
+            changed = before.words == now.words
+            which = f": {now.words} has changed since" if changed else f": {before.words}, not {now.words}"
         return (
             f"{folder} was trained on other images than these{which}.\n"
             "Name a new folder as `out`, or give the data of before."

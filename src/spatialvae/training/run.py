@@ -10,6 +10,7 @@ from spatialvae.config import AbstractOptimisation
 from spatialvae.data.record import DataRecord
 from spatialvae.errors import UserError
 from spatialvae.files import replacing, write_json
+from spatialvae.records import as_json
 
 __all__ = ["Run"]
 
@@ -70,7 +71,7 @@ class Run:
         with replacing(self.config) as path:
             path.write_text(_text(_with_length(config, images)))
         if record is not None:
-            write_json(self.data, record.as_dict())
+            write_json(self.data, as_json(record))
 
     def _keep_foreign(self, kind: type[AbstractOptimisation]) -> None:
         """Refuse to write over a config.yaml that is no run's, such as a file of settings that somebody typed."""

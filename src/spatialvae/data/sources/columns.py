@@ -46,12 +46,12 @@ def image_column(schema: Any) -> ImageColumn | None:
     >>> image_column(pa.schema([("img", pa.binary()), ("mask", pa.binary())]))
     ImageColumn(name='img', parts=frozenset())
     """
-    found = [ImageColumn(field.name, parts) for field in schema if (parts := _picture_parts(field.type)) is not None]
-    usual = [column for name in USUAL_NAMES for column in found if column.name.lower() == name]
-    structs = [column for column in found if "bytes" in column.parts]
+    columns = [ImageColumn(field.name, parts) for field in schema if (parts := _picture_parts(field.type)) is not None]
+    usual = [column for name in USUAL_NAMES for column in columns if column.name.lower() == name]
+    structs = [column for column in columns if "bytes" in column.parts]
     if usual or structs:
         return (usual or structs)[0]
-    return found[0] if len(found) == 1 else None
+    return columns[0] if len(columns) == 1 else None
 
 
 def _picture_parts(kind: Any) -> frozenset[str] | None:
@@ -93,6 +93,6 @@ def _nulls(group: Any, leaf: str) -> bool:
     """Whether a column of a row group has missing values; without statistics it may."""
     for place in range(group.num_columns):
         if group.column(place).path_in_schema == leaf:
-            told = group.column(place).statistics
-            return told is None or not told.has_null_count or told.null_count > 0
+            statistics = group.column(place).statistics
+            return statistics is None or not statistics.has_null_count or statistics.null_count > 0
     return True

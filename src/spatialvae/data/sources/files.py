@@ -69,14 +69,14 @@ class AbstractFileSource(AbstractSource):
         digest, size, newest = hashlib.sha256(type(self).__name__.encode()), 0, 0.0
         for name, path in self.files:
             try:
-                told = os.stat(path)
+                status = os.stat(path)
             except OSError:
                 digest.update(f"{name}\nmissing\n".encode(errors="surrogateescape"))
                 continue
-            fields = (told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino, told.st_dev)
+            fields = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
             digest.update(f"{name}\n{path.absolute()}\n{fields}\n".encode(errors="surrogateescape"))
-            size += told.st_size
-            newest = max(newest, told.st_mtime, told.st_ctime)
+            size += status.st_size
+            newest = max(newest, status.st_mtime, status.st_ctime)
         return digest.hexdigest(), size, newest
 
 

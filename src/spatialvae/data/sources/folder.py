@@ -57,17 +57,17 @@ def _named_splits(folders: Mapping[str, tuple[str, ...]]) -> dict[str, str | Non
     Folders can be classes instead. Beside folders that say nothing, a name of several words (`test tube`) is one, and
     so is a longer name with the word train (`train_station`) where no test or validation images are named.
     """
-    said = splits_of(folders)
-    if None in said.values():
-        said = splits_of({name: [part for part in parts if " " not in part] for name, parts in folders.items()})
-    if not any(said.values()):
+    splits = splits_of(folders)
+    if None in splits.values():
+        splits = splits_of({name: [part for part in parts if " " not in part] for name, parts in folders.items()})
+    if not any(splits.values()):
         files = {name: split_called(PurePosixPath(name).name) for name in folders}
         if "train" in files.values() and None not in files.values():
             return files
-    alone = {split for split in said.values() if split} == {"train"}
+    alone = {split for split in splits.values() if split} == {"train"}
     if alone and not any(part.lower() in ("train", "training") for parts in folders.values() for part in parts):
         return dict.fromkeys(folders)
-    return said
+    return splits
 
 
 def _without_split(parts: tuple[str, ...], split: str | None, shared: int) -> tuple[str, ...]:

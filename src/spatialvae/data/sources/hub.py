@@ -112,13 +112,13 @@ def _parts(loaded: Any, where: str) -> tuple[dict[str, Any], dict[str, int]]:
     """Every split that counts, by the library's name, with pictures left encoded; the images of the others."""
     import datasets
 
-    found = dict(loaded) if isinstance(loaded, Mapping) else {"all": loaded}
-    found = {name: part for name, part in found.items() if len(part)}
+    splits = dict(loaded) if isinstance(loaded, Mapping) else {"all": loaded}
+    splits = {name: part for name, part in splits.items() if len(part)}
     others: dict[str, int] = {}
-    if any(split_called(name) == "train" for name in found):
-        others = {f"images of the split {name}": len(part) for name, part in found.items() if not split_called(name)}
+    if any(split_called(name) == "train" for name in splits):
+        others = {f"images of the split {name}": len(part) for name, part in splits.items() if not split_called(name)}
     parts = {}
-    for name, part in found.items():
+    for name, part in splits.items():
         if f"images of the split {name}" not in others:
             column = _image_column(part, where)
             parts[name] = part.with_format(None).cast_column(column, datasets.Image(decode=False))
@@ -130,10 +130,10 @@ def _parts(loaded: Any, where: str) -> tuple[dict[str, Any], dict[str, int]]:
 def _image_column(part: Any, where: str) -> str:
     import datasets
 
-    found = [name for name, feature in part.features.items() if isinstance(feature, datasets.Image)]
-    if not found:
+    names = [name for name, feature in part.features.items() if isinstance(feature, datasets.Image)]
+    if not names:
         raise UserError(f"'{where}' has no image column; its columns are {', '.join(part.column_names)}.")
-    return next((name for name in ("image", "img") if name in found), found[0])
+    return next((name for name in ("image", "img") if name in names), names[0])
 
 
 def _label_column(part: Any) -> str | None:

@@ -93,11 +93,11 @@ def _holds_labels(path: Path) -> bool:
 
 def _one_of_each(folder: Path) -> dict[str, Path]:
     """Name without suffix to file; the unpacked one where both are there."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
         if match := NAME.fullmatch(file.name):
-            found.setdefault(match["stem"] + match["kind"], file)
-    return found
+            files.setdefault(match["stem"] + match["kind"], file)
+    return files
 
 
 def _key(path: Path) -> str:
@@ -142,11 +142,11 @@ def _count(path: Path) -> int:
 def _read_labels(path: Path, count: int) -> Sequence[int]:
     with _open(path) as file:
         if "idx2-int" in path.name:  # the label is the first of several numbers a row
-            found, columns = _header(file, 2, path, code=12)
-            labels = np.frombuffer(_read(file, 4 * found * columns, path), ">i4").reshape(found, columns)[:, 0].tolist()
+            rows, columns = _header(file, 2, path, code=12)
+            labels = np.frombuffer(_read(file, 4 * rows * columns, path), ">i4").reshape(rows, columns)[:, 0].tolist()
         else:
-            (found,) = _header(file, 1, path)
-            labels = list(_read(file, found, path))
-    if found != count:
-        raise UserError(f"{path} has {found} labels for {count} images.")
+            (rows,) = _header(file, 1, path)
+            labels = list(_read(file, rows, path))
+    if rows != count:
+        raise UserError(f"{path} has {rows} labels for {count} images.")
     return labels

@@ -33,7 +33,7 @@ class Part:
 
 
 class MemoryImages(AbstractImages):
-    """Parts by name, each with the split that it is said to be."""
+    """Parts by name, each with its split, or None where nothing names one."""
 
     def __init__(
         self,

@@ -75,12 +75,12 @@ def _named_pictures(file: Any, table: str, path: Path) -> dict[str, Path]:
     column = image_column(file.schema_arrow)
     if column is None or not names_files(file, column):
         return {}
-    found: dict[str, Path] = {}
+    contents: dict[str, Path] = {}
     for batch in _batches(file, [column.name], path):
         for value in batch.column(column.name).to_pylist():
             if isinstance(content := column.content(value, path), Path):
-                found[f"{table}: {value['path']}"] = content
-    return found
+                contents[f"{table}: {value['path']}"] = content
+    return contents
 
 
 def _open(path: Path) -> Any:
@@ -130,7 +130,7 @@ def _class_names(schema: Any) -> dict[str, list[str]]:
     """Columns of named classes with the names that the `datasets` library writes beside the schema."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        found = {column: feature.get("names") for column, feature in features.items() if isinstance(feature, dict)}
+        names_of = {column: feature.get("names") for column, feature in features.items() if isinstance(feature, dict)}
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
-    return {column: [str(name) for name in names] for column, names in found.items() if isinstance(names, list)}
+    return {column: [str(name) for name in names] for column, names in names_of.items() if isinstance(names, list)}

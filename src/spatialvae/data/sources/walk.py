@@ -54,11 +54,11 @@ def look_below(folder: Path) -> Below:
     >>> list(below.pictures), dict(below.passed_over)
     (['a.png'], {'.jxl': 1})
     """
-    found = [(path.relative_to(folder).as_posix(), path) for path in _walk(folder)]
+    entries = [(path.relative_to(folder).as_posix(), path) for path in _walk(folder)]
     pictures: dict[str, Path] = {}
     tables: dict[str, Path] = {}
     others: Counter[str] = Counter()
-    for name, path in sorted(found, key=lambda pair: PurePosixPath(pair[0]).parts):
+    for name, path in sorted(entries, key=lambda pair: PurePosixPath(pair[0]).parts):
         if path.suffix.lower() == ".parquet":
             tables[name] = path
         elif looks_like_picture(path):
@@ -117,7 +117,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        found = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"The folder '{folder}' cannot be read: {error.strerror or error}.") from error
-    return [entry for entry in found if not entry.name.startswith(".") and entry.name not in HIDDEN_TOO]
+    return [entry for entry in entries if not entry.name.startswith(".") and entry.name not in HIDDEN_TOO]
