@@ -118,7 +118,7 @@ class FinishedRun:
     def __repr__(self) -> str:
         lines = [f"FinishedRun({str(self.folder)!r})", f"  {self._latent}"]
         if self.record is not None:
-            lines.append(f"  trained on {self.record.told}")
+            lines.append(f"  trained on {self.record.words.replace('`', '')}")
         journal = self.journal
         if journal:
             last = journal[-1]

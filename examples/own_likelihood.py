@@ -1,0 +1,56 @@
+"""A likelihood of your own: Laplace pixels, whose bound is the mean absolute error."""
+
+import os
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Laplace
+
+import spatialvae as sv
+from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood, AbstractPixels
+
+EPOCHS = float(os.environ.get("EPOCHS", "2"))
+HALF_BIN = 1 / 255  # images are floats in [-1, 1]: half the distance of two neighbouring 8-bit values
+
+
+class LaplacePixels(AbstractPixels):
+    """Independent pixels, Laplace around `loc` [B, C, H, W]."""
+
+    def __init__(self, loc: Tensor, scale: Tensor) -> None:
+        self.laplace = Laplace(loc, scale, validate_args=False)
+        super().__init__(loc.shape)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.laplace.loc
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.laplace.log_prob(value).sum((-3, -2, -1))
+
+    def log_mass(self, value: Tensor) -> Tensor:
+        """The log-probability of the 8-bit value's bin; the first and the last bin are open."""
+        ends = torch.ones_like(value)
+        above = torch.where(value > 1 - HALF_BIN, ends, self.laplace.cdf(value + HALF_BIN))
+        below = torch.where(value < HALF_BIN - 1, 0 * ends, self.laplace.cdf(value - HALF_BIN))
+        return (above - below).clamp(min=1e-12).log().sum((-3, -2, -1))
+
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        return self.laplace.sample(torch.Size(sample_shape))
+
+
+@LIKELIHOODS.register("laplace")
+class LaplaceLikelihood(AbstractLikelihood):
+    """One scale for all pixels, learned with the networks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def forward(self, output: Tensor) -> LaplacePixels:
+        return LaplacePixels(output, self.log_scale.exp())
+
+
+latent = sv.latents.MatrixNormalMaps(maps=8, height=3, width=3)
+model = sv.SpatialVAE(latent=latent, likelihood=LaplaceLikelihood(), image_shape=(1, 8, 8))
+run = sv.train(model, "digits", out="runs/own-likelihood", epochs=EPOCHS)
+print(run)
