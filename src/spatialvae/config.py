@@ -93,7 +93,7 @@ class AbstractOptimisation(AbstractSettings):
     """What the training loop reads, whatever it trains: length, steps, optimiser, number format."""
 
     images: Length = Field(default=None, description="Length: how many images the model sees. Default: 20 epochs.")
-    epochs: float | None = Field(default=None, gt=0, le=10**6, description="Length in epochs, in place of --images.")
+    epochs: float | None = Field(default=None, gt=0, le=10**6, description="Length in epochs, in place of `images`.")
     batch_size: int = Field(default=100, ge=2, le=10**6, description="Images a step, over all devices.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size (the authors: 1e-4).")
     schedule: Literal["constant", "cosine"] = Field(
@@ -182,7 +182,7 @@ class EvaluationConfig(AbstractSettings):
     )
     split: str = Field(default="test", description="Which images: train, validation, test or all.")
     limit: int | None = Field(
-        default=None, ge=1, description="Use so many images only, drawn from the split by --seed; default: all."
+        default=None, ge=1, description="Use so many images only, drawn from the split by `seed`; default: all."
     )
     importance_samples: int = Field(default=64, ge=1, le=10**6, description="K, draws an image for nll.")
     nll_images: int = Field(

@@ -23,6 +23,7 @@ from spatialvae.config import (
     PriorConfig,
     TrainConfig,
 )
+from spatialvae.errors import with_flags
 from tests.cli.program import spatialvae
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,13 +87,13 @@ def test_a_fields_text_is_its_flags_help(
         if name in without:
             continue
         assert field.description
-        assert found[name].help.startswith(field.description)
+        assert found[name].help.startswith(with_flags(field.description))
         assert f"--{name.replace('_', '-')}" in found[name].opts
-        assert field.description in printed
+        assert with_flags(field.description) in printed
         if field.default not in (None, False):
             default = "the run's" if command == "evaluate" else field.default
             default = 1 if default == [1.0] else default
-            assert f"{field.description} (default: {default})" in printed
+            assert f"{with_flags(field.description)} (default: {default})" in printed
 
 
 def test_help_and_version_wait_for_nothing_heavy() -> None:

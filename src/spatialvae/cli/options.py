@@ -20,6 +20,7 @@ from spatialvae.config import (
     CompareConfig,
     EvaluationConfig,
 )
+from spatialvae.errors import with_flags
 from spatialvae.metrics.catalogue import metrics_help
 from spatialvae.settings import AbstractSettings
 
@@ -119,7 +120,7 @@ def _flag(name: str, field: FieldInfo, panel: str, default: str | None) -> inspe
     default_text = "" if field.default in (None, False) else f" (default: {default or _spelled(field.default)})"
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=f"{field.description}{default_text}{_registered(name)}{_choices(field)}",
+        help=f"{with_flags(field.description or '')}{default_text}{_registered(name)}{_choices(field)}",
         rich_help_panel=panel,
         show_default=False,
     )
