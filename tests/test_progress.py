@@ -89,8 +89,8 @@ def test_a_log_has_no_codes_for_terminals(monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_short_work_and_hidden_work_say_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.bar("short", 10, shown=True) as advance:
-        advance(10)
+    with Progress("short", 10) as work:
+        work.advance(10)
     with Progress("hidden", 10, shown=False) as work:
         clock.now += 1000
         work.update(5, due=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +18,7 @@ from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import Labels
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 from spatialvae.runtime.evaluating import evaluating
 from spatialvae.runtime.precision import fast_autocast
 from spatialvae.seeding import seeded
@@ -53,8 +53,8 @@ class PosteriorCodes:
         rows, held_out = subset(len(split), limit, seed=seed), subset(len(others), HELD_OUT, seed=seed)
         self.provenance = {"images": len(rows), "of": len(split), "seed": seed}
         with torch.inference_mode(), evaluating(model):
-            with bar("encoding the training images", len(rows), progress) as advance:
-                self._outputs = self._encoded(model, split, rows, advance)
+            with Progress("encoding the training images", len(rows), shown=progress) as work:
+                self._outputs = self._encoded(model, split, rows, work)
             with seeded(seed):
                 posteriors = (self._head.distribution(part) for part in _outputs(model, others, held_out))
                 self.held_out = torch.cat([posterior.sample() for posterior in posteriors]).clone()
@@ -99,9 +99,7 @@ class PosteriorCodes:
             outputs = torch.from_numpy(self._outputs[start : start + BATCH].copy())
             yield self._head.distribution(to_device(outputs, self._device)).mean
 
-    def _encoded(
-        self, model: SpatialVAE, split: ImageSplit, rows: np.ndarray, advance: Callable[[int], None]
-    ) -> np.ndarray:
+    def _encoded(self, model: SpatialVAE, split: ImageSplit, rows: np.ndarray, work: Progress) -> np.ndarray:
         path = Path(self._folder.name) / "outputs.npy"
         shape = (len(rows), model.latent.encoder_outputs)
         mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
@@ -115,7 +113,7 @@ class PosteriorCodes:
                 )
             mapped[done : done + len(part)] = part.cpu().numpy()
             done += len(part)
-            advance(len(part))
+            work.advance(len(part))
         return mapped
 
 

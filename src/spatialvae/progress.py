@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-__all__ = ["Progress", "bar", "spell_time"]
+__all__ = ["Progress", "spell_time"]
 
 FIRST_LINE, NEXT_LINES = 3.0, 30.0
 """Seconds between the lines of a log. What is done before the first is done without a word."""
 TITLE, BAR = 18, 8
-"""Characters of a terminal's line; the percentage and what is said share the rest."""
+"""Characters of a terminal's line; the percentage and the details share the rest."""
 
 
 class Progress:
@@ -27,6 +25,9 @@ class Progress:
     time left are always whole. Elsewhere it is a plain line after three seconds and every thirty from then on.
 
     The time left follows from the pace since the first `update`: what comes before it, as a first step, is warm-up.
+
+    >>> with Progress("metrics", 10, shown=False) as work:
+    ...     work.advance(10)
 
     Args:
         total: in images, or whatever is counted; None where nobody knows.
@@ -40,14 +41,14 @@ class Progress:
         self._moving = _moving() if shown and _on_a_terminal() else None
         if self._moving is not None:
             short = title if len(title) <= TITLE else f"…{title[1 - TITLE :]}"
-            self._task = self._moving.add_task(short, total=total, completed=done, said="")
+            self._task = self._moving.add_task(short, total=total, completed=done, details="")
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
         self.update(self._done + count)
 
-    def update(self, done: int, *said: str, due: bool = False) -> None:
-        """`done` of the total are done; `said` are the owner's words, the most important first.
+    def update(self, done: int, *details: str, due: bool = False) -> None:
+        """`done` of the total are done; `details` are the owner's words, the most important first.
 
         Args:
             due: say it in a log now, however long ago the last line was.
@@ -55,14 +56,14 @@ class Progress:
         now, self._done = time.monotonic(), done
         self._first = self._first or (now, done)
         if self._moving is not None:
-            words = [word for word in (self._left(now), *said) if word]
+            words = [word for word in (self._left(now), *details) if word]
             room = self._moving.console.width - TITLE - BAR - len("  100% ")
             while len("  ".join(words)) > room and len(words) > 1:
                 words.pop()
-            self._moving.update(self._task, completed=done, said="  ".join(words))
+            self._moving.update(self._task, completed=done, details="  ".join(words))
         elif self._shown and (due or now >= self._due):
             self._due = now + NEXT_LINES
-            self.say(", ".join([f"{self._title}: {self._share()}", *filter(None, [self._left(now), *said])]))
+            self.say(", ".join([f"{self._title}: {self._share()}", *filter(None, [self._left(now), *details])]))
 
     def say(self, line: str) -> None:
         """A line that stays."""
@@ -89,17 +90,6 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._moving is not None:
             self._moving.stop()
-
-
-@contextmanager
-def bar(title: str, total: int | None, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A `Progress` called `title`; what it gives is called with the number of images just done.
-
-    >>> with bar("metrics", 10, shown=False) as advance:
-    ...     advance(10)
-    """
-    with Progress(title, total, shown=shown) as progress:
-        yield progress.advance
 
 
 def spell_time(seconds: float) -> str:
@@ -131,6 +121,6 @@ def _moving() -> Bar:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=BAR),
         TaskProgressColumn(),
-        TextColumn("{task.fields[said]}", markup=False),
+        TextColumn("{task.fields[details]}", markup=False),
     )
     return Progress(*columns, console=Console(stderr=True))

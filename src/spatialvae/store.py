@@ -72,9 +72,9 @@ def load(
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     check_shapes(f"{folder / WEIGHTS} does not fit {'its config.json' if like is None else 'like='}", tensors, shapes)
     model.load_state_dict(tensors)
-    if found := not_finite(tensors):
+    if broken := not_finite(tensors):
         raise UserError(
-            f"{folder / WEIGHTS} holds numbers that are not finite ({found[0]}): its training diverged.\n"
+            f"{folder / WEIGHTS} holds numbers that are not finite ({broken[0]}): its training diverged.\n"
             "Train it again into a new folder, with a smaller `learning_rate`."
         )
     model = model.to(device)
@@ -132,14 +132,14 @@ def load_priors(folder: Path, model: SpatialVAE) -> None:
     paths = sorted(folder.glob("prior-*.safetensors"))
     weights = weights_hash(folder) if paths else None
     for path in paths:
-        tensors, told = _read_tensors(path), _read_metadata(path)
-        name = told.get("prior", path.stem.removeprefix("prior-"))
-        if told.get("weights") != weights:
+        tensors, metadata = _read_tensors(path), _read_metadata(path)
+        name = metadata.get("prior", path.stem.removeprefix("prior-"))
+        if metadata.get("weights") != weights:
             model.priors.unusable[name] = f"The prior {name} was fitted to other weights than this model's."
             continue
         try:
             prior = parse_family(name).restore(model.latent.event_shape, tensors).to(model.device)
-            prior.name_classes(Labels.parse(told.get("labels", "")) if prior.classes else Labels())
+            prior.name_classes(Labels.parse(metadata.get("labels", "")) if prior.classes else Labels())
             model.priors[name] = prior
         except UserError as error:
             model.priors.unusable[name] = f"{path} cannot be used: {error}"
@@ -163,15 +163,15 @@ def save_prior(folder: Path, prior: AbstractPrior) -> None:
     name = prior.family.spelled
     # The logarithm of a weight of 0 is no fault.
     tensors = prior.state_dict()
-    if found := not_finite({key: one.exp() if key.startswith("log_") else one for key, one in tensors.items()}):
-        raise UserError(f"The prior {name} came to numbers that are not finite ({found[0]}): it is not stored.")
+    if broken := not_finite({key: one.exp() if key.startswith("log_") else one for key, one in tensors.items()}):
+        raise UserError(f"The prior {name} came to numbers that are not finite ({broken[0]}): it is not stored.")
     metadata = {"prior": name, "weights": weights_hash(folder), "labels": prior.labels.spelled()}
     with replacing(prior_file(folder, name)) as path:
         save_file({key: tensor.contiguous().cpu() for key, tensor in tensors.items()}, path, metadata)
 
 
 def save_default_prior(folder: Path, name: str) -> None:
-    """Make `name` what `spatialvae sample` draws from when it is not told."""
+    """Make `name` what `spatialvae sample` draws from when no prior is named."""
     write_json(folder / DEFAULT, {"prior": name})
 
 

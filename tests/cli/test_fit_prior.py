@@ -107,6 +107,7 @@ def test_labels(labelled: Path, tmp_path: Path) -> None:
     assert means[0] > means[1] + 20
     assert means[:2] == means[2:]
     counts = load(labelled).priors["mixture:components=2"].labels.counts
+    assert counts is not None
     assert counts[0] + counts[1] == spatialvae("data", labelled.parent / "classes", "--json").json["splits"]["train"]
     flags = ("--prior", "mixture:components=2", "--out", tmp_path / "c.png")
     said = spatialvae("sample", labelled, *flags, "--label", 2).complaint

@@ -16,6 +16,7 @@ from spatialvae.errors import UserError
 from spatialvae.files import write_json
 from spatialvae.metrics import Evaluation, evaluate, evaluate_images
 from spatialvae.model import SpatialVAE
+from spatialvae.records import as_json
 from spatialvae.store import save_model
 from tests.conftest import smooth_images
 from tests.metrics.measured import data_of, small, split
@@ -37,7 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finished:
     folder, model = tmp_path / "run", small()
     folder.mkdir()
     save_model(folder, model)
-    write_json(folder / "data.json", DataRecord.of(prepare(str(tmp_path / "images.npz"))).as_dict())
+    write_json(folder / "data.json", as_json(DataRecord.of(prepare(str(tmp_path / "images.npz")))))
     return Finished(folder, model)
 
 

@@ -20,7 +20,7 @@ from spatialvae.data.sources.source import AbstractImages, Record
 from spatialvae.data.splits import SplitRule, content_key, count_duplicates, fraction_of
 from spatialvae.data.writer import AbstractWriter
 from spatialvae.errors import UserError
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 
 __all__ = ["decode_images"]
 
@@ -92,10 +92,10 @@ class _Pass:
 
     def run(self, progress: bool) -> Description:
         try:
-            with bar(f"decoding {self.source.name}", self.source.total, progress) as advance:
+            with Progress(f"decoding {self.source.name}", self.source.total, shown=progress) as work:
                 for decoded in _decode_in_order(self._decode, self.source.records()):
                     self._add(decoded)
-                    advance(1)
+                    work.advance(1)
             return self._finish()
         finally:
             for writer in self.writers.values():

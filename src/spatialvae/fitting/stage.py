@@ -118,7 +118,7 @@ class PriorStage(AbstractStage[nn.Module]):
         parameters = sum(weights.numel() for weights in network.parameters())
         return f"{self.prior.family.spelled}: {parameters:,} parameters, {self.total:,} codes at most"
 
-    def said(self, values: dict[str, float]) -> list[str]:
+    def details(self, values: dict[str, float]) -> list[str]:
         if "held_out_loss" in values:
             return [f"held out {values['held_out_loss']:.4f}"]
         return [f"loss {values['loss']:.4f} a number"]

@@ -25,7 +25,7 @@ from spatialvae.metrics.samples.reference import Reference
 from spatialvae.metrics.selection import ALL, select
 from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
@@ -115,7 +115,7 @@ def _one_pass(subject: ModelOnSplit, values: ImageValues, *, keep: bool) -> Tens
     model, kept = subject.model, [torch.empty(0, dtype=torch.uint8)]
     if not keep and not len(values):
         return kept[0]
-    with bar("metrics", subject.count, subject.progress) as advance:
+    with Progress("metrics", subject.count, shown=subject.progress) as work:
         for images in in_order(subject.split, BATCH, subject.rows(subject.count)):
             floats = to_float(to_device(images, model.device))
             posterior = model.encode_checked(floats)
@@ -124,7 +124,7 @@ def _one_pass(subject: ModelOnSplit, values: ImageValues, *, keep: bool) -> Tens
             values.add_pairs(images, decoded)
             if keep:
                 kept.append(decoded)
-            advance(len(images))
+            work.advance(len(images))
     return torch.cat(kept[1:]) if keep else kept[0]
 
 

@@ -22,7 +22,7 @@ from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.conditional import GivenCells
 from spatialvae.priors.mixture.kronecker import fit_kronecker
 from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 from spatialvae.tensors import check_shapes
 
 __all__ = ["GaussianCodes", "GaussianFamily", "GaussianPrior", "register_factors"]
@@ -197,14 +197,14 @@ def _moments(codes: Codes, progress: bool) -> tuple[Tensor, Tensor]:
     """
     passes = max(1, -(-DRAWS_PER_NUMBER * math.prod(codes.event_shape) // len(codes)))
     total, between, within = torch.zeros(()), torch.zeros(()), torch.zeros(())
-    with bar("moments of the codes", passes * len(codes), progress) as advance:
+    with Progress("moments of the codes", passes * len(codes), shown=progress) as work:
         for step in range(passes):
             for (drawn, _labels), means in zip(codes.draws(), codes.means(), strict=True):
                 centre, noise = _doubles(means), _doubles(drawn) - _doubles(means)
                 within = within.to(noise) + noise.mT @ noise
                 if step == 0:
                     total, between = total.to(centre) + centre.sum(0), between.to(centre) + centre.mT @ centre
-                advance(len(noise))
+                work.advance(len(noise))
     loc = total / len(codes)
     return loc, between / len(codes) - torch.outer(loc, loc) + within / (passes * len(codes))
 

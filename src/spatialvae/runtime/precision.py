@@ -24,7 +24,7 @@ def resolve_precision(wanted: str, device: torch.device | None = None) -> str:
     """
     device = device or fastest_device()
     if wanted == "fp16" and device.type != "cuda":
-        raise UserError(f"--precision fp16 needs a CUDA device, and this is {device.type}. Use bf16, fp32 or auto.")
+        raise UserError(f"`precision` fp16 needs a CUDA device, and this is {device.type}. Use bf16, fp32 or auto.")
     if wanted != "auto":
         return wanted
     return "bf16" if fast_dtype(device) == torch.bfloat16 else "fp32"

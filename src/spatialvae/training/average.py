@@ -49,5 +49,5 @@ class WeightAverage(nn.Module):
         self.n_averaged += 1
 
 
-def _tensors(found: Iterable[Tensor]) -> list[Tensor]:
-    return list(found)
+def _tensors(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return list(tensors)

@@ -55,8 +55,8 @@ def save_checkpoint(
 
 def latest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole checkpoint and its state.json, or None."""
-    found = _checkpoints(folder)
-    return (found[-1], json.loads((found[-1] / "state.json").read_text())) if found else None
+    checkpoints = _checkpoints(folder)
+    return (checkpoints[-1], json.loads((checkpoints[-1] / "state.json").read_text())) if checkpoints else None
 
 
 def restore_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:

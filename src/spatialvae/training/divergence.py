@@ -1,4 +1,4 @@
-"""Training that diverged: looked for before anything is stored, told with what to do, and not held against the folder.
+"""Training that diverged: looked for before anything is stored, reported with a remedy, not held against the folder.
 
 What is in a run folder never comes from a step that diverged. The same command then goes on from the newest checkpoint
 with a smaller step, which the rule that a run has one set of settings would forbid; the journal keeps the change.
@@ -58,15 +58,15 @@ class Watch:
         Raises:
             Diverged: with what is not finite, what is kept, and what to try.
         """
-        found = not_finite(state.tensors)
-        if found:
-            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            self._end(state.step, f"weights are not finite after step {state.step}: {found[0]}{more}")
+        broken = not_finite(state.tensors)
+        if broken:
+            more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+            self._end(state.step, f"weights are not finite after step {state.step}: {broken[0]}{more}")
         measured = self._stage.validate(state.scored)
         tried = {**measured, **self._tried(state)}
         if not all(map(math.isfinite, tried.values())):
-            told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in tried.items())
-            self._end(state.step, f"weights are of no use after step {state.step}: {told}")
+            measured = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in tried.items())
+            self._end(state.step, f"weights are of no use after step {state.step}: {measured}")
         return measured
 
     @torch.no_grad()

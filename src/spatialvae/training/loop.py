@@ -104,13 +104,13 @@ def train_steps(
             if write:
                 meter.start()
             watch.loss(values, state.step)
-            words = f"{values['images_per_second']:.0f} images/s", *stage.said(values)
+            words = f"{values['images_per_second']:.0f} images/s", *stage.details(values)
             bar.update(seen, *words)
             if write:
                 watch.journal.write(seen, {**values, **rates(stage, seen)})
             if main and (keep or stop is not None):
                 measured = store(stage, state, watch, keep)
-                bar.update(seen, *words, *stage.said(measured), due=True)
+                bar.update(seen, *words, *stage.details(measured), due=True)
                 if keep:
                     callbacks.on_validation(event_of(state, watch.run, state.scored, measured.copy))
         done = last or (keep and ended(stage, watch.run, state, callbacks))

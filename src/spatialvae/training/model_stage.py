@@ -113,13 +113,13 @@ class ModelStage(AbstractStage[SpatialVAE]):
             for parts in ((network.encoder, network.posterior), (network.decoder,))
         )
         whole = sum(weights.numel() for weights in network.parameters())
-        said = f"{whole:,} parameters (encoder {encoder:,}, decoder {decoder:,})"
-        return f"{LATENTS.spell(network.latent)}: {said}, {self.total:,} images"
+        sizes = f"{whole:,} parameters (encoder {encoder:,}, decoder {decoder:,})"
+        return f"{LATENTS.spell(network.latent)}: {sizes}, {self.total:,} images"
 
     def cautions(self) -> list[str]:
         return model_cautions(self.config, self.total)
 
-    def said(self, values: dict[str, float]) -> list[str]:
+    def details(self, values: dict[str, float]) -> list[str]:
         if "validation_bound" in values:
             return [f"validation bound {values['validation_bound']:.1f}"]
         return [f"bound {values['bound']:.1f}", f"KL {values['kl']:.1f}"]

@@ -27,15 +27,15 @@ def check_start(stage: AbstractStage, run: Run) -> dict[str, list[Any]]:
         UserError: a name that does not exist; a folder of something else; a run with other settings or other data.
     """
     stage.check()
-    config, found = stage.config, latest_checkpoint(run.checkpoints)
-    if found is None and not any(run.folder.glob("*.safetensors")):
+    config, checkpoint = stage.config, latest_checkpoint(run.checkpoints)
+    if checkpoint is None and not any(run.folder.glob("*.safetensors")):
         run.check(config, stage.total, frozenset(type(config).model_fields))
         return {}
     lines = read_journal(run.journal)
     diverged = bool(lines) and "diverged" in lines[-1]
     run.check(config, stage.total, stage.free | REMEDIES if diverged else stage.free)
     record = run.record()
-    fingerprint = found[1]["fingerprint"] if found else record.fingerprint if record else stage.fingerprint
+    fingerprint = checkpoint[1]["fingerprint"] if checkpoint else record.fingerprint if record else stage.fingerprint
     if fingerprint != stage.fingerprint:
         raise UserError(stage.other_data(run.folder))
     before = type(config).read(run.config)

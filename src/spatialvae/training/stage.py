@@ -89,7 +89,7 @@ class AbstractStage(ABC, Generic[Network]):
         return schedule_cautions(self.config, self.total)
 
     @abstractmethod
-    def said(self, values: dict[str, float]) -> list[str]:
+    def details(self, values: dict[str, float]) -> list[str]:
         """The terms of a loss, or what `validate` measured, in words for the progress line; the first matter most."""
 
     @abstractmethod

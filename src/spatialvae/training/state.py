@@ -67,9 +67,9 @@ class TrainingState(Generic[Network]):
     @property
     def tensors(self) -> dict[str, Tensor]:
         """All of them by name: weights, buffers, averages and the optimiser's moments."""
-        found = {name: value for module in self.modules.values() for name, value in module.state_dict().items()}
+        values = {name: value for module in self.modules.values() for name, value in module.state_dict().items()}
         slots = self.optimizer.state_dict()["state"].items()
-        return found | {f"moment {key} of weight {i}": value for i, slot in slots for key, value in slot.items()}
+        return values | {f"moment {key} of weight {i}": value for i, slot in slots for key, value in slot.items()}
 
     def save(self, run: Run, images: int, stage: AbstractStage[Network]) -> None:
         """A checkpoint, and what the stage stores with it."""
@@ -121,9 +121,9 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
     batches = stage.batches(device, rank=accelerator.process_index, world=accelerator.num_processes)
     size, steps = config.batch_size, math.ceil(stage.total / config.batch_size)
     state = TrainingState(accelerator, network, average, optimizer, network, optimizer, batches, size, steps, step=0)
-    found = latest_checkpoint(run.checkpoints)
-    if found is not None:
-        path, before = found
+    checkpoint = latest_checkpoint(run.checkpoints)
+    if checkpoint is not None:
+        path, before = checkpoint
         restore_checkpoint(path, state.modules, optimizer)
         refuse_diverged(path, state)
         state.step = before["images"] // config.batch_size
@@ -135,9 +135,9 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
 
 def refuse_diverged(path: Path, state: TrainingState) -> None:
     """Refuse to go on from a checkpoint of weights that diverged, as earlier versions stored them."""
-    if found := not_finite(state.tensors):
+    if broken := not_finite(state.tensors):
         raise UserError(
-            f"The checkpoint {path} holds numbers that are not finite ({found[0]}).\nDelete that folder: the same "
+            f"The checkpoint {path} holds numbers that are not finite ({broken[0]}).\nDelete that folder: the same "
             "command then goes on from the checkpoint before it."
         )
 

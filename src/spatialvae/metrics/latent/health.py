@@ -25,7 +25,7 @@ from spatialvae.metrics.measurement import Measurement
 from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import prior_title
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 from spatialvae.runtime.evaluating import evaluating
 from spatialvae.seeding import seeded
 
@@ -77,7 +77,7 @@ def latent_health(
     """
     count = check_images(model, split, limit)
     rows = subset(len(split), count, seed=seed)
-    with torch.no_grad(), evaluating(model), seeded(seed), bar("latent health", count, progress) as advance:
+    with torch.no_grad(), evaluating(model), seeded(seed), Progress("latent health", count, shown=progress) as work:
         prior = model.prior()
         halves: list[_Sums] = []
         codes: list[Tensor] = []
@@ -88,7 +88,7 @@ def latent_health(
                 if halves:
                     codes.append(_draws(distribution, sums.moments.n if sums else 0, len(indices)))
                 sums = sums + _Sums.of(distribution, prior) if sums else _Sums.of(distribution, prior)
-                advance(len(distribution.mean))
+                work.advance(len(distribution.mean))
             assert sums  # there is an image in each half
             halves.append(sums)
         outside = share_outside(halves[0].moments.aggregate(), torch.cat(codes), prior) if codes else None

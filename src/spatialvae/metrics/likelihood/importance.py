@@ -13,7 +13,7 @@ from spatialvae.data.pixels import to_float
 from spatialvae.metrics.measurement import Measurement
 from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 
 __all__ = ["importance_weighted_bound", "negative_log_likelihood", "two_bounds"]
 
@@ -50,10 +50,10 @@ def negative_log_likelihood(subject: ModelOnSplit) -> Measurement:
     """Minus the importance-weighted bound of a subset of the images, and `nll_bound`, the ELBO of the same."""
     samples, count = subject.config.importance_samples, min(subject.count, subject.config.nll_images)
     parts: list[tuple[Tensor, Tensor]] = []
-    with bar(f"nll, {samples} samples", count, subject.progress) as advance:
+    with Progress(f"nll, {samples} samples", count, shown=subject.progress) as work:
         for images in in_order(subject.split, BATCH, subject.rows(count)):
             parts.append(two_bounds(subject.model, images, samples))
-            advance(len(images))
+            work.advance(len(images))
     tight, loose = (torch.cat(values) for values in zip(*parts, strict=True))
     return Measurement.of("nll", -tight) | Measurement.of("nll_bound", loose)
 

@@ -19,7 +19,7 @@ from spatialvae.metrics.measurement import Measurement
 from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import AbstractPrior
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 from spatialvae.seeding import seeded, stream_seed
 
 __all__ = ["measure_gains", "prior_gains"]
@@ -52,7 +52,7 @@ def prior_gains(
     most, seen, own = max(wanted.values(), default=0), 0, model.prior()
     # In the order of their draw, so that a slower prior's fewer images are the first ones here.
     rows = drawn(len(split), most, seed=seed)
-    with bar("codes under each prior", most, progress) as advance:
+    with Progress("codes under each prior", most, shown=progress) as work:
         for images in in_order(split, BATCH, rows):
             codes = model.encode_checked(to_float(to_device(images, model.device))).sample()
             before = own.log_prob(codes)
@@ -63,7 +63,7 @@ def prior_gains(
                         density = distribution.log_prob(codes[:left])
                     gains[name].append((density - before[:left]).cpu())
             seen += len(images)
-            advance(len(images))
+            work.advance(len(images))
     return {name: torch.cat(parts)[torch.from_numpy(rows[: wanted[name]].argsort())] for name, parts in gains.items()}
 
 

@@ -20,7 +20,7 @@ from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.files import replacing
 from spatialvae.metrics.samples.features import RESIZING, FeatureNetwork
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 
 __all__ = ["reference_features"]
 
@@ -108,7 +108,7 @@ def _unwritable(folder: Path, error: Exception) -> UserError:
 
 def _shown(images: ImageSplit, rows: np.ndarray, name: str, progress: bool) -> Iterator[Tensor]:
     """The batches, and a bar on stderr that follows them."""
-    with bar(f"features, {name}", len(rows), progress) as advance:
+    with Progress(f"features, {name}", len(rows), shown=progress) as work:
         for batch in in_order(images, BATCH, rows):
             yield batch
-            advance(len(batch))
+            work.advance(len(batch))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -18,7 +18,7 @@ from spatialvae.metrics.samples.feature_cache import reference_features
 from spatialvae.metrics.samples.features import FeatureNetwork
 from spatialvae.metrics.samples.frechet import too_few
 from spatialvae.metrics.subjects import FeatureSets, SampleSet
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 
 __all__ = ["Reference"]
 
@@ -117,8 +117,8 @@ class Reference:
         def compare() -> Measurement:
             if self._features is None:
                 raise UserError(self._failure)
-            with bar(f"features, {of or 'images'}", len(images), self.progress) as advance:
-                features = network.extract(_batches(images, advance))
+            with Progress(f"features, {of or 'images'}", len(images), shown=self.progress) as work:
+                features = network.extract(_batches(images, work))
             return self._compare(features, self._features, of)
 
         return attempt([key_of(spec, of) for spec in self._of_features], compare)
@@ -141,7 +141,7 @@ class Reference:
         return measured
 
 
-def _batches(images: Tensor, advance: Callable[[int], None]) -> Iterator[Tensor]:
+def _batches(images: Tensor, work: Progress) -> Iterator[Tensor]:
     for batch in images.split(BATCH):
         yield batch
-        advance(len(batch))
+        work.advance(len(batch))

@@ -13,7 +13,7 @@ from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.centres import centres_of
 from spatialvae.priors.mixture.kronecker import GAIN, Components, held_out
 from spatialvae.priors.normal import JITTER, SMALLEST, CodeNormal
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 
 __all__ = ["fit_full"]
 
@@ -42,13 +42,13 @@ def fit_full(codes: Codes, components: int, progress: bool) -> Components:
     jitter = JITTER * max(flat.var(0).mean().item(), SMALLEST)
     fits = [_ClassMixture(group, own, centres.cpu().float()[own], jitter) for group, own in groups]
     best, mixture = -math.inf, None
-    with bar("rounds of the mixture, at most", ROUNDS, progress) as advance:
+    with Progress("rounds of the mixture, at most", ROUNDS, shown=progress) as work:
         for _ in range(ROUNDS):
             for fit, more in zip(fits, _dealt(mixture, nobodys, fits), strict=True):
                 fit.go_on(more)
             now = _assembled(fits, components, codes.event_shape, owners)
             score = held_out(codes, now)
-            advance(1)
+            work.advance(1)
             if score <= best + GAIN * flat.shape[1]:
                 break
             best, mixture = score, now

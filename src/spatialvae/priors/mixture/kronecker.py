@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spatialvae.priors.codes import Codes
 from spatialvae.priors.normal import CodeNormal, cholesky
-from spatialvae.progress import bar
+from spatialvae.progress import Progress
 
 __all__ = ["GAIN", "Components", "fit_components", "fit_kronecker", "standard_components"]
 
@@ -85,12 +85,12 @@ def fit_components(codes: Codes, start: Components, progress: bool = False) -> C
     """
     best, best_score, current = start, held_out(codes, start), start
     round_score = best_score
-    with bar("passes over the codes, at most", PASSES, progress) as advance:
+    with Progress("passes over the codes, at most", PASSES, shown=progress) as work:
         for step in range(PASSES):
             axis = step % len(start.normal.axes)
             current = _updated(current, start.normal.factors[axis], codes.draws(limit=LIMIT), axis)
             score = held_out(codes, current)
-            advance(1)
+            work.advance(1)
             if score > best_score:
                 best, best_score = current, score
             if axis == len(start.normal.axes) - 1:
