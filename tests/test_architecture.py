@@ -24,6 +24,7 @@ LAYERS = [
         "tensors",
         "files",
         "globals",
+        "options",
         "plugins",
         "progress",
         "records",

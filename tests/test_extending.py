@@ -47,12 +47,3 @@ def test_every_kind_of_part_at_once(plugin: Path) -> None:
     refused = spatialvae("sample", "run", "--out", "b.png")
     assert refused.code == 2
     assert "--plugin" in refused.err
-
-
-def test_the_objects_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SPATIALVAE_CACHE", str(tmp_path / "cache"))
-    [script] = blocks("python")
-    names: dict[str, object] = {"__name__": "extending"}
-    exec(compile(script, PAGE.name, "exec"), names)
-    assert (tmp_path / "runs" / "own-network" / "model.safetensors").is_file()

@@ -16,7 +16,8 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, MatrixNormalMaps, Naive, parse_latent, variants
 from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood
 from spatialvae.likelihoods.gaussian import GaussianPixels
-from spatialvae.registry import Registry, check_options, options_of, split_spec
+from spatialvae.options import check_options, options_of
+from spatialvae.registry import Registry, split_spec
 
 TOOLS: Registry[Any] = Registry("tool")
 

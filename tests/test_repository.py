@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from spatialvae._version import __version__
+from tests.cli.plugin_files import forgotten
 
 ROOT = Path(__file__).resolve().parent.parent
 THIS = Path(__file__).resolve()
@@ -157,7 +158,8 @@ def test_the_latent_of_contributing_works() -> None:
 
     [example] = re.findall(r"```python\n(.*?)```", text(ROOT / "CONTRIBUTING.md"), re.DOTALL)
     names: dict[str, Any] = {"__name__": "contributing"}
-    exec(compile(example, "CONTRIBUTING.md", "exec"), names)
+    with forgotten():
+        exec(compile(example, "CONTRIBUTING.md", "exec"), names)
     latent = names["Isotropic"](maps=4, height=3, width=5)
     assert latent.encoder_outputs == 4 * (3 * 5 + 1)
     parameters = {name: torch.zeros(2, *shape) for name, shape in latent.shapes.items()}

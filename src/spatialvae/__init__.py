@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spatialvae.fitting import fit as fit_prior
     from spatialvae.latents import LATENTS
     from spatialvae.likelihoods import LIKELIHOODS
-    from spatialvae.metrics import evaluate
+    from spatialvae.metrics import METRICS, evaluate, evaluate_images
     from spatialvae.model import SpatialVAE
     from spatialvae.networks import NETWORKS
     from spatialvae.plugins import load_plugin
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LATENTS",
     "LIKELIHOODS",
+    "METRICS",
     "NETWORKS",
     "PRIORS",
     "SOURCES",
@@ -58,6 +59,7 @@ __all__ = [
     "distributions",
     "editing",
     "evaluate",
+    "evaluate_images",
     "fit_prior",
     "latents",
     "likelihoods",
@@ -76,6 +78,7 @@ _MODULES = frozenset({"data", "distributions", "editing", "latents", "likelihood
 _HOMES = {
     "LATENTS": "latents",
     "LIKELIHOODS": "likelihoods",
+    "METRICS": "metrics",
     "NETWORKS": "networks",
     "PRIORS": "priors",
     "SOURCES": "data.sources",
@@ -93,6 +96,7 @@ _HOMES = {
     "UserError": "errors",
     "compare": "comparison",
     "evaluate": "metrics",
+    "evaluate_images": "metrics",
     "fit_prior": "fitting:fit",
     "load": "store",
     "load_plugin": "plugins",

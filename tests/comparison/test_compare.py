@@ -277,7 +277,7 @@ def test_the_papers_objective_tells_its_kl_weight(tmp_path: Path) -> None:
         (["vector", "low-rank:rank=4"], {}, "rank=4"),
         (["vector"], {"split": "tset"}, "Split 'tset' is not known. Did you mean 'test'?"),
         (["vector"], {"metrics": "bound,frehcet"}, "Did you mean 'frechet'?"),
-        (["vector"], {"metrics": "frechet"}, "--features"),
+        (["vector"], {"metrics": "frechet"}, "features FILE.pt"),
         (["vector"], {"features": "none.pt"}, "none.pt"),
         (["vector"], {"lpips": "none.pt"}, "none.pt"),
     ],
@@ -293,10 +293,6 @@ def test_mistakes_are_told_before_any_training(
 
 def test_other_settings_are_refused(finished: Path, no_work: None) -> None:
     wanted = CompareConfig(latent=LATENTS, seeds=2)
+    changed = ComparisonSettings(wanted, settings(images=60, flip=True), EvaluationConfig())
     with pytest.raises(UserError, match=r"flip was False, now True"):
-        run_comparison(
-            ComparisonSettings(wanted, settings(images=60, flip=True), EvaluationConfig()),
-            tiny_data(),
-            finished,
-            progress=False,
-        )
+        run_comparison(changed, tiny_data(), finished, progress=False)

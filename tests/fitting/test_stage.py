@@ -138,7 +138,7 @@ def test_the_journal_says_what_was_held_out(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_longer_stage_and_other_codes_are_refused(tmp_path: Path) -> None:
     run(FAMILIES[0], tmp_path / "run")
-    with pytest.raises(UserError, match="--images was 600, now 800"):
+    with pytest.raises(UserError, match="images was 600, now 800"):
         run(FAMILIES[0], tmp_path / "run", images=800)
     codes = toy(700)
     with pytest.raises(UserError, match="other codes or of another form"):
@@ -161,7 +161,7 @@ def test_weights_that_diverged_are_not_kept(tmp_path: Path, family: AbstractTrai
     with pytest.raises(UserError) as caught:
         run(family, tmp_path / "run", **wild)
     assert "step 2" in str(caught.value)
-    assert f"repeat fit-prior --prior {family.spelled} with --learning-rate 0.002" in str(caught.value)
+    assert f"repeat fit-prior --prior {family.spelled} with learning_rate 0.002" in str(caught.value)
     assert not list((tmp_path / "run").rglob("*.safetensors"))
     calm = wild | {"learning_rate": 2e-3}
     assert same(run(family, tmp_path / "run", **calm).state_dict(), run(family, tmp_path / "calm", **calm).state_dict())

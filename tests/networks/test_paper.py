@@ -140,7 +140,7 @@ def test_matched_widths_fall_towards_the_join() -> None:
 def test_batch_norm_and_elu_follow_every_layer_but_the_last() -> None:
     model = make("low-rank")
     kinds = [type(layer).__name__ for layer in [*model.encoder.modules()] if not list(layer.children())]
-    assert kinds == ["Conv2d", "BatchNorm2d", "ELU"] * 3 + ["Dropout", "Flatten"]
+    assert kinds == ["Conv2d", "BatchNorm2d", "ELU"] * 3 + ["Dropout"]
     kinds = [type(layer).__name__ for layer in [*model.decoder.modules()] if not list(layer.children())]
     assert kinds == ["ConvTranspose2d", "BatchNorm2d", "ELU"] * 4 + ["ConvTranspose2d", "BatchNorm2d"]
     assert [layer.p for layer in model.encoder.modules() if isinstance(layer, nn.Dropout)] == [pytest.approx(0.1)]

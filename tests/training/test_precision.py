@@ -18,6 +18,8 @@ from tests.training.tiny import begin, settings, stage, tiny_data, weights
 
 AMX = "spatialvae.runtime.precision._cpu_has_amx"
 
+KINDS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
 
 def kinds(tmp_path: Path, precision: str, **changed: Any) -> dict[str, set[torch.dtype]]:
     """The dtypes that convolutions, the head, and the terms of one step have."""
@@ -25,10 +27,11 @@ def kinds(tmp_path: Path, precision: str, **changed: Any) -> dict[str, set[torch
     seen: dict[str, set[torch.dtype]] = {}
 
     def note(layer: nn.Module, _: object, output: torch.Tensor) -> None:
-        seen.setdefault(type(layer).__name__, set()).add(output.dtype)
+        kind = next(kind for kind in KINDS if isinstance(layer, kind))
+        seen.setdefault(kind.__name__, set()).add(output.dtype)
 
     for layer in state.network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(layer, KINDS):
             layer.register_forward_hook(note)
     loss, terms = train_step(state, stage(precision=precision, **changed), 0)
     seen["loss"] = {loss.dtype, terms["kl"].dtype, terms["reconstruction"].dtype}
@@ -71,7 +74,7 @@ def test_bf16_trains(tmp_path: Path) -> None:
 
 def test_fp16_needs_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match=r"--precision fp16 needs a CUDA device.* Use bf16, fp32 or auto") as caught:
+    with pytest.raises(UserError, match=r"precision fp16 needs a CUDA device.* Use bf16, fp32 or auto") as caught:
         resolve_precision("fp16")
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="fp16"):

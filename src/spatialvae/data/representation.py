@@ -5,20 +5,28 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from spatialvae.data.subset import subset
-
-if TYPE_CHECKING:
-    from spatialvae.data.dataset import ImageSplit
 
 __all__ = ["as_html", "shape_words"]
 
 SHOWN = 16
 COLOURS = {1: "grey", 3: "colour"}
+
+
+class Pictures(Protocol):
+    """Images that can be drawn, such as a split."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+        """Those of these indices, uint8 [n C H W]."""
+        ...
 
 
 def shape_words(height: int, width: int, channels: int) -> str:
@@ -31,7 +39,7 @@ def shape_words(height: int, width: int, channels: int) -> str:
     return f"{size} {COLOURS[channels]}" if channels in COLOURS else f"{size} with {channels} channels"
 
 
-def as_html(text: str, splits: Mapping[str, ImageSplit]) -> str:
+def as_html(text: str, splits: Mapping[str, Pictures]) -> str:
     """Images of each split, drawn with a fixed seed, below a line of text."""
     from spatialvae.picture_grid import as_png, grid
 

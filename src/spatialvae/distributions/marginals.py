@@ -56,6 +56,6 @@ def ungrouped(distribution: Distribution) -> tuple[Distribution, int]:
     """
     base, axes = distribution, 0
     while isinstance(base, Independent):
-        group = cast(Independent[Distribution], base)
+        group = cast("Independent[Distribution]", base)
         base, axes = group.base_dist, axes + group.reinterpreted_batch_ndims
     return base, axes

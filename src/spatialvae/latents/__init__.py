@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spatialvae.errors import UserError
-from spatialvae.registry import Option
+from spatialvae.options import Option
 
 # The table has the order of these imports.
 # isort: off

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from spatialvae.errors import UserError
-from spatialvae.registry import Registry, check_options
+from spatialvae.options import check_options
+from spatialvae.registry import Registry
 
 __all__ = ["LATENTS", "AbstractLatent", "independent_normals", "positive"]
 

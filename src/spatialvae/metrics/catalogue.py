@@ -73,9 +73,9 @@ def metrics_help() -> str:
     'bound, nll, prior_gain, mse, psnr, ssim, lpips, frechet, kernel, precision, recall, density, coverage, parzen,
     health, probe; all; or default: all that the given files and labels allow, but parzen.'
     """
-    rare = [name for name in METRICS if not kind_of(name).by_default]
+    rare = [name for name in METRICS.registered if not kind_of(name).by_default]
     left_out = f", but {', '.join(rare)}" if rare else ""
-    return f"{', '.join(METRICS)}; all; or default: all that the given files and labels allow{left_out}."
+    return f"{', '.join(METRICS.registered)}; all; or default: all that the given files and labels allow{left_out}."
 
 
 def _subject(of: str) -> str:

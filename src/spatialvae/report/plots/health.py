@@ -150,7 +150,7 @@ def _heat_maps(
     beside: dict[int, tuple[list[str], list[str], float]],
 ) -> HealthFigure:
     """Maps of amounts, those of more than one site on one scale; a single site is a number and has none."""
-    several = {index for index, values in grids.items() if values and len(values) * len(values[0]) > 1}
+    several = {index for index, values in grids.items() if len(values) * len(values[0]) > 1}
     numbers = [value for index in several for row in grids[index] for value in row]
     high, spell = max(numbers, default=0.0) or 1.0, alike(numbers)
     panels = []
@@ -230,4 +230,4 @@ def _looked_into(results: Results) -> Iterator[tuple[int, LatentHealth]]:
 
 def _is_whole(values: Matrix) -> bool:
     """Whether there are numbers, and all of them are finite."""
-    return all(values) and all(finite(value) is not None for row in values for value in row)
+    return bool(values) and all(values) and all(finite(value) is not None for row in values for value in row)
