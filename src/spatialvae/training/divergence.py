@@ -65,8 +65,8 @@ class Watch:
         measured = self._stage.validate(state.scored)
         tried = {**measured, **self._tried(state)}
         if not all(map(math.isfinite, tried.values())):
-            measured = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in tried.items())
-            self._end(state.step, f"weights are of no use after step {state.step}: {measured}")
+            terms = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in tried.items())
+            self._end(state.step, f"weights are of no use after step {state.step}: {terms}")
         return measured
 
     @torch.no_grad()
