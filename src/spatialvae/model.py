@@ -125,8 +125,8 @@ class SpatialVAE(nn.Module):
         """
         if floats.shape[1:] != self.image_shape:
             raise ValueError(
-                f"images came with shape {list(floats.shape)}; this model wants [B, {list(self.image_shape)}], "
-                "uint8 or floats in [-1, 1]."
+                f"images came with shape {list(floats.shape)}; this model wants "
+                f"[B, {', '.join(map(str, self.image_shape))}], uint8 or floats in [-1, 1]."
             )
         return self.posterior(self.encoder(floats.to(self.dtype)))
 

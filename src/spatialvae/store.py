@@ -89,7 +89,7 @@ def _named(config: ModelConfig, folder: Path) -> SpatialVAE:
         if spec.startswith(OWN):
             raise UserError(
                 f"The {table.kind} of {folder} has no registered name ({spec}):\n"
-                "load(folder, like=model) in Python takes it, with a model made of the same parts."
+                "load(folder, like=model) or open_run(folder, like=model) take it, with a model of the same parts."
             )
         if _name(spec) not in table:
             raise UserError(
@@ -103,6 +103,8 @@ def _named(config: ModelConfig, folder: Path) -> SpatialVAE:
 
 def _copied(like: SpatialVAE, config: ModelConfig, folder: Path) -> SpatialVAE:
     """A copy of `like` without its fitted priors; refused where the settings name other parts."""
+    if not isinstance(like, SpatialVAE):
+        raise UserError(f"like={like!r} is not possible: give a SpatialVAE made of the same parts.")
     shape = (config.channels, *config.image_size)
     if like.image_shape != shape:
         raise UserError(

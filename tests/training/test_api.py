@@ -16,8 +16,9 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
 from spatialvae.store import load
-from spatialvae.training import FinishedRun, open_run, read_journal, train
+from spatialvae.training import Callback, FinishedRun, open_run, read_journal, train
 from tests.conftest import smooth_images
+from tests.latents.own import Separable
 from tests.training.tiny import checkpoint, same, settings, tiny_data, weights
 
 SMALL: dict[str, Any] = {"maps": 2, "epochs": 1, "batch_size": 10, "precision": "fp32", "progress": False}
@@ -142,3 +143,15 @@ def test_mistakes_leave_no_folder(model: Any, options: dict[str, Any], words: li
 def test_a_config_of_arrays_wants_its_images(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give images"):
         train(TrainConfig(data=None), None, tmp_path / "run", progress=False)
+
+
+@pytest.mark.parametrize("callbacks", [[Callback], [print], Callback()])
+def test_what_is_no_callback_is_refused_before_training(tmp_path: Path, callbacks: Any) -> None:
+    with pytest.raises(UserError, match="inherit from Callback"):
+        train("naive", tiny_data(), tmp_path / "run", epochs=1, callbacks=callbacks)
+
+
+def test_a_latent_without_a_name_trains_as_part_of_a_model(tmp_path: Path) -> None:
+    data = tiny_data()
+    model = SpatialVAE(latent=Separable(2, 3, 3), image_shape=(data.channels, data.height, data.width))
+    assert train(model, data, tmp_path / "run", epochs=1, progress=False).model.config.latent == "own:Separable"

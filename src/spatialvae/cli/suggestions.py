@@ -8,6 +8,7 @@ __all__ = ["suggested_command", "suggested_flag"]
 
 FLAGS: dict[str, tuple[str, ...]] = {
     "--lr": ("--learning-rate",),
+    "--decoder-stem": ("--network",),
     "--bs": ("--batch-size",),
     "--batch": ("--batch-size",),
     "-b": ("--batch-size",),

@@ -104,9 +104,13 @@ def _asked(model: Trainable | None, settings: dict[str, Any]) -> _Asked:
     for name in own.keys() & settings.keys():
         raise UserError(f"`{name}` is the model's own: give it where the model is made.")
     (height, width), channels = config.image_size, config.channels
-    size = {"image_size": f"{height}x{width}", "channels": channels} if isinstance(model, ModelConfig) else {}
-    asked = TrainConfig.parse({**own, **size, **settings}, "train")
-    return _Asked(asked, model if isinstance(model, SpatialVAE) else None, (channels, height, width))
+    if isinstance(model, SpatialVAE):
+        return _Asked(TrainConfig.parse({**own, **settings}, "train"), model, (channels, height, width))
+    # A size that the settings leave out is that of the images.
+    size = {"image_size": f"{height}x{width}"} if "image_size" in model.model_fields_set else {}
+    size |= {"channels": channels} if "channels" in model.model_fields_set else {}
+    shape = (channels, height, width) if len(size) == 2 else None
+    return _Asked(TrainConfig.parse({**own, **size, **settings}, "train"), None, shape)
 
 
 def _images(images: object, asked: _Asked, progress: bool) -> ImageData:

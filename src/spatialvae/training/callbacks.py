@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 from torch import nn
+
+from spatialvae.errors import UserError
 
 __all__ = ["Callback", "Callbacks", "StopTraining", "TrainingEvent"]
 
@@ -49,7 +50,7 @@ class TrainingEvent:
         return self.read()
 
 
-class Callback(Protocol):
+class Callback:
     """What training calls; a class of one's own inherits from it and overrides what it needs.
 
     Training stays a function of its settings and images whatever a callback draws at random, as long as it leaves the
@@ -82,6 +83,12 @@ class Callbacks:
     """
 
     def __init__(self, callbacks: Sequence[Callback], *, enabled: bool = True) -> None:
+        """Raises UserError for what is no list of objects of classes that inherit from `Callback`."""
+        if not isinstance(callbacks, Sequence) or not all(isinstance(one, Callback) for one in callbacks):
+            raise UserError(
+                f"callbacks={callbacks!r} is not possible: it is a list of objects of classes that inherit from "
+                "Callback, for instance callbacks=[Patience()]."
+            )
         self.stopped = False
         self.any = bool(callbacks)
         self._called = tuple(callbacks) if enabled else ()

@@ -114,7 +114,9 @@ class ModelStage(AbstractStage[SpatialVAE]):
         )
         whole = sum(weights.numel() for weights in network.parameters())
         sizes = f"{whole:,} parameters (encoder {encoder:,}, decoder {decoder:,})"
-        return f"{LATENTS.spell(network.latent)}: {sizes}, {self.total:,} images"
+        latent = network.latent
+        named = LATENTS.name_of(latent) is not None
+        return f"{LATENTS.spell(latent) if named else network.config.latent}: {sizes}, {self.total:,} images"
 
     def cautions(self) -> list[str]:
         return model_cautions(self.config, self.total)
