@@ -17,7 +17,7 @@ from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractLikelihood, AbstractPixels, Gaussian
 from spatialvae.networks import AbstractNetworks, PaperNetworks
 from spatialvae.networks.shapes import Shape, check_outputs, feature_shape
-from spatialvae.parts import Parts, named_parts, own_name, refuse_names, spelled
+from spatialvae.parts import Parts, check_divergence, named_parts, own_name, refuse_names, spelled
 from spatialvae.posterior import Amortized
 from spatialvae.priors import AbstractModelFamily, StandardFamily, standard_normal
 from spatialvae.priors.shelf import PriorShelf
@@ -92,6 +92,7 @@ class SpatialVAE(nn.Module):
         own = (self.encoder, self.decoder) if encoder is not None or decoder is not None else None
         self.config = spelled(Parts(latent, self.likelihood, networks, prior, image_shape, head, grid), own)
         """The names and options of the parts."""
+        check_divergence(latent, self.prior())
 
     @classmethod
     def from_config(cls, config: ModelConfig) -> Self:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import nn
+from torch.distributions import Distribution, kl_divergence
 
 from spatialvae.config import ModelConfig
-from spatialvae.errors import UserError
+from spatialvae.errors import UserError, last_line
 from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
 from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood
 from spatialvae.networks import NETWORKS, AbstractNetworks
@@ -17,7 +19,7 @@ from spatialvae.priors import PRIORS, AbstractModelFamily, LearnedFamily, parse_
 from spatialvae.registry import Registry
 from spatialvae.sizes import default_grid, parse_size
 
-__all__ = ["OWN", "Parts", "named_parts", "own_name", "refuse_names", "resolve_latent", "spelled"]
+__all__ = ["OWN", "Parts", "check_divergence", "named_parts", "own_name", "refuse_names", "resolve_latent", "spelled"]
 
 OWN = "own:"
 """What stands before the class of a part without a registered name."""
@@ -103,6 +105,23 @@ def spelled(parts: Parts, halves: tuple[nn.Module, nn.Module] | None) -> ModelCo
 def own_name(prior: AbstractModelFamily) -> str:
     """What p(z) of a model's bound is called: the name in the table, or `own:CLASS`."""
     return PRIORS.name_of(prior) or OWN + type(prior).__name__
+
+
+def check_divergence(latent: AbstractLatent, prior: Distribution) -> None:
+    """Refuse a latent whose KL divergence to p(z), which the bound is made of, has no formula.
+
+    Raises:
+        UserError: with what to do.
+    """
+    shapes = {**latent.shapes, **latent.shared_shapes}
+    posterior = latent.distribution({name: torch.zeros(shape) for name, shape in shapes.items()})
+    try:
+        kl_divergence(posterior, prior)
+    except NotImplementedError as error:
+        raise UserError(
+            f"The KL divergence of {type(latent).__name__} to p(z) has no formula: {last_line(error)}\n"
+            "Return independent_normals, MatrixNormal or TensorNormal, or register one with torch's register_kl."
+        ) from error
 
 
 def refuse_names(**parts: object) -> None:

@@ -14,7 +14,7 @@ from spatialvae.picture_grid import as_png, grid
 from spatialvae.sampling import Generative, sample
 from spatialvae.sizes import spell_shape
 
-__all__ = ["as_html", "as_text"]
+__all__ = ["as_html", "as_text", "spell_parameters"]
 
 SHOWN = 16
 
@@ -39,10 +39,16 @@ class Model(Generative, Protocol):
         ...
 
 
+def spell_parameters(model: Model) -> str:
+    """How many weights a model has, and how many of them its encoder, the head after it, and its decoder have."""
+    parts = (model, model.encoder, model.posterior, model.decoder)
+    counts = [sum(weights.numel() for weights in part.parameters()) for part in parts]
+    return "{:,} (encoder {:,}, head {:,}, decoder {:,})".format(*counts)
+
+
 def as_text(model: Model) -> str:
     """The parts of a model and their sizes, a line each."""
     config = model.config
-    counts = [sum(weights.numel() for weights in part.parameters()) for part in (model, model.encoder, model.decoder)]
     fitted = f", fitted: {', '.join(model.priors)}" if len(model.priors) else ""
     lines = {
         "images": spell_shape(model.image_shape),
@@ -50,7 +56,7 @@ def as_text(model: Model) -> str:
         "network": f"{config.network}, {config.head} head",
         "likelihood": config.likelihood,
         "prior": config.prior + fitted,
-        "parameters": "{:,} (encoder {:,}, decoder {:,})".format(*counts),
+        "parameters": spell_parameters(model),
     }
     return "\n".join([type(model).__name__, *(f"  {name:<12}{value}" for name, value in lines.items())])
 

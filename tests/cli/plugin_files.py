@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from spatialvae.data.sources import SOURCES
 from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
+from spatialvae.metrics import METRICS
 from spatialvae.networks import NETWORKS
 from spatialvae.priors import PRIORS
 from spatialvae.registry import Registry
 
-__all__ = ["LATENT", "LIKELIHOOD", "NETWORK", "PRIOR", "SOURCE", "forgotten"]
+__all__ = ["LATENT", "LIKELIHOOD", "NETWORK", "SOURCE", "forgotten"]
 
-REGISTRIES: tuple[Registry, ...] = (LATENTS, LIKELIHOODS, NETWORKS, PRIORS, SOURCES)
+REGISTRIES: tuple[Registry, ...] = (LATENTS, LIKELIHOODS, METRICS, NETWORKS, PRIORS, SOURCES)
 
 
 @contextmanager
@@ -48,7 +49,6 @@ class Narrow(AbstractLatent):
     """Laplace sites of one scale."""
 
     width_of_noise: float = 1.0
-    law = "independent Laplace sites"
     description = "independent Laplace sites"
     equation = "F_k[i,j] ~ Laplace(M_k[i,j], b)"
 
@@ -101,29 +101,6 @@ class Small(AbstractNetworks):
         outputs, height, width = output_shape
         layer = nn.Conv2d(code_shape[0], outputs, 3, 1, 1)
         return nn.Sequential(nn.Upsample((height + self.stray, width)), layer)
-'''
-
-PRIOR = '''
-from dataclasses import dataclass
-
-from spatialvae.priors import PRIORS, AbstractDirectFamily, GaussianFamily, GaussianPrior
-
-
-@PRIORS.register("scaled-gaussian")
-@dataclass(frozen=True)
-class ScaledGaussian(AbstractDirectFamily):
-    """The fitted Gaussian, its standard deviations times a factor."""
-
-    factor: float = 2.0
-    title = "the scaled Gaussian"
-    meaning = "the fitted Gaussian, wider or narrower"
-
-    def fit(self, codes, *, progress=False):
-        gaussian, notes = GaussianFamily().fit(codes, progress=progress)
-        return GaussianPrior(self, gaussian.normal.scaled(self.factor)), notes
-
-    def restore(self, event_shape, tensors):
-        return GaussianPrior(self, GaussianFamily().restore(event_shape, tensors).normal)
 '''
 
 SOURCE = '''

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from spatialvae.config import TrainConfig
-from tests.cli.looks import arrays
-from tests.cli.plugin_files import LATENT, LIKELIHOOD, NETWORK, PRIOR, SOURCE, forgotten
+from tests.cli.plugin_files import LATENT, LIKELIHOOD, NETWORK, SOURCE, forgotten
 from tests.cli.program import Outcome, spatialvae
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,17 +58,6 @@ def test_a_network_whose_output_has_the_wrong_shape(plugin: Path, images: Path, 
     line = ("train", "--plugin", plugin, "--data", images, *SMALL, "--network", "small:stray=1")
     message = alone(*line, "--out", tmp_path / "run").complaint
     assert "[B, 1, 9, 8]" in message and "[B, 1, 8, 8]" in message and len(message.splitlines()) <= 2
-
-
-@pytest.mark.parametrize("text", [PRIOR])
-def test_a_prior(plugin: Path, own_run: Path, tmp_path: Path) -> None:
-    name, out = "scaled-gaussian:factor=0.5", tmp_path / "a.npz"
-    fitted = alone("fit-prior", own_run, "--prior", name, "--plugin", plugin, "--json").json
-    assert list(fitted["fitted"]) == [name]
-    line = ("sample", own_run, "--prior", name, "--count", 4, "--out", out)
-    missing = alone(*line).complaint
-    assert "scaled-gaussian" in missing and not out.exists()
-    assert alone(*line, "--plugin", plugin).code == 0 and len(arrays(out)) == 4
 
 
 @pytest.mark.parametrize("text", [SOURCE])

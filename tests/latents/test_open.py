@@ -81,7 +81,7 @@ def test_its_health_can_be_measured(latent: AbstractLatent) -> None:
 
 
 def test_a_distribution_whose_maps_are_unknown_is_refused_with_the_way_out() -> None:
-    with pytest.raises(NotImplementedError, match=r"MultivariateNormal are not known: give it a method slices\(\)"):
+    with pytest.raises(UserError, match=r"MultivariateNormal are not known: give it a method slices\(\)"):
         map_marginals(MultivariateNormal(torch.zeros(3), torch.eye(3)))
 
 

@@ -6,6 +6,8 @@ from typing import Protocol, cast, runtime_checkable
 
 from torch.distributions import Distribution, Independent
 
+from spatialvae.errors import UserError
+
 __all__ = ["Sliced", "map_marginals", "ungrouped"]
 
 
@@ -25,7 +27,7 @@ def map_marginals(distribution: Distribution) -> Distribution:
     them itself by a method `slices`.
 
     Raises:
-        NotImplementedError: the distribution is neither.
+        UserError: the distribution is neither.
 
     >>> import torch
     >>> from torch.distributions import Normal
@@ -38,7 +40,7 @@ def map_marginals(distribution: Distribution) -> Distribution:
         return distribution.slices()
     base, axes = ungrouped(distribution)
     if axes == 0:
-        raise NotImplementedError(
+        raise UserError(
             f"The maps' marginals of a {type(distribution).__name__} are not known: give it a method slices(), or wrap "
             "independent maps into Independent."
         )

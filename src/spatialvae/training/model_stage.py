@@ -18,6 +18,7 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
 from spatialvae.parts import named_parts
+from spatialvae.representation import spell_parameters
 from spatialvae.sizes import spell_shape
 from spatialvae.store import load_priors, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
@@ -108,15 +109,9 @@ class ModelStage(AbstractStage[SpatialVAE]):
         return {"beta": kl_weight(self.config, seen)}
 
     def described(self, network: SpatialVAE) -> str:
-        encoder, decoder = (
-            sum(weights.numel() for part in parts for weights in part.parameters())
-            for parts in ((network.encoder, network.posterior), (network.decoder,))
-        )
-        whole = sum(weights.numel() for weights in network.parameters())
-        sizes = f"{whole:,} parameters (encoder {encoder:,}, decoder {decoder:,})"
-        latent = network.latent
-        named = LATENTS.name_of(latent) is not None
-        return f"{LATENTS.spell(latent) if named else network.config.latent}: {sizes}, {self.total:,} images"
+        latent, named = network.latent, LATENTS.name_of(network.latent) is not None
+        words = LATENTS.spell(latent) if named else network.config.latent
+        return f"{words}: parameters {spell_parameters(network)}, {self.total:,} images"
 
     def cautions(self) -> list[str]:
         return model_cautions(self.config, self.total)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from spatialvae.metrics.base import METRICS, AbstractFeatureMetric, AbstractSampleMetric, Better, Need
 
@@ -47,60 +47,61 @@ class KernelDistance(AbstractFeatureMetric):
         return kernel_distance(sets.features, sets.real, seed=sets.seed)
 
 
+class AbstractNeighbourMetric(AbstractFeatureMetric):
+    """One of the four that count nearest-neighbour balls, which are measured together once."""
+
+    part: ClassVar[Literal["precision", "recall", "density", "coverage"]]
+
+    def measure(self, sets: FeatureSets) -> Estimate:
+        return sets.neighbours[self.part]
+
+
 @METRICS.register("precision")
 @dataclass(frozen=True)
-class Precision(AbstractFeatureMetric):
+class Precision(AbstractNeighbourMetric):
     """The share of the set that lies among the real images."""
 
     title: ClassVar[str] = "precision"
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "higher"
     meaning: ClassVar[str] = "images that lie on the real images' manifold of features"
-
-    def measure(self, sets: FeatureSets) -> Estimate:
-        return sets.neighbours["precision"]
+    part = "precision"
 
 
 @METRICS.register("recall")
 @dataclass(frozen=True)
-class Recall(AbstractFeatureMetric):
+class Recall(AbstractNeighbourMetric):
     """The share of the real images that lies among the set."""
 
     title: ClassVar[str] = "recall"
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "higher"
     meaning: ClassVar[str] = "real images that lie on the other set's manifold of features"
-
-    def measure(self, sets: FeatureSets) -> Estimate:
-        return sets.neighbours["recall"]
+    part = "recall"
 
 
 @METRICS.register("density")
 @dataclass(frozen=True)
-class Density(AbstractFeatureMetric):
+class Density(AbstractNeighbourMetric):
     """How many real balls hold an image of the set."""
 
     title: ClassVar[str] = "density"
     unit: ClassVar[str] = "ratio"
     better: ClassVar[Better] = "higher"
     meaning: ClassVar[str] = "precision that counts how many real balls hold an image"
-
-    def measure(self, sets: FeatureSets) -> Estimate:
-        return sets.neighbours["density"]
+    part = "density"
 
 
 @METRICS.register("coverage")
 @dataclass(frozen=True)
-class Coverage(AbstractFeatureMetric):
+class Coverage(AbstractNeighbourMetric):
     """The share of real balls that hold an image of the set."""
 
     title: ClassVar[str] = "coverage"
     unit: ClassVar[str] = "share"
     better: ClassVar[Better] = "higher"
     meaning: ClassVar[str] = "real images with an image of the other set in their ball"
-
-    def measure(self, sets: FeatureSets) -> Estimate:
-        return sets.neighbours["coverage"]
+    part = "coverage"
 
 
 @METRICS.register("parzen")
