@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, StudentT
 
 from spatialvae.config import ModelConfig, TrainConfig
 from spatialvae.errors import UserError
-from spatialvae.latents import AbstractLatent, LowRank, MatrixNormalMaps, Naive
+from spatialvae.latents import LowRank, MatrixNormalMaps, Naive
 from spatialvae.likelihoods import Bernoulli, Gaussian
 from spatialvae.model import SpatialVAE
 from spatialvae.networks import AbstractNetworks, PaperNetworks, feature_shape
-from spatialvae.representation import spell_parameters
 from spatialvae.store import load, save_model
 from spatialvae.training.model_stage import make_optimizer
 from tests.test_model import pictures
@@ -207,29 +204,3 @@ def test_the_text_of_a_model_names_its_parts() -> None:
     html = own()._repr_html_()
     assert "data:image/png;base64,iVBOR" in html
     assert "own:Encoder+Decoder" in html
-
-
-class Heavy(AbstractLatent):
-    """A latent whose divergence to N(0, I) torch does not know."""
-
-    description = equation = "Student's t"
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"loc": self.event_shape}
-
-    def distribution(self, parameters: dict[str, Tensor]) -> Distribution:
-        return Independent(StudentT(3.0, parameters["loc"]), 3)
-
-
-def test_a_latent_without_a_formula_for_its_divergence_is_refused_when_the_model_is_made() -> None:
-    with pytest.raises(UserError, match="KL divergence of Heavy to") as caught:
-        SpatialVAE(latent=Heavy(2, 3, 3), image_shape=(1, 8, 8))
-    assert len(str(caught.value).splitlines()) == 2
-
-
-def test_the_parts_of_the_count_are_the_whole() -> None:
-    model = SpatialVAE.from_config(ModelConfig(latent="naive", maps=2, image_size=(8, 8), channels=1))
-    numbers = [int(text.replace(",", "")) for text in re.findall(r"[\d,]*\d", spell_parameters(model))]
-    rest = sum(weights.numel() for weights in model.likelihood.parameters())
-    assert numbers[0] == sum(numbers[1:]) + rest == sum(weights.numel() for weights in model.parameters())

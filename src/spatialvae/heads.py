@@ -66,6 +66,11 @@ class ConvProjection(nn.Module):
             )
         self.latent = latent
         self.convolutions = nn.ModuleDict()
+        if latent.axes.keys() != latent.shapes.keys():
+            raise UserError(
+                f"{type(latent).__name__} names the axes of {', '.join(latent.axes)}, and its shapes are of "
+                f"{', '.join(latent.shapes)}: `head` conv needs the same names."
+            )
         for name, axes in latent.axes.items():
             _check_axes(latent, name, axes)
             inputs = feature_shape[0] * (2 if PAIRS.keys() & set(axes) else 1)

@@ -16,7 +16,7 @@ from spatialvae.elbo import ELBO
 from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractLikelihood, AbstractPixels, Gaussian
 from spatialvae.networks import AbstractNetworks, PaperNetworks
-from spatialvae.networks.shapes import Shape, check_outputs, feature_shape
+from spatialvae.networks.shapes import Shape, check_image_shape, check_outputs, feature_shape
 from spatialvae.parts import Parts, check_divergence, named_parts, own_name, refuse_names, spelled
 from spatialvae.posterior import Amortized
 from spatialvae.priors import AbstractModelFamily, StandardFamily, standard_normal
@@ -75,6 +75,9 @@ class SpatialVAE(nn.Module):
         refuse_names(
             latent=latent, likelihood=likelihood, networks=networks, encoder=encoder, decoder=decoder, prior=prior
         )
+        prior = StandardFamily() if prior is None else prior
+        prior.check(latent)
+        image_shape = check_image_shape(image_shape)
         networks = PaperNetworks() if networks is None else networks
         grid = latent.event_shape if grid is None else grid
         self.latent, self.image_shape = latent, image_shape
@@ -84,7 +87,6 @@ class SpatialVAE(nn.Module):
         self.posterior = Amortized(latent, feature_shape(self.encoder, image_shape), head)
         self.decoder = networks.decoder(latent.event_shape, outputs, grid) if decoder is None else decoder
         check_outputs(self.decoder, latent.event_shape, outputs)
-        prior = StandardFamily() if prior is None else prior
         self.learned_prior = prior.module(latent)
         """p(z) of the bound; None where that is N(0, I)."""
         self.priors = PriorShelf(own=own_name(prior))
@@ -143,7 +145,7 @@ class SpatialVAE(nn.Module):
         name = self.priors.resolve(name or self.priors.own)
         if name == self.priors.own and self.learned_prior is not None:
             return self.learned_prior()
-        if name == "standard":
+        if name in ("standard", self.priors.own):
             dtype = torch.promote_types(self.dtype, torch.float32)
             return standard_normal(self.latent.event_shape, dtype=dtype, device=self.device)
         return self.priors[name]()

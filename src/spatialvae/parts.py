@@ -46,13 +46,11 @@ def named_parts(config: ModelConfig) -> Parts:
         UserError: a name or an option that does not exist, or maps that do not fit into the images.
     """
     latent, grid = resolve_latent(config)
-    prior = parse_own(config.prior)
-    prior.check(latent)
     return Parts(
         latent=latent,
         likelihood=LIKELIHOODS.parse(config.likelihood),
         networks=NETWORKS.parse(config.network),
-        prior=prior,
+        prior=parse_own(config.prior),
         image_shape=(config.channels, *config.image_size),
         head=config.head,
         grid=grid,

@@ -23,7 +23,9 @@ def at_size(model: SpatialVAE, image_size: tuple[int, int]) -> SpatialVAE:
     into images of 16 (n + 1) x 16 (m + 1) pixels: 64x64 from 3x3, 80x112 from 4x6. Those for 32x32 make
     8 (n + 1) x 8 (m + 1).
 
-    Fitted priors stay with `model`, since they describe codes of its size.
+    Fitted priors stay with `model`, since they describe codes of its size. A run folder of the result loads with
+    ``like=at_size(...)``. Both models share their weights, so that moving one to another device moves both; move
+    `model` as well, whose fitted priors follow it alone.
 
     Args:
         model: with the conv head, and N(0, I) as its p(z).
@@ -48,7 +50,7 @@ def at_size(model: SpatialVAE, image_size: tuple[int, int]) -> SpatialVAE:
             head="conv",
         )
     _share(model.posterior, other.posterior)
-    return other.train(model.training)
+    return other.eval()
 
 
 def _latent_at(model: SpatialVAE, image_size: tuple[int, int]) -> AbstractLatent:

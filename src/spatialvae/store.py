@@ -22,7 +22,7 @@ from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.model import SpatialVAE
 from spatialvae.networks import NETWORKS
 from spatialvae.parts import OWN, resolve_latent
-from spatialvae.priors import AbstractPrior, Labels, parse_family
+from spatialvae.priors import PRIORS, AbstractPrior, Labels, parse_family
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.seeding import seeded
 from spatialvae.settings import translated
@@ -110,9 +110,9 @@ def _copied(like: SpatialVAE, config: ModelConfig, folder: Path) -> SpatialVAE:
         raise UserError(
             f"like= is a model of images {list(like.image_shape)}, and the model of {folder} is of {list(shape)}."
         )
-    for name in ("likelihood", "head"):
+    for name in ("likelihood", "head", "prior", "network"):
         theirs, ours = getattr(like.config, name), getattr(config, name)
-        if theirs != ours and OWN not in theirs + ours:
+        if not _may_be_the_same(theirs, ours):
             raise UserError(f"like= has the {name} {theirs}, and the model of {folder} has {ours}.")
     if _name(config.latent) in LATENTS and (latent := resolve_latent(config)[0]) != like.latent:
         raise UserError(f"like= has the latent {like.latent}, and the model of {folder} has {latent}.")
@@ -120,6 +120,19 @@ def _copied(like: SpatialVAE, config: ModelConfig, folder: Path) -> SpatialVAE:
     model.priors = PriorShelf(own=like.priors.own)
     model.config = config
     return model
+
+
+def _may_be_the_same(first: str, second: str) -> bool:
+    """Whether two texts may stand for one part: `own:CLASS` may be a class that has a name in another process."""
+    own = [text.startswith(OWN) for text in (first, second)]
+    if all(own) or not any(own):
+        return first == second
+    known = second if own[0] else first
+    # Of the package's own parts the text alone decides: they have a name everywhere.
+    return not any(
+        _name(known) in table and table[_name(known)].__module__.startswith("spatialvae.")
+        for table in (LIKELIHOODS, NETWORKS, PRIORS)
+    )
 
 
 def load_priors(folder: Path, model: SpatialVAE) -> None:
@@ -153,7 +166,7 @@ def save_model(folder: Path, model: SpatialVAE) -> None:
     """config.json and model.safetensors in `folder`, each replaced in one step; priors fitted before are outdated."""
     write_json(folder / CONFIG, model.config.model_dump(mode="json"))
     with replacing(folder / WEIGHTS) as path:
-        save_file({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, path)
+        save_file({name: _apart(tensor) for name, tensor in model.state_dict().items()}, path)
 
 
 def save_prior(folder: Path, prior: AbstractPrior) -> None:
@@ -169,7 +182,12 @@ def save_prior(folder: Path, prior: AbstractPrior) -> None:
         raise UserError(f"The prior {name} came to numbers that are not finite ({broken[0]}): it is not stored.")
     metadata = {"prior": name, "weights": weights_hash(folder), "labels": prior.labels.spelled()}
     with replacing(prior_file(folder, name)) as path:
-        save_file({key: tensor.contiguous().cpu() for key, tensor in tensors.items()}, path, metadata)
+        save_file({key: _apart(tensor) for key, tensor in tensors.items()}, path, metadata)
+
+
+def _apart(tensor: Tensor) -> Tensor:
+    """A copy in memory of its own: safetensors takes no two tensors that share some, as tied weights do."""
+    return tensor.detach().cpu().contiguous().clone()
 
 
 def save_default_prior(folder: Path, name: str) -> None:

@@ -147,17 +147,17 @@ def test_a_decoder_with_a_skip_runs_as_it_is() -> None:
 
 
 @torch.no_grad()
-def test_a_right_fast_form_is_compared_once_for_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_form_is_compared_whenever_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "_cpu_has_amx", lambda: False)
     decoder, codes = Offering().eval(), torch.randn(5, 4, 3, 3)
     decoder.offered = merged(decoder)
     state = torch.random.get_rng_state()
     for _ in range(3):
         assert_close(fast_decoder(decoder, codes, compile=False)(codes), Skip.forward(decoder, codes))
-    assert decoder.calls == 3 + 1
+    assert decoder.calls == 3 + 3
     assert torch.equal(torch.random.get_rng_state(), state)
-    decoder.first.weight.mul_(2)  # new weights are compared anew, and the form of the old ones is not used
-    with pytest.warns(UserWarning, match="fast form of Offering is another function: a pixel differs by .* of 255"):
+    decoder.first.weight.data.mul_(2)  # the form of the weights before is not used
+    with pytest.warns(UserWarning, match="fast form of Offering is not used.* a pixel differs by .* of 255"):
         run = fast_decoder(decoder, codes, compile=False)
     assert torch.equal(run(codes), decoder(codes))
 
@@ -169,10 +169,41 @@ def test_a_wrong_fast_form_is_not_used(amx: bool, monkeypatch: pytest.MonkeyPatc
     decoder, codes = Offering().eval(), torch.randn(5, 4, 3, 3)
     for form in (folded(Skip()), nn.Sequential(decoder.first, decoder.second), nn.Conv2d(4, 2, 1)):
         decoder.offered = form
-        decoder.first.weight.mul_(1)
-        with pytest.warns(UserWarning, match="plain form is used"):
+        with pytest.warns(UserWarning, match="fast form of Offering is not used, but its plain form"):
             run = fast_decoder(decoder, codes, compile=False)
         assert torch.equal(run(codes), decoder(codes))
+
+
+class Trunk(nn.Module):
+    """A decoder that offers a part of itself, or nothing that works."""
+
+    def __init__(self, broken: bool = False) -> None:
+        super().__init__()
+        self.trunk, self.broken = nn.Conv2d(4, 3, 1), broken
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return self.trunk(codes)
+
+    def fast(self) -> nn.Module:
+        if self.broken:
+            raise NotImplementedError("not for these codes")
+        return self.trunk
+
+
+@torch.no_grad()
+def test_what_a_decoder_offers_of_itself_keeps_its_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_cpu_has_amx", lambda: True)
+    decoder, codes = Trunk().eval(), torch.randn(5, 4, 3, 3)
+    fast_decoder(decoder, codes, compile=False)(codes)
+    assert decoder.trunk.weight.dtype == torch.float32 and decoder.trunk.weight.requires_grad
+
+
+@torch.no_grad()
+def test_a_fast_form_that_fails_leaves_the_plain_one() -> None:
+    decoder, codes = Trunk(broken=True).eval(), torch.randn(5, 4, 3, 3)
+    with pytest.warns(UserWarning, match="it fails: NotImplementedError: not for these codes"):
+        run = fast_decoder(decoder, codes, compile=False)
+    assert torch.equal(run(codes), decoder(codes))
 
 
 @pytest.mark.slow

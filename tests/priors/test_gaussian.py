@@ -97,3 +97,14 @@ def test_noise_is_not_tied_to_signal_by_chance() -> None:
     assert found[0, 1:].abs().max() < 5 / len(codes) ** 0.5
     own = codes.codes.flatten(1)[:, 0].var(correction=0) + 1
     assert_close(found[0, 0], own, rtol=0.01, atol=0)
+
+
+def test_sampling_leaves_a_prior_that_gradients_can_pass_through() -> None:
+    shape = (2, 2, 2)
+    normal = CodeNormal(torch.zeros(1, *shape), (2 * torch.eye(8)[None],))
+    prior = GaussianPrior(GaussianFamily(), normal.one(0))
+    with torch.inference_mode():
+        prior.whiten(torch.ones(1, *shape))
+    codes = torch.ones(1, *shape, requires_grad=True)
+    prior.whiten(codes).sum().backward()
+    assert codes.grad is not None

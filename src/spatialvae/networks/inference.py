@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
+from spatialvae.errors import last_line
 from spatialvae.runtime.compilation import compiled_or_eager
 from spatialvae.runtime.precision import fast_dtype, unrounded
 
@@ -26,8 +27,6 @@ ROUNDING, ROUNDING_BF16 = 0.5, 4.0
 """The largest difference of a pixel, in levels of 255, that number formats explain."""
 
 Decode = Callable[[Tensor], Tensor]
-_agree: WeakKeyDictionary[nn.Module, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
-"""What the comparison of a decoder's two forms gave, for its present weights, by number format and device."""
 
 
 def decoded_at_once(device: torch.device) -> int:
@@ -48,9 +47,9 @@ def fast_decoder(decoder: nn.Module, example: Tensor, *, compile: bool, pixels: 
     """`decoder` in eval mode as a function from codes to its raw outputs in float32, for inference alone.
 
     A decoder with a method `fast` runs in the form that it returns, with the channels of a map next to each other,
-    and in bf16 where that is fast (double precision stays as it is). Both forms are compared on a few codes when the
-    weights are new: where they differ by more than rounding, the decoder runs as it is, with a warning. A decoder
-    without that method runs as it is.
+    and in bf16 where that is fast (double precision stays as it is). Both forms are compared on a few codes, at
+    every call, since nothing says reliably whether weights have changed: where they differ by more than rounding, or
+    the fast one fails, the decoder runs as it is, with a warning. A decoder without that method runs as it is.
 
     Args:
         decoder: in eval mode.
@@ -71,42 +70,34 @@ def _fast_form(decoder: nn.Module, example: Tensor, pixels: Decode) -> Decode | 
     if not callable(offer):
         return None
     dtype = fast_dtype(example.device) if example.dtype == torch.float32 else example.dtype
-    network = offer()
-    assert isinstance(network, nn.Module)
-    network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    try:
+        # A copy: what a decoder offers may be layers of its own, whose format has to stay.
+        network = copy.deepcopy(offer()).eval().requires_grad_(False)
+        network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
-    def run(codes: Tensor) -> Tensor:
-        return unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
+        def run(codes: Tensor) -> Tensor:
+            return unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
 
-    key = (dtype, example.device, *(_version(tensor) for tensor in decoder.state_dict().values()))
-    known = _agree.get(decoder, {})
-    if key not in known:
-        known = {old: answer for old, answer in known.items() if old[2:] == key[2:]}
-        known[key] = _same_pictures(decoder, run, example, dtype, pixels)
-        _agree[decoder] = known
-    return run if known[key] else None
-
-
-def _version(tensor: Tensor) -> int:
-    """A number that changes whenever a tensor is written to; those of inference mode have none."""
-    return -1 if tensor.is_inference() else tensor._version
+        difference = _difference(decoder, run, example, dtype, pixels)
+    except Exception as error:  # other people's code, beside a plain form that works
+        difference = f"it fails: {type(error).__name__}: {last_line(error)}"
+    if difference:
+        name = type(decoder).__name__
+        warnings.warn(f"The fast form of {name} is not used, but its plain form: {difference}.", stacklevel=2)
+        return None
+    return run
 
 
-def _same_pictures(decoder: nn.Module, run: Decode, example: Tensor, dtype: torch.dtype, pixels: Decode) -> bool:
-    """Whether both forms make the same pictures of a few codes but for rounding; a warning where they do not."""
+def _difference(decoder: nn.Module, run: Decode, example: Tensor, dtype: torch.dtype, pixels: Decode) -> str:
+    """How far the two forms' pictures of a few codes are apart, in words; nothing where rounding explains it."""
     generator = torch.Generator().manual_seed(0)
     codes = torch.randn(PROBES, *example.shape[1:], generator=generator).to(example)
     with torch.no_grad():
         outputs, fast = unrounded(decoder(codes)), run(codes)
         if outputs.shape != fast.shape:
-            difference = f"it puts out {list(fast.shape)}, not {list(outputs.shape)}"
-        else:
-            plain, fast = pixels(outputs), pixels(fast)
-            levels = 127.5 * (plain - fast).abs()[plain.isfinite()]
-            largest = float(levels.max()) if len(levels) else 0.0
-            if largest <= (ROUNDING_BF16 if dtype == torch.bfloat16 else ROUNDING):
-                return True
-            difference = f"a pixel differs by {largest:.3g} of 255"
-    name = type(decoder).__name__
-    warnings.warn(f"The fast form of {name} is another function: {difference}. Its plain form is used.", stacklevel=2)
-    return False
+            return f"it puts out {list(fast.shape)}, not {list(outputs.shape)}"
+        plain, fast = pixels(outputs), pixels(fast)
+    levels = 127.5 * (plain - fast).abs()[plain.isfinite()]
+    largest = float(levels.max()) if len(levels) else 0.0
+    rounding = ROUNDING_BF16 if dtype == torch.bfloat16 else ROUNDING
+    return "" if largest <= rounding else f"a pixel differs by {largest:.3g} of 255"

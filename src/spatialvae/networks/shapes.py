@@ -9,11 +9,24 @@ import torch
 from torch import Tensor, nn
 
 from spatialvae.errors import UserError, last_line
+from spatialvae.runtime.evaluating import evaluating
 
-__all__ = ["Shape", "check_outputs", "feature_shape", "output_shape"]
+__all__ = ["Shape", "check_image_shape", "check_outputs", "feature_shape", "output_shape"]
 
 Shape = tuple[int, int, int]
 """Channels or maps, height and width."""
+
+
+def check_image_shape(shape: Sequence[int]) -> Shape:
+    """(C, H, W) as a tuple.
+
+    Raises:
+        UserError: anything else than three whole numbers of at least 1.
+    """
+    if len(shape) != 3 or not all(isinstance(side, int) and side >= 1 for side in shape):
+        raise UserError(f"image_shape={shape!r} is not possible: it is (channels, height, width), such as (3, 64, 64).")
+    channels, height, width = shape
+    return channels, height, width
 
 
 def feature_shape(encoder: nn.Module, image_shape: Shape) -> tuple[int, ...]:
@@ -60,21 +73,16 @@ def output_shape(network: nn.Module, input_shape: Sequence[int]) -> tuple[int, .
     Raises:
         UserError: the network cannot take such an input, or does not return one tensor with a batch.
     """
-    modes = {module: module.training for module in network.modules()}
     weights = next(chain(network.parameters(), network.buffers()), torch.empty(0))
     inputs = torch.zeros(1, *input_shape, dtype=weights.dtype, device=weights.device)
     devices = [weights.device] if weights.device.type == "cuda" else []
     try:
-        network.eval()
-        with torch.random.fork_rng(devices=devices):
+        with evaluating(network), torch.random.fork_rng(devices=devices):
             outputs = network(inputs)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise UserError(
             f"{_name(network)} cannot take {spelled(input_shape)}: {type(error).__name__}: {last_line(error)}"
         ) from error
-    finally:
-        for module, training in modes.items():
-            module.training = training
     if not isinstance(outputs, Tensor) or outputs.dim() < 2 or len(outputs) != 1:
         kind = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise UserError(f"{_name(network)} puts out {kind} for one input: a tensor with a batch [1, ...] is needed.")

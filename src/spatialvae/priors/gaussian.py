@@ -164,7 +164,8 @@ class GaussianPrior(AbstractPrior):
         """The symmetric root of each axis' covariance, and its inverse; made at first use of these factors."""
         normal = self.normal
         if self._known_roots is None or not self._known_roots[0].shares(normal):
-            self._known_roots = normal, [_root(factor) for factor in normal.factors]
+            with torch.inference_mode(False):  # roots that sampling made serve a gradient later
+                self._known_roots = normal, [_root(factor.clone()) for factor in normal.factors]
         return self._known_roots[1]
 
     def _along_axes(self, codes: Tensor, matrices: list[Tensor]) -> Tensor:

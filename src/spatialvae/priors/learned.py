@@ -80,7 +80,11 @@ class LearnedFamily(AbstractModelFamily):
         """
         options = ",".join(f"{key}={value}" for key, value in self.options.items())
         if isinstance(self.latent, AbstractLatent):
+            if options:
+                raise UserError(f"{options} cannot stand beside the object {self.latent}: give it these options.")
             result = self.latent
+        elif self.latent is None and not options:
+            return latent
         elif self.latent is not None:
             result = parse_latent(f"{self.latent}:{options}", latent.event_shape)
         else:
@@ -88,7 +92,7 @@ class LearnedFamily(AbstractModelFamily):
             result = parse_latent(f"{own},{options}" if options else own)
         if result.event_shape != latent.event_shape:
             raise UserError(
-                f"`prior` {self.spelled} has codes of shape {list(result.event_shape)}, and the latent's are "
+                f"`prior` learned has codes of shape {list(result.event_shape)}, and the latent's are "
                 f"{list(latent.event_shape)}: take latent=naive, or leave the sizes out."
             )
         return result

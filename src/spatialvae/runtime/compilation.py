@@ -29,7 +29,9 @@ def compiled_or_eager(function: Function, try_out: Callable[[Function], object],
     tensor([1., 1.])
     """
     try:
-        with globals_kept():  # torch's compiler switches off torch.distributions' checks when it is first used
+        # torch's compiler switches off torch.distributions' checks when it is first used, and calls what torch deprecates.
+        with globals_kept(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`torch._prims_common", category=FutureWarning)
             compiled = cast(Function, torch.compile(function, **options))
             try_out(compiled)
     except Exception as error:  # of torch's many compilers, each with errors of its own

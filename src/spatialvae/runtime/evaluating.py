@@ -10,9 +10,13 @@ __all__ = ["evaluating"]
 
 
 class HasModes(Protocol):
-    """What has a training mode and an evaluation mode, such as an `nn.Module`."""
+    """What has a training mode and an evaluation mode in each of its modules, such as an `nn.Module`."""
 
     training: bool
+
+    def modules(self) -> Iterator[Any]:
+        """This one and all below it."""
+        ...
 
     def train(self, mode: bool = True) -> Any:
         """Switch to the training mode, or with False to the evaluation mode."""
@@ -21,7 +25,7 @@ class HasModes(Protocol):
 
 @contextmanager
 def evaluating(model: HasModes) -> Iterator[None]:
-    """Dropout is off and batch norm uses its running statistics inside; the earlier mode returns afterwards.
+    """Dropout is off and batch norm uses its running statistics inside; every module's earlier mode returns.
 
     >>> import torch
     >>> layer = torch.nn.Dropout()
@@ -30,9 +34,10 @@ def evaluating(model: HasModes) -> Iterator[None]:
     >>> inside, layer.training
     (False, True)
     """
-    before = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.train(False)
     try:
         yield
     finally:
-        model.train(before)
+        for module, training in modes:  # each by itself: a part may be frozen in the midst of training
+            module.training = training
