@@ -174,3 +174,26 @@ def test_mistakes() -> None:
 
     with pytest.raises(UserError, match=r"axes map, column, row of Wrong's loc do not fit its shape \[2, 3, 4\]"):
         Amortized(Wrong(2, 3, 4), (8, 3, 4), head="conv")
+
+
+@torch.no_grad()
+def test_weights_kept_by_an_evaluation_serve_training() -> None:
+    latent = LowRank(maps=2, height=3, width=3)
+    head = ConvProjection(latent, (4, 7, 5))
+    with torch.inference_mode():
+        head(torch.zeros(1, 4, 7, 5))
+    with torch.enable_grad():
+        features = torch.ones(1, 4, 7, 5, requires_grad=True)
+        head(features).sum().backward()
+    assert features.grad is not None
+
+
+def test_axes_of_other_names_than_the_shapes_are_refused() -> None:
+    @dataclass(frozen=True)
+    class Misnamed(Separable):
+        @property
+        def axes(self) -> dict[str, tuple[str, ...]]:
+            return {"loc": ("map", "row", "column")}
+
+    with pytest.raises(UserError, match="needs the same names"):
+        ConvProjection(Misnamed(2, 3, 3), (4, 7, 5))

@@ -108,7 +108,7 @@ def test_tied_weights_are_saved(tmp_path: Path) -> None:
     decoder.second.weight = cast(nn.Linear, encoder.layers[1]).weight
     save_model(tmp_path, own(encoder=encoder, decoder=decoder))
     again = load(tmp_path, like=own(encoder=Encoder(64)))
-    assert torch.equal(again.state_dict()["decoder.second.weight"], encoder.layers[1].weight)
+    assert torch.equal(again.state_dict()["decoder.second.weight"], decoder.second.weight)
 
 
 def test_shapes_of_images_are_three_numbers() -> None:

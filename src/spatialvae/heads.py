@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal
 
 import torch
@@ -93,10 +94,23 @@ def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps [B, F, h', w'] averaged onto a grid of `size`, [B, F, h, w]; those of that size stay as they are."""
     height, width = size
     if maps.shape[-2] != height:
-        maps = area_weights(maps.shape[-2], height).to(maps) @ maps
+        maps = _weights(maps.shape[-2], height, maps) @ maps
     if maps.shape[-1] != width:
-        maps = maps @ area_weights(maps.shape[-1], width).to(maps).mT
+        maps = maps @ _weights(maps.shape[-1], width, maps).mT
     return maps
+
+
+def _weights(given: int, wanted: int, like: Tensor) -> Tensor:
+    """`area_weights` where `like` is; kept, since a copy in every step would stop a GPU's queue."""
+    if torch.compiler.is_compiling():  # what is made while torch traces is no tensor with values
+        return area_weights(given, wanted).to(like)
+    return _kept_weights(given, wanted, like.device, like.dtype)
+
+
+@cache
+def _kept_weights(given: int, wanted: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):
+        return area_weights(given, wanted).to(device=device, dtype=dtype)
 
 
 def area_weights(given: int, wanted: int) -> Tensor:

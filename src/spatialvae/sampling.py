@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from spatialvae.likelihoods import AbstractPixels
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.runtime.allocator import freed_memory_kept
-from spatialvae.runtime.evaluating import evaluating
+from spatialvae.runtime.evaluating import HasModes, evaluating
 from spatialvae.seeding import seeded
 
 __all__ = ["Generative", "sample", "sampler"]
@@ -27,10 +27,8 @@ GROUP = 10 * CHUNK  # codes in memory at a time
 PINNED = 2**30  # bytes of pictures up to which a GPU copies straight into the result
 
 
-class Generative(Protocol):
+class Generative(HasModes, Protocol):
     """What sampling needs of a model: priors to draw codes from, and a decoder that turns them into pictures."""
-
-    training: bool
 
     @property
     def latent(self) -> AbstractLatent:
@@ -50,10 +48,6 @@ class Generative(Protocol):
     @property
     def priors(self) -> PriorShelf:
         """The priors by name."""
-        ...
-
-    def train(self, mode: bool = True) -> Any:
-        """Switch to the training mode, or with False to the evaluation mode."""
         ...
 
     @property

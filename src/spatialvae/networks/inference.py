@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -72,20 +73,22 @@ def _fast_form(decoder: nn.Module, example: Tensor, pixels: Decode) -> Decode | 
     dtype = fast_dtype(example.device) if example.dtype == torch.float32 else example.dtype
     try:
         # A copy: what a decoder offers may be layers of its own, whose format has to stay.
-        network = copy.deepcopy(offer()).eval().requires_grad_(False)
-        network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-        def run(codes: Tensor) -> Tensor:
-            return unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
-
+        run = _in_format(copy.deepcopy(cast(nn.Module, offer())), dtype)
         difference = _difference(decoder, run, example, dtype, pixels)
     except Exception as error:  # other people's code, beside a plain form that works
-        difference = f"it fails: {type(error).__name__}: {last_line(error)}"
-    if difference:
-        name = type(decoder).__name__
-        warnings.warn(f"The fast form of {name} is not used, but its plain form: {difference}.", stacklevel=2)
-        return None
-    return run
+        run, difference = None, f"it fails: {type(error).__name__}: {last_line(error)}"
+    if not difference:
+        return run
+    name = type(decoder).__name__
+    warnings.warn(f"The fast form of {name} is not used, but its plain form: {difference}.", stacklevel=2)
+    return None
+
+
+def _in_format(network: nn.Module, dtype: torch.dtype) -> Decode:
+    """A network, which is changed for it, as a function that computes in `dtype` with channels last."""
+    network = network.eval().requires_grad_(False)
+    network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return lambda codes: unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
 
 
 def _difference(decoder: nn.Module, run: Decode, example: Tensor, dtype: torch.dtype, pixels: Decode) -> str:

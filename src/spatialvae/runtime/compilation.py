@@ -29,7 +29,7 @@ def compiled_or_eager(function: Function, try_out: Callable[[Function], object],
     tensor([1., 1.])
     """
     try:
-        # torch's compiler switches off torch.distributions' checks when it is first used, and calls what torch deprecates.
+        # torch's compiler switches off torch.distributions' checks at first use, and calls what torch deprecates.
         with globals_kept(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="`torch._prims_common", category=FutureWarning)
             compiled = cast(Function, torch.compile(function, **options))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["evaluating"]
+__all__ = ["HasModes", "evaluating"]
 
 
 class HasModes(Protocol):
