@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from spatialvae.settings import AbstractSettings, several
 
@@ -45,6 +45,12 @@ class AbstractDataOptions(AbstractSettings):
     channels: int | None = Field(
         default=None, ge=1, le=4, description="1 makes pictures grey, 3 colour; default: as the images are."
     )
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _pair_as_text(cls, value: Any) -> Any:
+        """(height, width), as `as_image_data` takes it too, in the form that a file has."""
+        return "x".join(map(str, value)) if isinstance(value, tuple | list) and len(value) == 2 else value
 
 
 class AbstractModelOptions(AbstractSettings):

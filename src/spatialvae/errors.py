@@ -20,18 +20,13 @@ class UserError(ValueError):
     >>> error = UserError("`map_size` 9x9 does not fit into images of 8x8: use at most 8x8.")
     >>> print(error)
     map_size 9x9 does not fit into images of 8x8: use at most 8x8.
-    >>> error.with_flags(), error.settings
-    ('--map-size 9x9 does not fit into images of 8x8: use at most 8x8.', ('map_size',))
+    >>> print(error.with_flags())
+    --map-size 9x9 does not fit into images of 8x8: use at most 8x8.
     """
 
     def __init__(self, message: str = "") -> None:
         self.message = message
         super().__init__(SETTING.sub(r"\1", message))
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        """The names of the settings that the message speaks of."""
-        return tuple(dict.fromkeys(SETTING.findall(self.message)))
 
     def with_flags(self) -> str:
         """The message as the command line says it: each setting by its flag."""

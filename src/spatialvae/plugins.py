@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def load_entry_points() -> None:
             warnings.warn(f"The plugin {entry.name} ({entry.value}) cannot be imported: {error!r}.", stacklevel=2)
 
 
-def load_plugin(name: str) -> ModuleType:
+def load_plugin(name: str | os.PathLike[str]) -> ModuleType:
     """Import a file FILE.py, or a module by its name, so that it registers its parts.
 
     Only what the user names is ever run; no name comes from a run folder.
@@ -40,6 +41,7 @@ def load_plugin(name: str) -> ModuleType:
     Raises:
         UserError: no such file or module, or it does not import.
     """
+    name = os.fspath(name)
     if not name.endswith(".py"):
         return _imported(name, lambda: importlib.import_module(name))
     path = Path(name).expanduser().resolve()

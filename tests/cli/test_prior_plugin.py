@@ -52,7 +52,7 @@ def test_a_fitted_prior(plugin: Path, own_run: Path, tmp_path: Path) -> None:
     missing = alone("sample", own_run, "--prior", name, "--out", tmp_path / "missing.npz").complaint
     assert "cannot be used: There is no prior 'ball'" in missing
     with forgotten():
-        load_plugin(str(plugin))
+        load_plugin(plugin)
         model = load(own_run)
         assert_close(model.priors[name].state_dict(), tensors)
         far = model.prior(name).mean + 1.0  # 1/2 of (1 / 0.5)^2 nats a number

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from spatialvae.data import ImageData, as_image_data
 from spatialvae.data.record import DataRecord
@@ -37,6 +37,13 @@ class Stream(IterableDataset):
         return iter(torch.from_numpy(IMAGES))
 
 
+class SizedStream(Stream):
+    """One that says how long it is."""
+
+    def __len__(self) -> int:
+        return len(IMAGES)
+
+
 def of_datasets(names: list[str] | None = None) -> Any:
     import datasets
 
@@ -56,6 +63,9 @@ KINDS = {
     "torch": Pairs,
     "tensors": lambda: TensorDataset(torch.from_numpy(IMAGES) / 255, torch.from_numpy(LABELS)),
     "no length": Stream,
+    "a length and no index": lambda: dict(enumerate(IMAGES)).values(),
+    "a stream with a length": SizedStream,
+    "no length, labels apart": lambda: (Stream(), LABELS),
     "list of arrays": lambda: list(LAST),
     "list of pictures, labels apart": lambda: ([picture(one) for one in IMAGES], LABELS),
     "datasets": of_datasets,
@@ -64,7 +74,8 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds(kind: str, cache: Path) -> None:
-    data, plain = as_image_data(KINDS[kind](), cache=cache), as_image_data(IMAGES)
+    data = as_image_data(KINDS[kind](), cache=cache if kind == "datasets" else None)
+    plain = as_image_data(IMAGES)
     assert data.source is None and set(data.splits) == {"train", "validation", "test"}
     whole = data.split("all")
     assert np.array_equal(whole.images, IMAGES)
@@ -158,6 +169,11 @@ def test_the_range_is_of_all_images() -> None:
         ([], "'arrays' has no images"),
         (7, "images cannot be made of a int"),
         (iter(IMAGES), "only once"),
+        (DataLoader(TensorDataset(torch.from_numpy(IMAGES)), batch_size=10), "a DataLoader gives batches.*dataset"),
+        ((IMAGES, 5), r"labels of arrays are object of shape \[\]"),
+        ((Stream(), LABELS[:39]), "more images than its 39 labels"),
+        ((Stream(), [0] * 41), "40 images and 41 labels"),
+        ({"train": {0: IMAGES[0]}}, "images cannot be made of a dict"),
         (["a.png", "b.png"], "image 0 of arrays is a str"),
         ([(IMAGES[0], 1, 2)], "tuple of 3"),
         ([IMAGES], r"image 0 of arrays has shape \[40, 3, 8, 8\]"),
@@ -187,3 +203,31 @@ def test_what_is_given_is_left_alone() -> None:
     assert isinstance(data, ImageData) and images.flags.writeable
     images[:] = 0
     assert np.array_equal(data.split("all").images, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("digits", {"label_names": ["a"]}, "label_names is for arrays in memory"),
+        ("digits", {"name": "mine"}, "name is for arrays in memory"),
+        (Path("digits"), {"name": "mine"}, "name is for arrays in memory"),
+        ("datasets", {"label_names": ["a"]}, "label_names is for arrays in memory"),
+        ("datasets", {"value_range": (0, 1)}, "value_range is for arrays in memory"),
+        (IMAGES, {"cache": "somewhere"}, "cache is for what is decoded into the cache"),
+        ("prepared", {"name": "mine"}, "prepared already"),
+        ("prepared", {"label_names": ["a"]}, "prepared already"),
+        ("prepared", {"cache": "somewhere"}, "prepared already"),
+        (IMAGES, {"image_size": (16,)}, r"image_size \(16,\) is not a size"),
+        (IMAGES, {"image_size": 16.0}, "image_size 16.0 is not a size"),
+        (IMAGES, {"image_size": (16.5, 16)}, "image_size 16.5x16 is not a size"),
+        (IMAGES, {"value_range": (0, 1, 2)}, r"value_range \(0, 1, 2\) is not possible"),
+        (IMAGES, {"value_range": 1}, "value_range 1 is not possible"),
+        (IMAGES, {"value_range": ("a", "b")}, r"value_range \('a', 'b'\) is not possible"),
+    ],
+)
+def test_arguments_that_do_not_apply_or_are_of_another_form(kind: Any, options: dict[str, Any], words: str) -> None:
+    images = kind
+    if isinstance(kind, str) and kind != "digits":
+        images = of_datasets() if kind == "datasets" else as_image_data(IMAGES)
+    with pytest.raises(UserError, match=words):
+        as_image_data(images, **options)

@@ -121,6 +121,14 @@ def test_images_of_a_source_open_again(tmp_path: Path) -> None:
         ("naive", {"lerning_rate": 1}, ["'lerning_rate'", "'learning_rate'"]),
         ("naive", {"data": "digits"}, ["data is given", "second argument"]),
         ("nave", {}, ["'nave'", "'naive'"]),
+        ("naive", {"latent": "vector"}, ["latent is given twice"]),
+        (LATENTS.parse("naive:maps=2,height=3,width=3"), {"latent": "vector"}, ["latent is given twice"]),
+        ({"latent": "naive"}, {}, ["A dict cannot be trained", "ModelConfig"]),
+        (SpatialVAE, {}, ["A SpatialVAE cannot be trained"]),
+        (nn.Linear(2, 2), {}, ["A Linear cannot be trained", "SpatialVAE"]),
+        (Path("model"), {}, ["cannot be trained"]),
+        (FinishedRun(Path("run"), built((8, 8), 1)), {}, ["run.model"]),
+        ("naive", {"image_size": (16, 16, 3)}, ["image_size (16, 16, 3)"]),
         ("naive", {"beta": -1}, ["beta -1", "greater than or equal to 0"]),
         ("naive", {"device": "gpu"}, ["device gpu"]),
         (
@@ -149,9 +157,39 @@ def test_a_config_of_arrays_wants_its_images(tmp_path: Path) -> None:
 def test_what_is_no_callback_is_refused_before_training(tmp_path: Path, callbacks: Any) -> None:
     with pytest.raises(UserError, match="inherit from Callback"):
         train("naive", tiny_data(), tmp_path / "run", epochs=1, callbacks=callbacks)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_latent_without_a_name_trains_as_part_of_a_model(tmp_path: Path) -> None:
     data = tiny_data()
     model = SpatialVAE(latent=Separable(2, 3, 3), image_shape=(data.channels, data.height, data.width))
     assert train(model, data, tmp_path / "run", epochs=1, progress=False).model.config.latent == "own:Separable"
+
+
+def test_a_latent_as_an_object_keeps_its_options(tmp_path: Path) -> None:
+    latent = LATENTS.parse("low-rank:rank=3,maps=2,height=5,width=4")
+    options = {name: value for name, value in SMALL.items() if name != "maps"}
+    run = train(latent, tiny_data(), tmp_path / "run", **options)
+    assert run.model.latent == latent
+    assert load(run.folder).latent == latent
+
+
+@pytest.mark.parametrize("size", [(8, 10), [8, 10], "8x10"])
+def test_an_image_size_as_a_pair(size: Any, tmp_path: Path) -> None:
+    images = smooth_images(100, channels=1, height=12, width=12)
+    run = train("naive", images, tmp_path / "run", image_size=size, **SMALL)
+    assert run.model.image_shape == (1, 8, 10)
+    train("naive", images, tmp_path / "run", image_size=size, **SMALL)  # it is the same run
+
+
+def test_images_are_made_as_large_as_a_config_says(tmp_path: Path) -> None:
+    options = {name: value for name, value in SMALL.items() if name != "maps"}
+    images = smooth_images(100, channels=1, height=12, width=12)
+    run = train(ModelConfig(maps=2, image_size=(8, 8)), images, tmp_path / "run", **options)
+    assert run.model.image_shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize("length", [{"images": 10}, {"epochs": 5}])
+def test_epochs_take_the_place_of_a_configs_length(length: dict[str, Any], tmp_path: Path) -> None:
+    config = settings(**{"images": None, **length})
+    assert train(config, tiny_data(), tmp_path / "run", epochs=0.5, progress=False).journal[-1].images == 30

@@ -57,7 +57,7 @@ def test_they_are_called_in_order_with_the_journals_values(tmp_path: Path) -> No
     lines = read_journal(tmp_path / "run" / "metrics.jsonl")
     measured = [{k: v for k, v in line.items() if k != "images"} for line in lines if "validation_bound" in line]
     assert notes.values["validation"] == measured
-    assert {k: v for k, v in notes.values["finish"][0].items() if k != "images"} == measured[-1]
+    assert notes.values["finish"] == measured[-1:]
     (line,) = [line for line in lines if "loss" in line]
     last = notes.values["step"][-1]
     assert set(last) == set(line) - {"images"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from torch.testing import assert_close
 
@@ -55,3 +56,17 @@ def test_a_finished_run_has_it(tmp_path: Path) -> None:
     assert torch.equal(load(tmp_path / "run").sample(3, seed=1, prior="gaussian"), drawn)
     train(settings(images=120), tiny_data(), tmp_path / "run", progress=False)
     assert not torch.equal(load(tmp_path / "run").sample(3, seed=1, prior="gaussian"), drawn)
+
+
+@pytest.mark.parametrize("reloaded", [False, True])
+def test_a_model_that_is_trained_again_gets_a_prior_of_its_new_weights(tmp_path: Path, reloaded: bool) -> None:
+    options = {"batch_size": 10, "precision": "fp32", "progress": False}
+    model = SpatialVAE.from_config(settings().model((8, 8), 1))
+    first = train(model, tiny_data(), tmp_path / "first", epochs=1, **options)
+    before = first.model.priors["gaussian"]
+    again = load(tmp_path / "first") if reloaded else first.model
+    out = tmp_path / "again"
+    run = train(again, tiny_data(), out, epochs=2, learning_rate=0.01, **options)
+    assert run.model is again and run.model.priors["gaussian"] is not before
+    assert (out / "prior-gaussian.safetensors").is_file()
+    assert torch.equal(run.model.sample(3, seed=1), load(out).sample(3, seed=1))

@@ -61,9 +61,14 @@ def test_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("wand", ["track wand is not known", "'wandb'"]), ("aim", ["track aim needs a package", "none"])],
+    [
+        (5, ["track 5 is not possible", "none"]),
+        (["none", Kept], ["Kept", "is not possible"]),
+        ("wand", ["track wand is not known", "'wandb'"]),
+        ("aim", ["track aim needs a package", "none"]),
+    ],
 )
-def test_one_that_is_not_there_leaves_no_folder(tmp_path: Path, name: str, words: list[str]) -> None:
+def test_one_that_is_not_there_leaves_no_folder(tmp_path: Path, name: Any, words: list[str]) -> None:
     with pytest.raises(UserError) as caught:
         train(settings(), tiny_data(), tmp_path / "run", track=name, progress=False)
     assert all(word in str(caught.value) for word in words)

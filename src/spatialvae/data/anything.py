@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from spatialvae.errors import UserError, nearest
 
 __all__ = ["as_image_data"]
 
+ARRAYS = "arrays"
+
 
 def as_image_data(
     images: object,
@@ -31,7 +34,7 @@ def as_image_data(
     skip_bad_images: bool = False,
     value_range: tuple[float, float] | None = None,
     label_names: Sequence[str] = (),
-    name: str = "arrays",
+    name: str | None = None,
     cache: str | Path | None = None,
     progress: bool = False,
 ) -> ImageData:
@@ -66,31 +69,36 @@ def as_image_data(
         skip_bad_images: whether unreadable pictures are left out.
         value_range: the values of black and white of arrays and tensors, in place of the rule.
         label_names: the classes of images in memory, in the order of their numbers.
-        name: what images in memory are called.
-        cache: a folder in place of the default one.
+        name: what images in memory are called; default: arrays.
+        cache: a folder in place of the default one, for what is decoded into the cache.
         progress: whether a bar on stderr shows how far it is.
 
     Raises:
-        UserError: images of another kind, shape or range, with the rule; or too few of them.
+        UserError: images of another kind, shape or range, with the rule; or too few of them; an argument that does not
+            apply to them.
     """
     options = ImageOptions(_size(image_size), str(crop), layout, skip_bad_images, channels)
     place = None if cache is None else Path(cache)
+    own = {"value_range": value_range, "label_names": label_names or None, "name": name, "cache": cache}
+    given = [argument for argument, value in own.items() if value is not None]
     if isinstance(images, ImageData):
-        if options != ImageOptions() or value_range is not None:
+        if options != ImageOptions() or given:
             raise UserError("These images are prepared already: give the options where they are prepared.")
         return images
     if isinstance(images, str | Path):
-        if value_range is not None:
-            raise UserError("`value_range` is for arrays in memory: files have 8 or 16 bits.")
+        _refuse(given, {"value_range", "label_names", "name"}, "a source or path says it itself")
         source = images if isinstance(images, str) else str(images.expanduser().absolute())
         return prepare(source, options, cache=place, progress=progress)
     if _is_of_datasets(images):
-        return prepare_opened(LoadedSource(images, name), options, source=None, cache=place, progress=progress)
+        _refuse(given, {"value_range", "label_names"}, "a set of the datasets library says it itself")
+        source = LoadedSource(images, name or ARRAYS)
+        return prepare_opened(source, options, source=None, cache=place, progress=progress)
+    _refuse(given, {"cache"}, "these are kept in memory", "what is decoded into the cache")
     whole = MemoryImages(
-        _parts(images, layout, name),
-        name=name,
+        _parts(images, layout, name or ARRAYS),
+        name=name or ARRAYS,
         label_names=label_names,
-        value_range=None if value_range is None else ValueRange(*value_range),
+        value_range=None if value_range is None else _range(value_range),
     )
     return _in_memory(whole, options, progress)
 
@@ -98,10 +106,23 @@ def as_image_data(
 def _size(image_size: int | str | tuple[int, int] | None) -> tuple[int, int] | None:
     if image_size is None:
         return None
-    if isinstance(image_size, int | str):
-        return parse_image_size(str(image_size))
-    height, width = image_size
-    return int(height), int(width)
+    if isinstance(image_size, tuple | list) and len(image_size) == 2:
+        return parse_image_size("x".join(map(str, image_size)))
+    return parse_image_size(str(image_size))
+
+
+def _range(value_range: tuple[float, float]) -> ValueRange:
+    pair = isinstance(value_range, tuple | list) and len(value_range) == 2
+    if not pair or not all(isinstance(value, Real) for value in value_range):
+        raise UserError(f"`value_range` {value_range!r} is not possible: give black and white, for instance (0, 1).")
+    return ValueRange(*value_range)
+
+
+def _refuse(given: Sequence[str], names: set[str], reason: str, kind: str = "arrays in memory") -> None:
+    """Refuse the first of `names` that was given."""
+    for argument in given:
+        if argument in names:
+            raise UserError(f"`{argument}` is for {kind}: {reason}.")
 
 
 def _is_of_datasets(images: object) -> bool:

@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from spatialvae.config import PriorConfig
 from spatialvae.data import ImageData, as_image_data
+from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError
 from spatialvae.fitting.fit import Fitted, fit_missing
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import AbstractTrainedFamily, parse_family
 from spatialvae.sizes import spell_shape
 from spatialvae.store import save_model
-from spatialvae.training import FinishedRun, open_run
+from spatialvae.training import FinishedRun, Interrupted, open_run
 
 __all__ = ["fit", "training_settings"]
 
@@ -26,6 +29,7 @@ def fit(
     prior: str = "gaussian",
     images: object = None,
     *,
+    device: torch.device | str | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Fitted:
@@ -40,17 +44,25 @@ def fit(
         run_or_model: a run, its folder, or a model.
         prior: what is fitted: ``gaussian``, ``mixture:components=20``, ``flow``, ``diffusion``, ...
         images: all that `as_image_data` takes; of a run, those that it was trained on by default.
+        device: where to compute, for a run's folder; default: the fastest device. A model computes where it is.
         progress: whether a bar on stderr shows how far it is.
-        settings: ``seed``, and for a prior with a network the other fields of `PriorConfig` by name.
+        settings: ``seed``, and for a prior with a network the other fields of `PriorConfig` by name. Its length is
+            ``epochs``, in passes over the codes; as an argument, ``images`` is what the prior is fitted to.
 
     Raises:
         UserError: no such prior or setting; a setting that this prior does not read; images of another shape than the
             model's, or none.
-        Interrupted: training was asked to stop; the same call goes on from there.
+        Interrupted: training was asked to stop. For a run, the same call goes on from there; of a model in memory
+            nothing is kept.
     """
     family = parse_family(prior)
     training = training_settings([prior], settings)
-    run = run_or_model if isinstance(run_or_model, FinishedRun | SpatialVAE) else open_run(run_or_model)
+    if isinstance(run_or_model, FinishedRun | SpatialVAE):
+        if device is not None:
+            raise UserError("`device` is for a run's folder: a model in memory computes where it is, see model.to.")
+        run = run_or_model
+    else:
+        run = open_run(run_or_model, device=device if isinstance(device, torch.device) else resolve_device(device))
     model = run if isinstance(run, SpatialVAE) else run.model
     if images is None and isinstance(run, SpatialVAE):
         raise UserError("A model in memory does not say what it was trained on: give `images`.")
@@ -62,7 +74,13 @@ def fit(
             save_model(folder, model)
         again = family.spelled in model.priors
         options = {"seed": training.seed, "training": training, "again": again, "progress": progress}
-        return fit_missing(model, data, folder, [family.spelled], **options)[family.spelled]
+        try:
+            return fit_missing(model, data, folder, [family.spelled], **options)[family.spelled]
+        except Interrupted as stop:
+            if isinstance(run, FinishedRun):
+                raise
+            message = "Stopped. The prior of a model in memory is trained in one go: nothing of it was kept."
+            raise Interrupted(stop.signum, message) from None
 
 
 def training_settings(priors: Sequence[str], values: Mapping[str, Any]) -> PriorConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -63,6 +62,7 @@ def fit_prior(
     *,
     seed: int = 0,
     training: PriorConfig | None = None,
+    again: bool = False,
     progress: bool = False,
 ) -> Fitted:
     """Fit one prior, attach it to the model, and store it in the run folder `folder`.
@@ -71,13 +71,14 @@ def fit_prior(
 
     Args:
         training: how long and how, for a prior with a network; the defaults with `seed` where there is none.
+        again: begin anew where a training in that folder is complete or of other settings; an interrupted one goes on.
 
     Raises:
         UserError: more components than codes; another training in that folder.
         Interrupted: training was asked to stop; the same call goes on from there.
     """
     began = time.perf_counter()
-    prior, notes = _fitted(model, folder, family, codes, training or PriorConfig(seed=seed), seed, progress)
+    prior, notes = _fitted(model, folder, family, codes, training or PriorConfig(seed=seed), seed, again, progress)
     prior.to(model.device).name_classes(codes.labels)
     save_prior(folder, prior)  # before it is measured: a measure that fails loses no fit
     model.priors[family.spelled] = prior
@@ -95,6 +96,7 @@ def _fitted(
     codes: PosteriorCodes,
     training: PriorConfig,
     seed: int,
+    again: bool,
     progress: bool,
 ) -> tuple[AbstractPrior, list[str]]:
     if isinstance(family, AbstractDirectFamily):
@@ -114,7 +116,8 @@ def _fitted(
     else:
         signal = None
     start = family.start(gaussian, len(codes.labels), signal=signal, seed=seed)
-    return train_prior(start, codes, training, training_folder(folder, family), progress=progress), notes
+    where = training_folder(folder, family)
+    return train_prior(start, codes, training, where, again=again, progress=progress), notes
 
 
 def training_folder(folder: Path, family: AbstractFittedFamily) -> Path:
@@ -136,7 +139,9 @@ def fit_missing(
     failed: dict[str, str] | None = None,
     progress: bool = False,
 ) -> dict[str, Fitted]:
-    """Fit those of `names` that the model in `folder` does not have yet; with `again` all of them, from the start.
+    """Fit those of `names` that the model in `folder` does not have yet; with `again` all of them.
+
+    `again` begins anew, but for a training of the same settings that was interrupted: it goes on.
 
     Args:
         failed: gets the reason of every prior that could not be fitted or measured, and the others go on; None: raised.
@@ -154,11 +159,9 @@ def fit_missing(
     with PosteriorCodes(model, data, seed=seed, progress=progress) as codes:
         for family in missing:
             say(f"fitting {family.spelled}")
-            if again:
-                shutil.rmtree(training_folder(folder, family), ignore_errors=True)
             try:
                 fits[family.spelled] = fit_prior(
-                    model, folder, family, codes, seed=seed, training=training, progress=progress
+                    model, folder, family, codes, seed=seed, training=training, again=again, progress=progress
                 )
             except FAILURES as failure:
                 if failed is None:

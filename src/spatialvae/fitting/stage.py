@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -15,11 +16,13 @@ from torch import Tensor, nn
 
 from spatialvae.config import PriorConfig
 from spatialvae.data.batches import batch_indices
+from spatialvae.errors import UserError
 from spatialvae.files import replacing
 from spatialvae.priors import AbstractTrainedPrior
 from spatialvae.seeding import seeded
 from spatialvae.training.journal import read_journal
 from spatialvae.training.loop import train_stage
+from spatialvae.training.opening import check_start
 from spatialvae.training.run import Run
 from spatialvae.training.stage import AbstractStage
 
@@ -56,18 +59,31 @@ class IndexedCodes(Protocol):
 
 
 def train_prior(
-    prior: Prior, codes: IndexedCodes, config: PriorConfig, folder: Path, *, progress: bool = True
+    prior: Prior,
+    codes: IndexedCodes,
+    config: PriorConfig,
+    folder: Path,
+    *,
+    again: bool = False,
+    progress: bool = True,
 ) -> Prior:
     """The prior with the network of the smallest held-out loss, trained in `folder` or gone on with there.
 
     The folder gets config.yaml, metrics.jsonl and checkpoints as a run of a model does, and network.safetensors, the
     best weights so far. After k codes they are a function of (prior, codes, config, k).
 
+    Args:
+        again: begin anew where the training in `folder` is complete, or of other settings or codes; one of the same
+            that was interrupted goes on.
+
     Raises:
         UserError: settings or codes that do not fit what is in `folder`; a loss that is not finite.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
-    train_stage(PriorStage(prior, codes, config), folder, progress=progress, device=prior.gaussian.loc.device)
+    stage = PriorStage(prior, codes, config)
+    if again and not _was_interrupted(stage, Run(folder)):
+        shutil.rmtree(folder, ignore_errors=True)
+    train_stage(stage, folder, progress=progress, device=prior.gaussian.loc.device)
     trained = copy.deepcopy(prior)
     trained.network.load_state_dict(load_file(folder / BEST))
     return trained
@@ -171,6 +187,18 @@ class PriorStage(AbstractStage[nn.Module]):
 
     def other_data(self, folder: Path) -> str:
         return f"{folder} holds a {self.prior.family.name} prior of other codes or of another form: delete it first."
+
+
+def _was_interrupted(stage: PriorStage, run: Run) -> bool:
+    """Whether the folder holds the first part of this very training."""
+    try:
+        check_start(stage, run)
+    except UserError:
+        return False
+    if not run.config.is_file() or PriorConfig.read(run.config).images != stage.total:
+        return False
+    lines = read_journal(run.journal)
+    return not stage.converged(lines) and (not lines or lines[-1]["images"] < stage.total)
 
 
 def _held_out(lines: list[dict[str, Any]]) -> list[float]:

@@ -51,12 +51,14 @@ def train(
         run.model.sample(16), run.curves()["validation_bound"].values
 
     Args:
-        model: a model made of objects, which is trained itself; a latent or its text such as ``"low-rank:rank=2"``;
+        model: a model made of objects, which is trained itself (with ``ema`` the run's model is another object, the
+            average of its weights); a latent or its text such as ``"low-rank:rank=2"``;
             a `ModelConfig` or a whole `TrainConfig`; None for the default model.
         images: all that `as_image_data` takes: an array, a tensor, a pair with labels, a torch or `datasets` Dataset,
             a path, a source's name, `ImageData`. None: what the settings name, ``digits`` by default.
         out: the run folder.
-        epochs: how long, in passes over the training images; default: 20.
+        epochs: how long, in passes over the training images; default: 20. A length in images is a `TrainConfig`'s:
+            ``TrainConfig(images=100_000)``.
         callbacks: called on the way, see `Callback`.
         track: trackers by name or as objects, ``"none"`` for none; default: TensorBoard where it is installed.
         device: where to compute; default: the fastest device of this machine, of this process where there are several.
@@ -91,11 +93,20 @@ def _asked(model: Trainable | None, settings: dict[str, Any]) -> _Asked:
     """The settings of a run, from what is to be trained and what was asked for by name."""
     if "data" in settings:
         raise UserError("`data` is given as `images`, the second argument of train.")
+    if isinstance(model, FinishedRun):
+        raise UserError("A run is not trained as such: give its model, run.model, as the first argument of train.")
+    if not isinstance(model, Trainable | None):
+        raise UserError(
+            f"A {model.__name__ if isinstance(model, type) else type(model).__name__} cannot be trained: give the name "
+            "of a latent or a latent, a SpatialVAE, a ModelConfig or a TrainConfig as the first argument of train."
+        )
     if isinstance(model, TrainConfig):
-        if {"images", "epochs"} & settings.keys():  # one length takes the place of the other
-            settings = {"images": None, "epochs": None, **settings}
+        if "epochs" in settings:  # one length takes the place of the other
+            settings = {"images": None, **settings}
         return _Asked(TrainConfig.parse({**model.model_dump(), **settings}, "train"))
     if isinstance(model, str | AbstractLatent):
+        if "latent" in settings:
+            raise UserError("`latent` is given twice: leave it out, or leave out the first argument of train.")
         settings = {"latent": model if isinstance(model, str) else LATENTS.spell(model), **settings}
     if not isinstance(model, SpatialVAE | ModelConfig):
         return _Asked(TrainConfig.parse(settings, "train"))

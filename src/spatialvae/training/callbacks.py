@@ -11,7 +11,7 @@ from torch import nn
 
 from spatialvae.errors import UserError
 
-__all__ = ["Callback", "Callbacks", "StopTraining", "TrainingEvent"]
+__all__ = ["Callback", "Callbacks", "StopTraining", "TrainingEvent", "check_callbacks"]
 
 
 class StopTraining(Exception):
@@ -75,6 +75,19 @@ class Callback:
         """Training is complete and the run folder as it stays; also called where nothing was left to train."""
 
 
+def check_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Refuse what is no list of callbacks.
+
+    Raises:
+        UserError: something else than a list of objects of classes that inherit from `Callback`.
+    """
+    if not isinstance(callbacks, Sequence) or not all(isinstance(one, Callback) for one in callbacks):
+        raise UserError(
+            f"callbacks={callbacks!r} is not possible: it is a list of objects of classes that inherit from "
+            "Callback, for instance callbacks=[Patience()]."
+        )
+
+
 class Callbacks:
     """All callbacks of a run; `stopped` once one of them raised `StopTraining`.
 
@@ -83,12 +96,6 @@ class Callbacks:
     """
 
     def __init__(self, callbacks: Sequence[Callback], *, enabled: bool = True) -> None:
-        """Raises UserError for what is no list of objects of classes that inherit from `Callback`."""
-        if not isinstance(callbacks, Sequence) or not all(isinstance(one, Callback) for one in callbacks):
-            raise UserError(
-                f"callbacks={callbacks!r} is not possible: it is a list of objects of classes that inherit from "
-                "Callback, for instance callbacks=[Patience()]."
-            )
         self.stopped = False
         self.any = bool(callbacks)
         self._called = tuple(callbacks) if enabled else ()

@@ -8,7 +8,6 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,7 +17,7 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
 from spatialvae.store import load
-from spatialvae.training.journal import read_journal
+from spatialvae.training.journal import numbers_of, read_journal
 from spatialvae.training.run import Run
 
 __all__ = ["Curve", "FinishedRun", "JournalLine", "open_run"]
@@ -63,7 +62,7 @@ class FinishedRun:
     def journal(self) -> list[JournalLine]:
         """What was measured on the way, oldest first: means over some steps of training, and validations."""
         lines = read_journal(Run(self.folder).journal)
-        return [JournalLine(line["images"], _numbers(line)) for line in lines]
+        return [JournalLine(line["images"], numbers_of(line)) for line in lines]
 
     @property
     def validation(self) -> dict[str, float]:
@@ -152,15 +151,6 @@ def open_run(
     """
     path = Path(folder).expanduser()
     return FinishedRun(path, load(path, device, like=like))
-
-
-def _numbers(line: dict[str, Any]) -> dict[str, float]:
-    """The numbers of a line; one that was not finite is NaN."""
-    return {
-        name: float("nan") if value is None else value
-        for name, value in line.items()
-        if name != "images" and (value is None or isinstance(value, int | float))
-    }
 
 
 def _drawn(curve: Curve) -> str:

@@ -14,7 +14,7 @@ from spatialvae.training.run import Run
 if TYPE_CHECKING:
     from accelerate.tracking import GeneralTracker
 
-__all__ = ["Journal", "read_journal"]
+__all__ = ["Journal", "numbers_of", "read_journal"]
 
 
 class Journal:
@@ -80,6 +80,19 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
             with contextlib.suppress(json.JSONDecodeError):
                 lines.append(json.loads(line))
     return lines
+
+
+def numbers_of(line: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a line, without how many images it comes after; one that was not finite is NaN.
+
+    >>> numbers_of({"images": 100, "loss": 2.5, "kl": None})
+    {'loss': 2.5, 'kl': nan}
+    """
+    return {
+        name: float("nan") if value is None else value
+        for name, value in line.items()
+        if name != "images" and (value is None or isinstance(value, int | float))
+    }
 
 
 def _spelled(line: dict[str, Any]) -> str:

@@ -14,10 +14,10 @@ from spatialvae.globals import globals_kept
 from spatialvae.progress import Progress
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.seeding import seeded, stream_seed
-from spatialvae.training.callbacks import Callback, Callbacks, TrainingEvent
+from spatialvae.training.callbacks import Callback, Callbacks, TrainingEvent, check_callbacks
 from spatialvae.training.divergence import Watch
 from spatialvae.training.interrupt import Interrupted, StopRequest, stop_requests
-from spatialvae.training.journal import Journal, read_journal
+from spatialvae.training.journal import Journal, numbers_of, read_journal
 from spatialvae.training.meter import Meter
 from spatialvae.training.opening import check_start, write_start
 from spatialvae.training.pace import Pace
@@ -46,6 +46,7 @@ def train_stage(
     """Train anything into the folder `out`, or go on with what is there; returns the network in eval mode."""
     run = Run(out)
     changed = check_start(stage, run)  # whatever is refused leaves the folder as it was
+    check_callbacks(callbacks)
     trackers = check_trackers(track)
     with globals_kept(), seeded(stage.config.seed):  # every step seeds torch's generators anew
         accelerator = make_accelerator(stage.config, device)
@@ -65,8 +66,8 @@ def train_stage(
             network = state.scored.eval()
             if main:
                 stage.finish(network, run, bar.say)
-                lines = read_journal(run.journal)[-1:]
-                called.on_finish(event_of(state, run, network, lambda: dict(*lines)))
+                lines = read_journal(run.journal)[-1:] or [{}]
+                called.on_finish(event_of(state, run, network, lambda: numbers_of(*lines)))
             accelerator.wait_for_everyone()
     return network
 

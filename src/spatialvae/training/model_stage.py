@@ -18,6 +18,7 @@ from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
 from spatialvae.parts import named_parts
+from spatialvae.priors.shelf import PriorShelf
 from spatialvae.representation import spell_parameters
 from spatialvae.sizes import spell_shape
 from spatialvae.store import load_priors, save_model
@@ -77,6 +78,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
 
     def build(self, device: torch.device) -> SpatialVAE:
         if self.model is not None:
+            self.model.priors = PriorShelf(own=self.model.priors.own)  # fitted to the weights of before
             return suit_layout(self.model, device)
         model = self.config.model((self.data.height, self.data.width), self.data.channels)
         return suit_layout(SpatialVAE.from_config(model), device)

@@ -25,15 +25,21 @@ def check_trackers(track: Track) -> list[str | GeneralTracker]:
     """The trackers that `track` asks for, each once; nothing is started.
 
     Raises:
-        UserError: a name that Accelerate does not know, or a tracker whose package is not installed.
+        UserError: neither a name nor a tracker; a name that Accelerate does not know; a tracker whose package is not
+            installed.
     """
     with globals_kept():
-        from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
     installed = [str(name) for name in get_available_trackers()]
     if track is None:
         return [DEFAULT] if DEFAULT in installed else []
     named = list(track) if isinstance(track, Sequence) and not isinstance(track, str) else [track]
     for one in named:
+        if not isinstance(one, str | GeneralTracker):
+            raise UserError(
+                f"`track` {one!r} is not possible: give the name of a tracker or a GeneralTracker of Accelerate, one "
+                f"or a list of them, or {NONE}."
+            )
         if not isinstance(one, str) or one == NONE or one in installed:
             continue
         if one not in LOGGER_TYPE_TO_CLASS:

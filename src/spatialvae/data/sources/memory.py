@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
 
 from spatialvae.data.sources.arrays import channel_axis
 from spatialvae.data.sources.source import AbstractImages, Record
@@ -100,7 +101,10 @@ def channels_first(values: npt.NDArray[Any], layout: str, where: str) -> npt.NDA
 
 def _items_part(images: object, labels: object, layout: str, where: str) -> Part:
     kind = type(images).__name__
-    if isinstance(images, str | bytes) or not (hasattr(images, "__getitem__") or hasattr(images, "__iter__")):
+    if isinstance(images, DataLoader):
+        raise UserError(f"{where}: a DataLoader gives batches. Give its data set, loader.dataset.")
+    indexed = hasattr(images, "__getitem__") and not isinstance(images, IterableDataset)  # which has one that fails
+    if isinstance(images, str | bytes | Mapping) or not (indexed or hasattr(images, "__iter__")):
         raise UserError(f"{where}: images cannot be made of a {kind}. Give {RULE} (image, label).")
     if isinstance(images, Iterator):
         raise UserError(f"{where}: a {kind} can be gone through only once. Give a list, a data set or an array.")
@@ -108,10 +112,16 @@ def _items_part(images: object, labels: object, layout: str, where: str) -> Part
     known = None if labels is None else _labels(labels, count, where)
 
     def items() -> Iterator[Item]:
-        stream = iter(images) if count is None else (images[row] for row in range(count))  # type: ignore[index,call-overload]
+        whole = count is not None and indexed
+        stream = (images[row] for row in range(count or 0)) if whole else iter(images)  # type: ignore[index,call-overload]
+        row = -1
         for row, item in enumerate(stream):
             image, label = _item(item, layout, f"image {row} of {where}")
+            if known is not None and row == len(known):
+                raise UserError(f"{where} has more images than its {len(known)} labels: give one for each image.")
             yield image, label if known is None else known[row]
+        if known is not None and row + 1 < len(known):
+            raise UserError(f"{where} has {row + 1} images and {len(known)} labels: give one for each image.")
 
     return Part(items, count)
 
@@ -156,7 +166,8 @@ def _label(label: object, where: str) -> Any:
 def _labels(labels: Any, count: int | None, where: str) -> list[Any]:
     values = _array(labels)
     values = np.asarray(labels, object) if values is None else values
-    if (count is not None and len(values) != count) or values.size != len(values) or values.dtype.kind not in "iubfUSO":
+    one_each = values.ndim > 0 and values.size == len(values) and count in (None, len(values))
+    if not one_each or values.dtype.kind not in "iubfUSO":
         wanted = "N" if count is None else count
         raise UserError(
             f"The labels of {where} are {values.dtype} of shape {list(values.shape)}; whole numbers or text of shape "
