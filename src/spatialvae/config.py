@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from spatialvae.settings import AbstractSettings, several
 
 __all__ = [
+    "PREPARING",
     "AbstractDataOptions",
     "AbstractModelOptions",
     "AbstractOptimisation",
@@ -51,6 +52,10 @@ class AbstractDataOptions(AbstractSettings):
     def _pair_as_text(cls, value: Any) -> Any:
         """(height, width), as `as_image_data` takes it too, in the form that a file has."""
         return "x".join(map(str, value)) if isinstance(value, tuple | list) and len(value) == 2 else value
+
+
+PREPARING = frozenset(AbstractDataOptions.model_fields) - {"data"}
+"""Settings that prepare images."""
 
 
 class AbstractModelOptions(AbstractSettings):

@@ -51,7 +51,7 @@ def as_json(record: Record) -> dict[str, Any]:
     for field in fields(record):
         value = getattr(record, field.name)
         if "rest" in field.metadata:
-            values |= _plain(value)
+            values = {**_plain(value), **values}  # a field of that name wins
         elif "apart" not in field.metadata and not ("omitted" in field.metadata and value is None):
             values[_key(field)] = _plain(value)
     return values
@@ -99,7 +99,9 @@ def read(kind: type[T], path: Path) -> T:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"There is no file {path}.") from None
-    except (OSError, ValueError):
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError:
         raise UserError(f"{path} is not valid JSON: copy it again.") from None
     return parse(kind, value, str(path))
 

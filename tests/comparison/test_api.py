@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spatialvae.comparison import Comparison, compare
+from spatialvae.comparison.api import _call
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.latents.vector import Vector
@@ -33,7 +34,9 @@ def test_arrays_and_objects_give_a_table_and_a_report(tmp_path: Path, monkeypatc
     assert [model.latent for model in comparison.models] == ["vector", LATENTS.spell(latents[1])]  # type: ignore[arg-type]
     assert comparison.results.seeds == (0, 1) and set(comparison.best) == set(comparison.models[0].metrics)
     assert comparison.report.is_file() and "squared error" in repr(comparison)
-    assert comparison.results.command.startswith("spatialvae.compare(images, latents=['vector', 'low-rank:")
+    expected = f"latents={['vector', LATENTS.spell(latents[1])]!r}, out={str(tmp_path / 'out')!r}, seeds=2"  # type: ignore[arg-type]
+    expected += ", priors='standard', epochs=1, batch_size=10, precision='fp32', metrics='mse,bound'"
+    assert comparison.results.command == f"spatialvae.compare(images, {expected})"
     assert "<table>" in comparison._repr_html_()
     assert Comparison.read(tmp_path / "out").results == comparison.results
     monkeypatch.setattr("spatialvae.training.loop.train_step", None)  # nothing is trained again
@@ -72,3 +75,22 @@ def test_mistakes_are_refused_before_any_training(
         compare(tiny_data(), latents, tmp_path / "out", **{**SMALL, **settings})
     assert words in str(caught.value) and "--" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"latent": "naive"}, "latent is given as latents"),
+        ({"beta": 7.0}, "beta is given as betas"),
+        ({"prior": "flow"}, "prior is given as priors"),
+        ({"image_size": "4x4"}, "image_size is decided where ImageData is made"),
+    ],
+)
+def test_settings_that_would_be_ignored_are_refused(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        compare(tiny_data(), "vector", tmp_path / "out", **SMALL, **settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_path_stands_in_the_call(tmp_path: Path) -> None:
+    assert _call(Path("images.npz"), {"out": "a"}) == "spatialvae.compare('images.npz', out='a')"

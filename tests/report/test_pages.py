@@ -201,6 +201,13 @@ def test_what_was_measured_on_is_said(tmp_path):
     assert "<dt>images, N</dt><dd>85</dd>" in written(tmp_path, comparison)[1]
 
 
+def test_warnings_name_flags(tmp_path):
+    comparison = made_up.comparison()
+    comparison["warnings"] = ["no flow prior: give `prior_images` more"]
+    for text in written(tmp_path, comparison):
+        assert "give --prior-images more" in text.replace("\\", "")
+
+
 def test_warnings_and_alarms_are_shown(tmp_path):
     for text in written(tmp_path, made_up.comparison()):
         assert "85 images are few for features of 64 numbers" in text

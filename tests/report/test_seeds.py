@@ -94,3 +94,10 @@ def test_three_seeds_or_a_single_model_leave_nothing_to_compare_open() -> None:
     assert left_open(made_up.read({**alone, "models": alone["models"][:1]})) == ""
     assert "as much training as the first" in left_open(made_up.read({**alone, "training_seconds": None}))
     assert intervals([]) == ONE_TRAINING
+
+
+def test_another_seed_of_a_python_call_is_a_python_call() -> None:
+    comparison = made_up.comparison()
+    comparison |= {"command": "spatialvae.compare('digits', out='a', seeds=1, epochs=2)", "seeds": [0]}
+    text = left_open(made_up.read(comparison))
+    assert text.endswith("spatialvae.compare('digits', out='a', epochs=2, seeds=2)")

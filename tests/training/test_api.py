@@ -193,3 +193,9 @@ def test_images_are_made_as_large_as_a_config_says(tmp_path: Path) -> None:
 def test_epochs_take_the_place_of_a_configs_length(length: dict[str, Any], tmp_path: Path) -> None:
     config = settings(**{"images": None, **length})
     assert train(config, tiny_data(), tmp_path / "run", epochs=0.5, progress=False).journal[-1].images == 30
+
+
+def test_what_prepares_images_is_refused_beside_prepared_ones(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="crop is decided where ImageData is made"):
+        train("naive", tiny_data(), tmp_path / "run", epochs=1, crop="center")
+    assert not (tmp_path / "run").exists()

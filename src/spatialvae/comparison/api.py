@@ -13,16 +13,17 @@ import torch
 from spatialvae.comparison.compare import run_comparison
 from spatialvae.comparison.comparison import Comparison
 from spatialvae.comparison.settings import ComparisonSettings
-from spatialvae.config import AbstractDataOptions
+from spatialvae.config import PREPARING
 from spatialvae.data import ImageData, as_image_data
+from spatialvae.data.anything import refuse_if_prepared
 from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent
 
 __all__ = ["compare"]
 
-PREPARING = AbstractDataOptions.model_fields.keys() - {"data"}
-"""Settings that prepare images."""
+OURS = {"latent": "latents", "beta": "betas", "prior": "priors"}
+"""Settings of the command line that are arguments here, by other names."""
 
 
 def compare(
@@ -71,6 +72,9 @@ def compare(
     """
     if "data" in settings:
         raise UserError("`data` is given as `images`, the first argument of compare.")
+    for name in OURS.keys() & settings.keys():
+        raise UserError(f"`{name}` is given as {OURS[name]}, an argument of compare.")
+    refuse_if_prepared(images, settings)
     named = None if latents is None else [_spelled(latent) for latent in _listed(latents)]
     plan = {
         "latent": named,
@@ -80,11 +84,14 @@ def compare(
     }
     asked = ComparisonSettings.of({**settings, **plan}, "compare")
     folder = Path(out).expanduser()
+    given = {"latents": named, "out": str(folder), "seeds": seeds, "betas": betas, "priors": priors}
     return run_comparison(
         asked,
         _prepared(images, asked, progress),
         folder,
-        command=_call(images, {"latents": named, "out": str(folder), "seeds": seeds, "betas": betas, **settings}),
+        command=_call(
+            images, {"latents": named, "out": str(folder), "seeds": seeds, "betas": betas, "priors": priors, **settings}
+        ),
         device=resolve_device(device) if isinstance(device, str) else device,
         progress=progress,
         say=_say if progress else lambda _: None,
@@ -118,7 +125,8 @@ def _call(images: object, arguments: dict[str, object]) -> str:
     "spatialvae.compare('digits', seeds=2)"
     """
     words = [f"{name}={value!r}" for name, value in arguments.items() if value is not None and value != (1.0,)]
-    return f"spatialvae.compare({', '.join([repr(images) if isinstance(images, str) else 'images', *words])})"
+    first = repr(os.fspath(images)) if isinstance(images, str | os.PathLike) else "images"
+    return f"spatialvae.compare({', '.join([first, *words])})"
 
 
 def _say(line: str) -> None:

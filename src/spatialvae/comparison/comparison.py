@@ -39,7 +39,7 @@ class Comparison:
         Raises:
             UserError: no comparison.json there, or one that is damaged.
         """
-        path = Path(folder)
+        path = Path(folder).expanduser()
         path = path if path.suffix == ".json" else path / FILE
         return cls(path.parent, read(Results, path))
 

@@ -66,7 +66,7 @@ def evaluate_images(
     data = reference if isinstance(reference, ImageData) else as_image_data(as_one_split(reference), progress=progress)
     images = _pixels(images, progress)
     config = merge_settings(config, settings)
-    if config is None or (settings and "split" not in config.model_fields_set):
+    if config is None or "split" not in config.model_fields_set:
         config = merge_settings(config, {"split": data.handed_over}) or EvaluationConfig()
     split = data.split(config.split)
     count = min(config.limit or len(split), len(split))

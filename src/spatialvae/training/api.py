@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from spatialvae.config import AbstractDataOptions, AbstractModelOptions, ModelConfig, TrainConfig
+from spatialvae.config import PREPARING, AbstractModelOptions, ModelConfig, TrainConfig
 from spatialvae.data import ImageData, as_image_data
+from spatialvae.data.anything import refuse_if_prepared
 from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError, nearest
 from spatialvae.latents import LATENTS, AbstractLatent
@@ -25,8 +26,6 @@ from spatialvae.training.trackers import Track
 __all__ = ["train"]
 
 Trainable = SpatialVAE | TrainConfig | ModelConfig | AbstractLatent | str
-DATA = frozenset(AbstractDataOptions.model_fields) - {"data"}
-"""Settings that prepare images."""
 
 
 def train(
@@ -72,6 +71,7 @@ def train(
     """
     asked = _asked(model, {**settings, **({} if epochs is None else {"epochs": epochs})})
     where = resolve_device(device) if isinstance(device, str) else device
+    refuse_if_prepared(images, settings)
     data = _images(images, asked, progress)
     folder = Path(out).expanduser()
     stage = ModelStage(asked.config, data, model=asked.model, image_shape=asked.image_shape)
@@ -131,5 +131,5 @@ def _images(images: object, asked: _Asked, progress: bool) -> ImageData:
     source = asked.config.data if images is None else images
     if source is None:
         raise UserError(f"These settings are of a run on arrays in memory: give `images`. {nearest('', ['digits'])}")
-    options = {name: getattr(asked.config, name) for name in DATA}
+    options = {name: getattr(asked.config, name) for name in PREPARING}
     return as_image_data(source, progress=progress, **options)

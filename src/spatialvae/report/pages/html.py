@@ -58,7 +58,7 @@ def html_report(folder: Path, results: Results) -> str:
         notes_at=next(iter(shown), ""),
         cost_note=cost_note(results),
         signs=wording.SIGNS,
-        warnings=results.warnings,
+        warnings=health.warnings(results),
         health=_health(results),
         rate_distortion=_both_shapes(rate_distortion.rate_distortion_svg, results),
         rate_distortion_caption=rate_distortion.caption(results),

@@ -78,7 +78,7 @@ def _results(results: Results, table: ResultTable) -> list[str]:
             parts += _section(table, shown[name])
         if name == first:
             parts += [_plain(text) for text in table.notes]
-            parts += [f"> **Mind.** {_plain(warning)}" for warning in results.warnings]
+            parts += [f"> **Mind.** {_plain(warning)}" for warning in health.warnings(results)]
     for model, alarm in health.alarms(results):
         parts.append(f"> **{_plain(labels(results)[model])}.** {_plain(alarm)}")
     captions = [f"{figure.title}: {figure.caption}" for figure in health.health_figures(results)]

@@ -46,5 +46,9 @@ def left_open(results: Results) -> str:
 
 def _command(results: Results, seeds: int) -> str:
     """The line that made the comparison, with another number of seeds: what is trained already is used again."""
+    seeds = max(seeds, 2)
+    if results.command.startswith("spatialvae.compare("):
+        call = re.sub(r", seeds=\d+", "", results.command)
+        return f"{call.removesuffix(')')}, seeds={seeds})"
     line = re.sub(r"\s--seeds[\s=]+\S+", "", results.command).strip()
-    return f"{line or 'spatialvae compare'} --seeds {max(seeds, 2)}"
+    return f"{line or 'spatialvae compare'} --seeds {seeds}"

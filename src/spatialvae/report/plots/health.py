@@ -25,6 +25,7 @@ __all__ = [
     "health_figures",
     "health_svg",
     "informative",
+    "warnings",
 ]
 
 TITLE = "Latent health"
@@ -67,6 +68,11 @@ def alarms(results: Results) -> list[tuple[int, str]]:
         for index, model in enumerate(results.models)
         for alarm in (model.health.alarms if model.health else ())
     ]
+
+
+def warnings(results: Results) -> list[str]:
+    """What to beware of in the numbers, a sentence each; settings by their flags, as the report shows commands."""
+    return [with_flags(warning) for warning in results.warnings]
 
 
 def informative(kl_per_map: Sequence[float]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spatialvae.report.plots.health import alarms
+from spatialvae.report.plots.health import alarms, warnings
 from spatialvae.report.tables.table import RULE, cost_note, result_table
 from spatialvae.results import Results
 
@@ -29,7 +29,7 @@ def terminal_table(results: Results) -> Table:
     notes = [*content.notes, cost_note(results)]
     notes[0] = f"* {notes[0]}" if notes[0] == RULE else notes[0]
     mind = [f"{content.header[1 + model]}: {alarm}" for model, alarm in alarms(results)]
-    mind += results.warnings
+    mind += warnings(results)
     caption = Text("\n".join(note for note in notes if note), style="dim")
     caption.append("".join(f"\n! {line}" for line in mind), style="not dim yellow")
     table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left", collapse_padding=True, pad_edge=False)
