@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib import import_module
 from typing import cast, get_args
@@ -10,7 +11,7 @@ from spatialvae.errors import UserError, nearest
 from spatialvae.metrics.base import METRICS, AbstractMetric, Group, Quantity
 from spatialvae.plugins import load_entry_points
 
-__all__ = ["describe", "kind_of", "metrics_help", "quantities", "rank"]
+__all__ = ["check_apart", "describe", "kind_of", "metrics_help", "quantities", "rank"]
 
 for _group in get_args(Group):  # importing them registers the package's own metrics, in this order
     import_module(f"spatialvae.metrics.{_group}.registered")
@@ -28,9 +29,31 @@ def quantities() -> dict[str, Quantity]:
 
     >>> list(quantities())[:4], quantities()["frechet"].unit
     (['elbo', 'bits_per_dim', 'reconstruction', 'kl'], 'squared')
+
+    Raises:
+        UserError: two metrics give a quantity of one name.
     """
-    every = (one for name in METRICS for one in kind_of(name).quantities(name))
-    return {one.name: one for one in every}
+    every = [(name, one) for name in METRICS for one in kind_of(name).quantities(name)]
+    check_apart((name, one.name) for name, one in every)
+    return {one.name: one for _, one in every}
+
+
+def check_apart(given: Iterable[tuple[str, str]]) -> None:
+    """Refuse two metrics that give a quantity of one name, since only one of them can stand in a result.
+
+    Args:
+        given: each metric, by its name or spec, with the name of a quantity of it.
+
+    Raises:
+        UserError: a quantity of two metrics.
+    """
+    owners: dict[str, str] = {}
+    for metric, quantity in given:
+        if owners.setdefault(quantity, metric) != metric:
+            raise UserError(
+                f"The metrics {owners[quantity]} and {metric} both give {quantity!r}: call it something else in one "
+                "of them, or measure one at a time."
+            )
 
 
 def describe(key: str) -> Quantity:

@@ -23,7 +23,7 @@ __all__ = ["ImageValues"]
 class ImageValues:
     """The wanted metrics that have one value an image of its posterior, or of its reconstruction.
 
-    A metric that fails on a batch is left out from then on, and its reason is kept.
+    A metric that fails on a batch is left out, with all that it gave before, and its reason is kept.
 
     >>> from spatialvae.metrics.selection import select
     >>> config = EvaluationConfig(metrics="mse")
@@ -38,7 +38,8 @@ class ImageValues:
     ) -> None:
         self._of_codes = {key: one for key, one in wanted.items() if isinstance(one, AbstractCodeMetric)}
         self._of_pairs = {key: one for key, one in wanted.items() if isinstance(one, AbstractPairMetric)}
-        self._parts: dict[str, list[Tensor]] = {}
+        self._parts: dict[str, dict[str, list[Tensor]]] = {}
+        """By the metric's key, and then by the quantity: a batch's values each."""
         self._failed: dict[str, str] = {}
         needed = any("lpips" in metric.needs for metric in wanted.values())
         self._perceptual = PerceptualDistance.open(config.lpips, device) if needed and config.lpips else None
@@ -66,7 +67,8 @@ class ImageValues:
 
     def measurement(self) -> Measurement:
         """The metrics of all batches."""
-        measured = (Measurement.of(name, torch.cat(parts)) for name, parts in self._parts.items())
+        given = (item for quantities in self._parts.values() for item in quantities.items())
+        measured = (Measurement.of(name, torch.cat(parts)) for name, parts in given)
         return reduce(or_, measured, Measurement(failed=self._failed))
 
     def _gather(self, key: str, measure: Callable[[], Mapping[str, Tensor]]) -> None:
@@ -74,7 +76,7 @@ class ImageValues:
             return
         try:
             for name, values in measure().items():
-                self._parts.setdefault(name, []).append(values.cpu())
+                self._parts.setdefault(key, {}).setdefault(name, []).append(values.cpu())
         except FAILURES as failure:
             self._failed[key] = reason(failure)
             self._parts.pop(key, None)

@@ -6,9 +6,9 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data.dataset import WHOLE
 from spatialvae.errors import UserError, nearest
 from spatialvae.metrics.base import METRICS, AbstractMetric, Need
-from spatialvae.metrics.catalogue import kind_of
+from spatialvae.metrics.catalogue import check_apart, kind_of
 
-__all__ = ["ALL", "select", "split_specs"]
+__all__ = ["ALL", "given_names", "select", "split_specs"]
 
 ALL = ("all", "default")
 """What asks for all that is possible."""
@@ -27,7 +27,8 @@ def select(
         no_probe: why the images allow no linear probe; None where they do.
 
     Raises:
-        UserError: a name that is not known, or a metric that needs something that is not there.
+        UserError: a name that is not known, a metric that needs something that is not there, or two metrics that give
+            a quantity of one name.
 
     >>> list(select(EvaluationConfig(metrics="nll,bound"))), select(EvaluationConfig(), model=False, pairs=False)
     (['bound', 'nll'], {})
@@ -36,7 +37,7 @@ def select(
     asked = split_specs(config.metrics)
     if len(asked) == 1 and asked[0] in ALL:
         every = {name: METRICS.parse(name) for name in METRICS if asked == ["all"] or kind_of(name).by_default}
-        return {name: metric for name, metric in every.items() if not metric.needs & missing.keys()}
+        return _apart({name: metric for name, metric in every.items() if not metric.needs & missing.keys()})
     metrics = [METRICS.parse(spec) for spec in asked]
     for spec, metric in zip(asked, metrics, strict=True):
         for need, why in missing.items():
@@ -46,7 +47,23 @@ def select(
         raise UserError(f"`metrics` names nothing to measure. {nearest('', METRICS)}")
     order = list(METRICS)
     by_spec = {METRICS.spell(metric): metric for metric in metrics}
-    return dict(sorted(by_spec.items(), key=lambda item: order.index(item[0].partition(":")[0])))
+    return _apart(dict(sorted(by_spec.items(), key=lambda item: order.index(item[0].partition(":")[0]))))
+
+
+def _apart(wanted: dict[str, AbstractMetric]) -> dict[str, AbstractMetric]:
+    """The same metrics; a UserError where two, or one with two choices of options, give a quantity of one name."""
+    check_apart((key, name) for key, metric in wanted.items() for name in given_names(key, metric))
+    return wanted
+
+
+def given_names(key: str, metric: AbstractMetric) -> list[str]:
+    """What a metric of this key calls its quantities in a result: the one of its own name carries its options too.
+
+    >>> given_names("nll", METRICS.parse("nll")), given_names("mine:power=2", METRICS.parse("mse"))
+    (['nll', 'nll_bound'], ['mine:power=2'])
+    """
+    name = key.partition(":")[0]
+    return [key if one.name == name else one.name for one in metric.quantities(name)]
 
 
 def split_specs(text: str) -> list[str]:
