@@ -89,9 +89,7 @@ def compare(
         asked,
         _prepared(images, asked, progress),
         folder,
-        command=_call(
-            images, {"latents": named, "out": str(folder), "seeds": seeds, "betas": betas, "priors": priors, **settings}
-        ),
+        command=_call(images, {**given, **settings}),
         device=resolve_device(device) if isinstance(device, str) else device,
         progress=progress,
         say=_say if progress else lambda _: None,
