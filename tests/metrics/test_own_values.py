@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,8 +11,15 @@ from torch import Tensor
 
 from spatialvae.config import EvaluationConfig
 from spatialvae.errors import UserError
-from spatialvae.metrics import METRICS, AbstractCodeMetric, evaluate
-from spatialvae.metrics.base import Group, Quantity
+from spatialvae.metrics import (
+    METRICS,
+    AbstractCodeMetric,
+    AbstractModelMetric,
+    AbstractPairMetric,
+    AbstractSampleMetric,
+    evaluate,
+)
+from spatialvae.metrics.base import Better, Group, Quantity
 from spatialvae.metrics.catalogue import quantities
 from spatialvae.metrics.selection import select
 from tests.metrics.measured import data_of, small, split
@@ -72,3 +79,76 @@ def test_one_quantity_of_two_metrics_is_refused() -> None:
         select(EvaluationConfig(metrics="edges,ends"))
     with pytest.raises(UserError, match="The metrics ends and edges both give 'first'"):
         quantities()
+
+
+@dataclass(frozen=True)
+class Own(AbstractPairMetric):
+    """Whatever `give` makes of the images."""
+
+    title: ClassVar[str] = "own"
+    unit: ClassVar[str] = "1"
+    better: ClassVar[Better] = ""
+    meaning: ClassVar[str] = "of the images"
+    give: ClassVar[Callable[[Tensor], Any]]
+
+    def measure(self, pairs: Any) -> Tensor:
+        return type(self).give(pairs.images.double())
+
+
+def broken(_: Tensor) -> Tensor:
+    raise KeyError("weights")
+
+
+@pytest.mark.parametrize(
+    ("give", "words"),
+    [
+        (lambda images: images.mean(), "own has the shape [] and not [12], one value an image."),
+        (lambda images: images.mean((2, 3)), "own has the shape [12, 1] and not [12], one value an image."),
+        (lambda images: images.mean((1, 2, 3))[:5], "own has the shape [5] and not [12], one value an image."),
+        (lambda images: images.mean().item(), "own is a float and not a tensor [12], one value an image."),
+        (broken, "KeyError: 'weights'"),
+    ],
+)
+def test_a_mistake_in_a_metric_of_ones_own_fails_it_alone(give: Callable[[Tensor], Any], words: str) -> None:
+    METRICS.register("own")(type("Given", (Own,), {"give": staticmethod(give), "__module__": "somebody.elses"}))
+    evaluation = evaluate(small(), data_of(split()), metrics="own,mse")
+    assert dict(evaluation.failed) == {"own": words}
+    assert set(evaluation.metrics) == {"mse"}
+
+
+@dataclass(frozen=True)
+class OfModel(AbstractModelMetric):
+    """It divides by nothing."""
+
+    title: ClassVar[str] = "of the model"
+    unit: ClassVar[str] = "1"
+    better: ClassVar[Better] = ""
+    group: ClassVar[Group] = "latent"
+    meaning: ClassVar[str] = "of nothing"
+
+    def measure(self, subject: Any) -> Any:
+        return 1 / (subject.count - subject.count)
+
+
+@dataclass(frozen=True)
+class OfSamples(AbstractSampleMetric):
+    """It is not written yet."""
+
+    title: ClassVar[str] = "of samples"
+    unit: ClassVar[str] = "1"
+    better: ClassVar[Better] = ""
+    meaning: ClassVar[str] = "of nothing"
+
+    def measure(self, samples: Any) -> Any:
+        raise NotImplementedError
+
+
+def test_so_does_one_of_the_model_and_one_of_samples() -> None:
+    METRICS.register("of-model")(OfModel)
+    METRICS.register("of-samples")(OfSamples)
+    evaluation = evaluate(small(), data_of(split()), metrics="of-model,of-samples,mse", generated=4)
+    assert dict(evaluation.failed) == {
+        "of-model": "ZeroDivisionError: division by zero",
+        "of-samples/standard": "NotImplementedError",
+    }
+    assert set(evaluation.metrics) == {"mse"}

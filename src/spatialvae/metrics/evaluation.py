@@ -18,7 +18,7 @@ from spatialvae.metrics.estimate import ONE_TRAINING
 from spatialvae.metrics.image_values import ImageValues
 from spatialvae.metrics.latent.codes import check_images
 from spatialvae.metrics.latent.probe import no_probe
-from spatialvae.metrics.measurement import Measurement, attempt
+from spatialvae.metrics.measurement import Measurement, attempt, failures_of
 from spatialvae.metrics.open_target import Images, TrainedRun, merge_settings, open_images, open_model
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.samples.reference import Reference
@@ -134,5 +134,7 @@ def _of_model(subject: ModelOnSplit, wanted: Mapping[str, AbstractMetric]) -> Me
     for key, metric in wanted.items():
         if isinstance(metric, AbstractModelMetric):
             own = replace(subject, key=key)
-            measured |= attempt(metric.keys(own), lambda metric=metric, own=own: metric.measure(own))
+            measured |= attempt(
+                metric.keys(own), lambda metric=metric, own=own: metric.measure(own), failures_of(metric)
+            )
     return measured

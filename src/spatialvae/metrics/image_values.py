@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from spatialvae.config import EvaluationConfig
+from spatialvae.errors import UserError
 from spatialvae.metrics.base import AbstractCodeMetric, AbstractMetric, AbstractPairMetric
-from spatialvae.metrics.measurement import FAILURES, Measurement, reason
+from spatialvae.metrics.measurement import Measurement, failures_of, reason
 from spatialvae.metrics.provenance import NetworkDescription
 from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
 from spatialvae.metrics.subjects import EncodedBatch, Pairs
@@ -57,13 +58,13 @@ class ImageValues:
         """Measure a batch of images, floats in [0, 1] [B C H W], by their posteriors."""
         for key, metric in self._of_codes.items():
             batch = EncodedBatch(key, model, images, posterior)
-            self._gather(key, lambda metric=metric, batch=batch: metric.measure(batch))
+            self._gather(key, metric, len(images), lambda metric=metric, batch=batch: metric.measure(batch))
 
     def add_pairs(self, images: Tensor, reconstructions: Tensor) -> None:
         """Measure a batch of uint8 images [B C H W] by their reconstructions."""
         pairs = Pairs(images, reconstructions, self._perceptual)
         for key, metric in self._of_pairs.items():
-            self._gather(key, lambda key=key, metric=metric: {key: metric.measure(pairs)})
+            self._gather(key, metric, len(images), lambda key=key, metric=metric: {key: metric.measure(pairs)})
 
     def measurement(self) -> Measurement:
         """The metrics of all batches."""
@@ -71,12 +72,28 @@ class ImageValues:
         measured = (Measurement.of(name, torch.cat(parts)) for name, parts in given)
         return reduce(or_, measured, Measurement(failed=self._failed))
 
-    def _gather(self, key: str, measure: Callable[[], Mapping[str, Tensor]]) -> None:
+    def _gather(
+        self, key: str, metric: AbstractMetric, count: int, measure: Callable[[], Mapping[str, Tensor]]
+    ) -> None:
+        """Add a metric's values of a batch of `count` images."""
         if key in self._failed:
             return
         try:
             for name, values in measure().items():
-                self._parts.setdefault(key, {}).setdefault(name, []).append(values.cpu())
-        except FAILURES as failure:
+                self._parts.setdefault(key, {}).setdefault(name, []).append(_checked(name, values, count))
+        except failures_of(metric) as failure:
             self._failed[key] = reason(failure)
             self._parts.pop(key, None)
+
+
+def _checked(name: str, values: Tensor, count: int) -> Tensor:
+    """The values of a batch on the CPU, [B].
+
+    Raises:
+        UserError: they are of another shape.
+    """
+    if not isinstance(values, Tensor):
+        raise UserError(f"{name} is a {type(values).__name__} and not a tensor [{count}], one value an image.")
+    if values.shape != (count,):
+        raise UserError(f"{name} has the shape {list(values.shape)} and not [{count}], one value an image.")
+    return values.cpu()

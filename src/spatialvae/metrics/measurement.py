@@ -13,7 +13,7 @@ from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.records import Record, as_json
 
-__all__ = ["FAILURES", "Measurement", "attempt", "reason"]
+__all__ = ["FAILURES", "Measurement", "attempt", "failures_of", "is_own", "reason"]
 
 FAILURES = (
     UserError,
@@ -22,7 +22,7 @@ FAILURES = (
     MemoryError,
 )
 """What images, a user's network or a small machine can bring about: it fails one metric. All else is a fault of this
-library and ends the evaluation."""
+library and ends the evaluation; what a metric of one's own raises fails that metric, see `failures_of`."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,25 @@ class Measurement:
         )
 
 
-def attempt(keys: Iterable[str], measure: Callable[[], Measurement]) -> Measurement:
-    """What `measure` returns; where it raises one of `FAILURES`, the reason under each of the keys.
+def failures_of(metric: object) -> tuple[type[Exception], ...]:
+    """What fails this metric alone: `FAILURES`, and of a metric whose class is not the package's, any exception.
+
+    >>> from spatialvae.metrics.catalogue import METRICS
+    >>> failures_of(METRICS.parse("mse")) == FAILURES
+    True
+    """
+    return FAILURES if is_own(type(metric)) else (Exception,)
+
+
+def is_own(kind: type) -> bool:
+    """Whether a class is one of this package."""
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def attempt(
+    keys: Iterable[str], measure: Callable[[], Measurement], failures: tuple[type[Exception], ...] = FAILURES
+) -> Measurement:
+    """What `measure` returns; where it raises one of the failures, the reason under each of the keys.
 
     >>> def fails() -> Measurement:
     ...     raise UserError("All images have one label.")
@@ -70,10 +87,17 @@ def attempt(keys: Iterable[str], measure: Callable[[], Measurement]) -> Measurem
     """
     try:
         return measure()
-    except FAILURES as error:
+    except failures as error:
         return Measurement(failed=dict.fromkeys(keys, reason(error)))
 
 
 def reason(failure: BaseException) -> str:
-    """Why something failed, in a line; settings stand in it between backquotes."""
-    return " ".join(failure.message.split()) if isinstance(failure, UserError) else last_line(failure)
+    """Why something failed, in a line; settings stand in it between backquotes.
+
+    >>> reason(MemoryError("no room")), reason(KeyError("power"))
+    ('no room', "KeyError: 'power'")
+    """
+    if isinstance(failure, UserError):
+        return " ".join(failure.message.split())
+    line, name = last_line(failure), type(failure).__name__
+    return line if isinstance(failure, FAILURES) or line == name else f"{name}: {line}"

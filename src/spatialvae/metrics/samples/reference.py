@@ -12,7 +12,7 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.metrics.base import AbstractFeatureMetric, AbstractMetric, AbstractSampleMetric, key_of
-from spatialvae.metrics.measurement import FAILURES, Measurement, attempt, reason
+from spatialvae.metrics.measurement import FAILURES, Measurement, attempt, failures_of, reason
 from spatialvae.metrics.provenance import NetworkDescription, Provenance
 from spatialvae.metrics.samples.feature_cache import reference_features
 from spatialvae.metrics.samples.features import FeatureNetwork
@@ -129,7 +129,9 @@ class Reference:
         sets = FeatureSets(features, real, self.config.seed)
         for spec, metric in self._of_features.items():
             key = key_of(spec, of)
-            measured |= attempt([key], lambda key=key, metric=metric: Measurement({key: metric.measure(sets)}))
+            measured |= attempt(
+                [key], lambda key=key, metric=metric: Measurement({key: metric.measure(sets)}), failures_of(metric)
+            )
         return measured
 
     def on_images(self, images: Tensor, of: str) -> Measurement:
@@ -137,7 +139,9 @@ class Reference:
         measured = Measurement()
         for spec, metric in self._of_images.items():
             samples = SampleSet(key_of(spec, of), images, self.data, self.count, self.config)
-            measured |= attempt([samples.key], lambda metric=metric, samples=samples: metric.measure(samples))
+            measured |= attempt(
+                [samples.key], lambda metric=metric, samples=samples: metric.measure(samples), failures_of(metric)
+            )
         return measured
 
 
