@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from importlib import import_module
-from typing import cast, get_args
+from typing import get_args
 
 from spatialvae.errors import UserError, nearest
-from spatialvae.metrics.base import METRICS, AbstractMetric, Group, Quantity
+from spatialvae.metrics.base import METRICS, AbstractMetric, Better, Group, Quantity
 from spatialvae.plugins import load_entry_points
 
 __all__ = ["check_apart", "describe", "kind_of", "metrics_help", "quantities", "rank"]
@@ -17,11 +17,21 @@ for _group in get_args(Group):  # importing them registers the package's own met
     import_module(f"spatialvae.metrics.{_group}.registered")
 
 RECONSTRUCTIONS = "reconstructions"
+WORDS = "title, unit, better, group and meaning"
 
 
 def kind_of(name: str) -> type[AbstractMetric]:
-    """The class of a metric by its registered name."""
-    return cast(type[AbstractMetric], METRICS[name])
+    """The class of a metric by its registered name.
+
+    Raises:
+        UserError: it is no class of a metric.
+    """
+    kind = METRICS[name]
+    if not (isinstance(kind, type) and issubclass(kind, AbstractMetric)):
+        raise UserError(
+            f"The metric {name} is no class that extends AbstractMetric: register one, such as a dataclass."
+        )
+    return kind
 
 
 def quantities() -> dict[str, Quantity]:
@@ -31,11 +41,24 @@ def quantities() -> dict[str, Quantity]:
     (['elbo', 'bits_per_dim', 'reconstruction', 'kl'], 'squared')
 
     Raises:
-        UserError: two metrics give a quantity of one name.
+        UserError: a metric lacks one of its words, or two give a quantity of one name.
     """
-    every = [(name, one) for name in METRICS for one in kind_of(name).quantities(name)]
+    every = [(name, one) for name in METRICS for one in _quantities_of(name)]
     check_apart((name, one.name) for name, one in every)
     return {one.name: one for _, one in every}
+
+
+def _quantities_of(name: str) -> tuple[Quantity, ...]:
+    """The numbers of one metric, whose words were looked at: a report reads those of every metric."""
+    try:
+        numbers = kind_of(name).quantities(name)
+    except AttributeError as error:
+        raise UserError(f"The metric {name} lacks its {error.name}: give its class {WORDS}.") from None
+    for one in numbers:
+        for word, choices in (("group", get_args(Group)), ("better", get_args(Better))):
+            if (value := getattr(one, word)) not in choices:
+                raise UserError(f"The metric {name} has {word}={value!r}. {nearest(str(value), map(repr, choices))}")
+    return numbers
 
 
 def check_apart(given: Iterable[tuple[str, str]]) -> None:
