@@ -30,7 +30,7 @@ class Mine(AbstractCodeMetric):
     ("words", "message"),
     [
         ({}, "metric mine lacks its group: give its class title"),
-        ({"group": "latents"}, "metric mine has group='latents'. Did you mean ''latent''"),
+        ({"group": "latents"}, "metric mine has group='latents'. Did you mean 'latent'"),
         ({"group": "latent", "better": "more"}, "metric mine has better='more'"),
     ],
 )
@@ -43,5 +43,5 @@ def test_words_that_are_missing_or_unknown(words: dict[str, str], message: str) 
 
 def test_a_function_is_no_metric() -> None:
     with forgotten(), pytest.raises(UserError, match="metric mine is no class that extends AbstractMetric"):
-        METRICS.register("mine")(lambda: Mine())
+        METRICS.register("mine")(quantities)
         quantities()

@@ -57,7 +57,7 @@ def _quantities_of(name: str) -> tuple[Quantity, ...]:
     for one in numbers:
         for word, choices in (("group", get_args(Group)), ("better", get_args(Better))):
             if (value := getattr(one, word)) not in choices:
-                raise UserError(f"The metric {name} has {word}={value!r}. {nearest(str(value), map(repr, choices))}")
+                raise UserError(f"The metric {name} has {word}={value!r}. {nearest(str(value), filter(None, choices))}")
     return numbers
 
 
