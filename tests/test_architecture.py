@@ -24,6 +24,7 @@ LAYERS = [
         "tensors",
         "files",
         "globals",
+        "lazy_names",
         "options",
         "plugins",
         "progress",

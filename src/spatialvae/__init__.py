@@ -9,10 +9,10 @@ All names are imported when first used, so that `import spatialvae` and the comm
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spatialvae._version import __version__
+from spatialvae.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from spatialvae import data, distributions, editing, latents, likelihoods, metrics, networks, priors
@@ -74,7 +74,6 @@ __all__ = [
     "train",
 ]
 
-_MODULES = frozenset({"data", "distributions", "editing", "latents", "likelihoods", "metrics", "networks", "priors"})
 _HOMES = {
     "LATENTS": "latents",
     "LIKELIHOODS": "likelihoods",
@@ -95,29 +94,22 @@ _HOMES = {
     "TrainingEvent": "training",
     "UserError": "errors",
     "compare": "comparison",
+    "data": "",
+    "distributions": "",
+    "editing": "",
     "evaluate": "metrics",
     "evaluate_images": "metrics",
     "fit_prior": "fitting:fit",
+    "latents": "",
+    "likelihoods": "",
     "load": "store",
     "load_plugin": "plugins",
+    "metrics": "",
+    "networks": "",
     "open_run": "training",
     "prepare": "data:as_image_data",
+    "priors": "",
     "sample": "sampling",
     "train": "training",
 }
-"""The module of each name, and after a colon what it is called there if it is called differently."""
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        module, _, called = _HOMES[name].partition(":")
-        return getattr(importlib.import_module(f"spatialvae.{module}"), called or name)
-    if name in _MODULES:
-        return importlib.import_module(f"spatialvae.{name}")
-    from spatialvae.errors import nearest
-
-    raise AttributeError(f"module 'spatialvae' has no attribute {name!r}. {nearest(name, __all__)}")
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, __all__)

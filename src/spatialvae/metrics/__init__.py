@@ -6,9 +6,9 @@ every metric in its help.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from spatialvae.lazy_names import lazy_names
 from spatialvae.metrics.base import (
     METRICS,
     AbstractCodeMetric,
@@ -87,34 +87,33 @@ __all__ = [
 ]
 
 _HOMES = {
-    "estimate": ("Estimate",),
-    "evaluation": ("evaluate",),
-    "image_sets": ("evaluate_images",),
-    "latent.health": ("latent_health",),
-    "latent.holes": ("holes_warning",),
-    "latent.probe": ("linear_probe",),
-    "latent.summary": ("LatentHealth",),
-    "likelihood.importance": ("importance_weighted_bound",),
-    "measurement": ("Measurement",),
-    "provenance": ("NetworkDescription", "Provenance"),
-    "reconstruction.perceptual": ("PerceptualDistance",),
-    "reconstruction.pictures": ("mean_squared_error", "peak_signal_to_noise", "structural_similarity"),
-    "result": ("Evaluation",),
-    "samples.features": ("FeatureNetwork",),
-    "samples.frechet": ("frechet", "frechet_distance"),
-    "samples.kernel": ("kernel_distance",),
-    "samples.neighbours": ("density_coverage", "precision_recall"),
-    "samples.parzen": ("parzen_log_likelihood",),
-    "subjects": ("EncodedBatch", "FeatureSets", "ModelOnSplit", "Pairs", "SampleSet"),
+    "EncodedBatch": "subjects",
+    "Estimate": "estimate",
+    "Evaluation": "result",
+    "FeatureNetwork": "samples.features",
+    "FeatureSets": "subjects",
+    "LatentHealth": "latent.summary",
+    "Measurement": "measurement",
+    "ModelOnSplit": "subjects",
+    "NetworkDescription": "provenance",
+    "Pairs": "subjects",
+    "PerceptualDistance": "reconstruction.perceptual",
+    "Provenance": "provenance",
+    "SampleSet": "subjects",
+    "density_coverage": "samples.neighbours",
+    "evaluate": "evaluation",
+    "evaluate_images": "image_sets",
+    "frechet": "samples.frechet",
+    "frechet_distance": "samples.frechet",
+    "holes_warning": "latent.holes",
+    "importance_weighted_bound": "likelihood.importance",
+    "kernel_distance": "samples.kernel",
+    "latent_health": "latent.health",
+    "linear_probe": "latent.probe",
+    "mean_squared_error": "reconstruction.pictures",
+    "parzen_log_likelihood": "samples.parzen",
+    "peak_signal_to_noise": "reconstruction.pictures",
+    "precision_recall": "samples.neighbours",
+    "structural_similarity": "reconstruction.pictures",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        return getattr(importlib.import_module(f"spatialvae.metrics.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module 'spatialvae.metrics' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, __all__)
