@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -11,23 +11,21 @@ from torch.distributions import Distribution, kl_divergence
 
 from spatialvae import sampling
 from spatialvae.config import ModelConfig
-from spatialvae.data.pixels import to_float, to_uint8
+from spatialvae.data.pixels import to_float
 from spatialvae.elbo import ELBO
+from spatialvae.heads import Head
 from spatialvae.latents import AbstractLatent
-from spatialvae.likelihoods import AbstractLikelihood, AbstractPixels, Gaussian
-from spatialvae.networks import AbstractNetworks, PaperNetworks
-from spatialvae.networks.shapes import Shape, check_image_shape, check_outputs, feature_shape
-from spatialvae.parts import Parts, check_divergence, named_parts, own_name, refuse_names, spelled
+from spatialvae.likelihoods import AbstractLikelihood, AbstractPixels
+from spatialvae.networks import AbstractNetworks
+from spatialvae.networks.shapes import Shape, check_images, check_outputs, feature_shape
+from spatialvae.parts import check_divergence, complete_parts, named_parts, own_name, spelled
 from spatialvae.posterior import Amortized
-from spatialvae.priors import AbstractModelFamily, StandardFamily, standard_normal
+from spatialvae.priors import AbstractModelFamily, standard_normal
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.representation import as_html, as_text
-from spatialvae.runtime.evaluating import evaluating
 from spatialvae.runtime.precision import unrounded
 
 __all__ = ["SpatialVAE"]
-
-AT_ONCE = 500  # images that are reconstructed together
 
 
 class SpatialVAE(nn.Module):
@@ -47,6 +45,7 @@ class SpatialVAE(nn.Module):
         prior: p(z) of the bound, such as `LearnedFamily()`; N(0, I) by default.
         head: from the features to q(z|x): one fully connected layer, or convolutions, for images of other sizes too.
         grid: (maps, height, width) of the latents that this one is compared with; its own by default.
+        config: the settings that name all this, where they exist; else the parts are spelled.
 
     Raises:
         UserError: a network whose output has the wrong shape, or a name in place of an object.
@@ -68,40 +67,31 @@ class SpatialVAE(nn.Module):
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
         prior: AbstractModelFamily | None = None,
-        head: Literal["dense", "conv"] = "dense",
+        head: Head = "dense",
         grid: Shape | None = None,
+        config: ModelConfig | None = None,
     ) -> None:
         super().__init__()
-        refuse_names(
-            latent=latent, likelihood=likelihood, networks=networks, encoder=encoder, decoder=decoder, prior=prior
-        )
-        prior = StandardFamily() if prior is None else prior
-        prior.check(latent)
-        image_shape = check_image_shape(image_shape)
-        networks = PaperNetworks() if networks is None else networks
-        grid = latent.event_shape if grid is None else grid
-        self.latent, self.image_shape = latent, image_shape
-        self.likelihood = Gaussian() if likelihood is None else likelihood
-        outputs = (self.likelihood.outputs(image_shape[0]), *image_shape[1:])
-        self.encoder = networks.encoder(image_shape) if encoder is None else encoder
-        self.posterior = Amortized(latent, feature_shape(self.encoder, image_shape), head)
-        self.decoder = networks.decoder(latent.event_shape, outputs, grid) if decoder is None else decoder
-        check_outputs(self.decoder, latent.event_shape, outputs)
-        self.learned_prior = prior.module(latent)
+        parts = complete_parts(latent, image_shape, likelihood, networks, encoder, decoder, prior, head, grid)
+        self.latent, self.image_shape, self.likelihood = latent, parts.image_shape, parts.likelihood
+        self.encoder = parts.networks.encoder(parts.image_shape) if encoder is None else encoder
+        self.posterior = Amortized(latent, feature_shape(self.encoder, parts.image_shape), head)
+        sizes = (latent.event_shape, parts.output_shape)
+        self.decoder = parts.networks.decoder(*sizes, parts.grid) if decoder is None else decoder
+        check_outputs(self.decoder, *sizes)
+        self.learned_prior = parts.prior.module(latent)
         """p(z) of the bound; None where that is N(0, I)."""
-        self.priors = PriorShelf(own=own_name(prior))
+        self.priors = PriorShelf(own=own_name(parts.prior))
         """Fitted priors by name: they move with the model, and are no part of its `state_dict` or parameters."""
         own = (self.encoder, self.decoder) if encoder is not None or decoder is not None else None
-        self.config = spelled(Parts(latent, self.likelihood, networks, prior, image_shape, head, grid), own)
+        self.config = config or spelled(parts, own)
         """The names and options of the parts."""
         check_divergence(latent, self.prior())
 
     @classmethod
     def from_config(cls, config: ModelConfig) -> Self:
         """The model whose parts `config` names; `UserError` for a name or an option that does not exist."""
-        model = cls(**vars(named_parts(config)))
-        model.config = config
-        return model
+        return cls(**vars(named_parts(config)), config=config)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -126,11 +116,7 @@ class SpatialVAE(nn.Module):
 
         A second look would stop a GPU's queue in every step, and take a batch of bright images for one in [0, 1].
         """
-        if floats.shape[1:] != self.image_shape:
-            raise ValueError(
-                f"images came with shape {list(floats.shape)}; this model wants "
-                f"[B, {', '.join(map(str, self.image_shape))}], uint8 or floats in [-1, 1]."
-            )
+        check_images(floats, self.image_shape)
         return self.posterior(self.encoder(floats.to(self.dtype)))
 
     def decode(self, codes: Tensor) -> AbstractPixels:
@@ -163,17 +149,7 @@ class SpatialVAE(nn.Module):
         """The terms of the bound for images [B C H W], nats per image: the same as calling the model."""
         return self(images)
 
-    @torch.no_grad()
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """The pictures that the mean codes of `images` decode to: uint8 [B C H W], on the CPU.
-
-        In the weights' own number format, since errors are measured on them.
-        """
-        with evaluating(self):
-            parts = to_float(images).split(AT_ONCE)
-            decoded = (self.decode(self.encode_checked(part.to(self.device)).mean).mean for part in parts)
-            return torch.cat([to_uint8(part).cpu() for part in decoded])
-
+    reconstruct = sampling.reconstruct
     sample = sampling.sample
 
     def __repr__(self) -> str:

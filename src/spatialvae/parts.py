@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import nn
@@ -11,15 +10,16 @@ from torch.distributions import Distribution, kl_divergence
 
 from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError, last_line
+from spatialvae.heads import Head
 from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
-from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood
-from spatialvae.networks import NETWORKS, AbstractNetworks
-from spatialvae.networks.shapes import Shape
-from spatialvae.priors import PRIORS, AbstractModelFamily, LearnedFamily, parse_own
+from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood, Gaussian
+from spatialvae.networks import NETWORKS, AbstractNetworks, PaperNetworks
+from spatialvae.networks.shapes import Shape, check_image_shape
+from spatialvae.priors import PRIORS, AbstractModelFamily, LearnedFamily, StandardFamily, parse_own
 from spatialvae.registry import Registry
 from spatialvae.sizes import default_grid, parse_size
 
-__all__ = ["OWN", "Parts", "check_divergence", "named_parts", "own_name", "refuse_names", "resolve_latent", "spelled"]
+__all__ = ["OWN", "Parts", "check_divergence", "complete_parts", "named_parts", "own_name", "resolve_latent", "spelled"]
 
 OWN = "own:"
 """What stands before the class of a part without a registered name."""
@@ -27,16 +27,52 @@ OWN = "own:"
 
 @dataclass(frozen=True)
 class Parts:
-    """What a model is made of, as objects: `SpatialVAE.from_config(**vars(parts))` takes them."""
+    """What a model is made of, as objects: `SpatialVAE(**vars(parts))` takes them."""
 
     latent: AbstractLatent
     likelihood: AbstractLikelihood
     networks: AbstractNetworks
     prior: AbstractModelFamily
     image_shape: Shape
-    head: Literal["dense", "conv"]
+    head: Head
     grid: Shape
     """(maps, height, width) that the decoder is matched to."""
+
+    @property
+    def output_shape(self) -> Shape:
+        """(outputs, H, W) that the likelihood wants of the decoder."""
+        return (self.likelihood.outputs(self.image_shape[0]), *self.image_shape[1:])
+
+
+def complete_parts(
+    latent: AbstractLatent,
+    image_shape: Shape,
+    likelihood: AbstractLikelihood | None,
+    networks: AbstractNetworks | None,
+    encoder: nn.Module | None,
+    decoder: nn.Module | None,
+    prior: AbstractModelFamily | None,
+    head: Head,
+    grid: Shape | None,
+) -> Parts:
+    """The parts that a model was given, with the default for each that it was not; `SpatialVAE` says what they are.
+
+    Raises:
+        UserError: a name in place of an object, a prior that does not suit the latent, or images of no shape.
+    """
+    given = {"latent": latent, "likelihood": likelihood, "networks": networks, "prior": prior}
+    _refuse_names(**given, encoder=encoder, decoder=decoder)
+    prior = StandardFamily() if prior is None else prior
+    prior.check(latent)
+    return Parts(
+        latent=latent,
+        likelihood=Gaussian() if likelihood is None else likelihood,
+        networks=PaperNetworks() if networks is None else networks,
+        prior=prior,
+        image_shape=check_image_shape(image_shape),
+        head=head,
+        grid=latent.event_shape if grid is None else grid,
+    )
 
 
 def named_parts(config: ModelConfig) -> Parts:
@@ -122,7 +158,7 @@ def check_divergence(latent: AbstractLatent, prior: Distribution) -> None:
         ) from error
 
 
-def refuse_names(**parts: object) -> None:
+def _refuse_names(**parts: object) -> None:
     """Refuse text where a model takes objects.
 
     Raises:

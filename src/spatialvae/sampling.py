@@ -1,4 +1,4 @@
-"""Pictures of a model: codes drawn from one of its priors, decoded in batches."""
+"""Pictures of a model: codes drawn from one of its priors, or the mean codes of images, decoded in batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from spatialvae.data.pixels import to_uint8
+from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.errors import UserError
 from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractPixels
@@ -20,10 +20,11 @@ from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.runtime.evaluating import HasModes, evaluating
 from spatialvae.seeding import seeded
 
-__all__ = ["Generative", "sample", "sampler"]
+__all__ = ["Generative", "reconstruct", "sample", "sampler"]
 
 CHUNK = 500  # codes drawn at a time: part of what a seed means, so it is the same on every machine
 GROUP = 10 * CHUNK  # codes in memory at a time
+AT_ONCE = 500  # images that are reconstructed together
 PINNED = 2**30  # bytes of pictures up to which a GPU copies straight into the result
 
 
@@ -67,6 +68,14 @@ class Generative(HasModes, Protocol):
 
     def prior(self, name: str | None = None) -> Distribution:
         """p(z) by name."""
+        ...
+
+    def encode_checked(self, floats: Tensor) -> Distribution:
+        """q(z|x) of floats in [-1, 1]."""
+        ...
+
+    def decode(self, codes: Tensor) -> AbstractPixels:
+        """p(x|z)."""
         ...
 
 
@@ -117,6 +126,18 @@ def sample(
     if device.type == "cuda":
         torch.cuda.current_stream(device).synchronize()
     return pictures
+
+
+@torch.no_grad()
+def reconstruct(model: Generative, images: Tensor) -> Tensor:
+    """The pictures that the mean codes of `images` decode to: uint8 [B C H W], on the CPU.
+
+    In the weights' own number format, since errors are measured on them.
+    """
+    with evaluating(model):
+        parts = to_float(images).split(AT_ONCE)
+        decoded = (model.decode(model.encode_checked(part.to(model.device)).mean).mean for part in parts)
+        return torch.cat([to_uint8(part).cpu() for part in decoded])
 
 
 def sampler(

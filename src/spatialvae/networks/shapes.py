@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from spatialvae.errors import UserError, last_line
 from spatialvae.runtime.evaluating import evaluating
 
-__all__ = ["Shape", "check_image_shape", "check_outputs", "feature_shape", "output_shape"]
+__all__ = ["Shape", "check_image_shape", "check_images", "check_outputs", "feature_shape", "output_shape"]
 
 Shape = tuple[int, int, int]
 """Channels or maps, height and width."""
@@ -27,6 +27,19 @@ def check_image_shape(shape: Sequence[int]) -> Shape:
         raise UserError(f"image_shape={shape!r} is not possible: it is (channels, height, width), such as (3, 64, 64).")
     channels, height, width = shape
     return channels, height, width
+
+
+def check_images(images: Tensor, shape: Shape) -> None:
+    """Refuse images that are not [B, *shape].
+
+    Raises:
+        ValueError: with both shapes.
+    """
+    if images.shape[1:] != shape:
+        raise ValueError(
+            f"images came with shape {list(images.shape)}; this model wants {spelled(shape)}, uint8 or floats in "
+            "[-1, 1]."
+        )
 
 
 def feature_shape(encoder: nn.Module, image_shape: Shape) -> tuple[int, ...]:
