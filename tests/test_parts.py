@@ -146,8 +146,8 @@ def test_outputs_of_another_shape_are_refused_with_both() -> None:
 
 def test_a_likelihood_may_want_more_outputs_than_channels() -> None:
     class Wide(Gaussian):
-        def outputs(self, channels: int) -> int:
-            return 2 * channels
+        def means(self, channels: int) -> tuple[int | None, ...]:
+            return (*range(channels), *(None for _ in range(channels)))
 
         def forward(self, output: Tensor):
             return super().forward(output[:, :1] + output[:, 1:])

@@ -33,6 +33,7 @@ class Saw:
     grit: Literal[1, 2] = 1
     price: Optional[float] = None  # noqa: UP045 - both ways of writing it are understood
     owner: str | None = None
+    angle: float | Literal["auto"] | None = None
     parts: tuple[int, ...] = ()
 
 
@@ -68,6 +69,8 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> None:
         ("saw:teeth=3,steel=soft,grit=2", Saw(3, steel="soft", grit=2)),
         ("saw:teeth=3,price=2.5,owner=me", Saw(3, price=2.5, owner="me")),
         ("saw:teeth=3,price=none,owner=none", Saw(3)),
+        ("saw:teeth=3,angle=auto", Saw(3, angle="auto")),
+        ("saw:teeth=3,angle=2", Saw(3, angle=2.0)),
         ("saw:teeth=3,teeth=4", Saw(4)),
     ],
 )
@@ -91,6 +94,7 @@ def test_options_of_every_type(spec: str, part: Saw) -> None:
         ("saw:sharp=yes", "saw:sharp=yes is not possible: sharp is true or false, for instance saw:sharp=true."),
         ("saw:steel=sof", "saw:steel=sof is not possible: steel is one of soft, hard. Did you mean 'soft'?"),
         ("saw:grit=3", "saw:grit=3 is not possible: grit is one of 1, 2. Choose from: 1, 2."),
+        ("saw:angle=steep", "angle is auto, a finite number or none, for instance saw:angle=0.1."),
         ("saw:price=dear", "price is a finite number or none, for instance saw:price=0.1."),
         ("saw:maker=", "maker is a word, for instance saw:maker=NAME."),
         ("saw:parts=1", "saw:parts=1 is not possible: saw takes parts from Python only."),

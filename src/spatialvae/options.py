@@ -66,14 +66,15 @@ class Option:
     def rule(self, owner: str, text: str) -> str:
         """A sentence on what the option takes, with an example or the choice nearest to `text`."""
         kinds = [kind for kind in self.types if kind in WORDS]
-        words = [f"one of {', '.join(map(str, self.choices))}"] if self.choices else []
-        words += [WORDS[kind] for kind in kinds]
-        if not words:
+        words = [WORDS[kind] for kind in kinds] + (["none"] if type(None) in self.types else [])
+        choices = ", ".join(map(str, self.choices))
+        if self.choices and not kinds:
+            listed = " or ".join([f"one of {choices}", *words])
+            return f"{self.name} is {listed}. {nearest(text, map(str, self.choices))}"
+        if not kinds:
             return f"{owner} takes {self.name} from Python only."
-        words += ["none"] if type(None) in self.types else []
-        if self.choices:
-            return f"{self.name} is {' or '.join(words)}. {nearest(text, map(str, self.choices))}"
-        return f"{self.name} is {' or '.join(words)}, for instance {owner}:{self.name}={EXAMPLES[kinds[0]]}."
+        listed = (f"{choices}, " if choices else "") + " or ".join(words)
+        return f"{self.name} is {listed}, for instance {owner}:{self.name}={EXAMPLES[kinds[0]]}."
 
 
 @cache

@@ -9,7 +9,8 @@ from torch.testing import assert_close
 from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood, AbstractPixels
 from tests.likelihoods.levels import LEVELS, pixels
 
-SPECS = [*LIKELIHOODS, "gaussian:scale=0.1", "gaussian:scale=1"]
+LINEAR = ["gaussian:mean=linear", "discretized-logistic:mean=linear"]
+SPECS = [*LIKELIHOODS, "gaussian:scale=0.1", "gaussian:scale=1", *LINEAR]
 OUTPUTS = [-40.0, -3.0, -0.4, -1e-3, 0.0, 1e-3, 0.7, 2.0, 40.0]
 
 every_likelihood = pytest.mark.parametrize("spec", SPECS)
@@ -30,9 +31,30 @@ def test_shapes(spec: str) -> None:
 
 
 @every_likelihood
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_each_output_moves_the_mean_that_it_says(spec: str, channels: int) -> None:
+    likelihood = LIKELIHOODS.parse(spec)
+    means = likelihood.means(channels)
+    assert likelihood.outputs(channels) == len(means)
+    assert {mean for mean in means if mean is not None} == set(range(channels))
+    output = torch.zeros(1, len(means), 1, 1)
+    slopes = torch.autograd.functional.jacobian(lambda out: likelihood(out).mean, output).reshape(channels, -1)
+    for slope, mean in zip(slopes.T, means, strict=True):
+        moved = set(slope.nonzero().flatten().tolist())
+        assert moved == (set() if mean is None else {mean})
+        assert (slope >= 0).all()
+
+
+@pytest.mark.parametrize("spec", LINEAR)
+def test_a_linear_mean_is_the_output(spec: str) -> None:
+    output = 3 * torch.randn(2, 3, 4, 5)
+    assert torch.equal(LIKELIHOODS.parse(spec)(output).mean, output)
+
+
+@every_likelihood
 def test_the_mean_is_an_image_and_grows_with_the_output(spec: str) -> None:
     mean = LIKELIHOODS.parse(spec)(pixels(torch.tensor(OUTPUTS))).mean.flatten()
-    assert mean.abs().max() <= 1
+    assert mean.abs().max() <= 1 or spec in LINEAR
     assert (mean.diff() >= 0).all()
     assert_close(mean[4], torch.zeros((), dtype=torch.float64))
     # Trained on [-1, 1], not on [0, 1]: both ends are reached.
@@ -89,7 +111,7 @@ def test_float32_has_the_digits_of_float64(spec: str) -> None:
 def test_every_parameter_gets_a_gradient_and_an_update(spec: str) -> None:
     likelihood = LIKELIHOODS.parse(spec)
     before = {name: value.detach().clone() for name, value in likelihood.named_parameters()}
-    assert len(before) == (1 if spec in ("gaussian", "discretized-logistic") else 0)
+    assert len(before) == (1 if spec in ("gaussian", "discretized-logistic", *LINEAR) else 0)
     output = torch.randn(4, 3, 5, 6, requires_grad=True)
     optimizer = torch.optim.Adam([output, *likelihood.parameters()], lr=0.1)
     (-likelihood(output).log_prob(images())).sum().backward()
@@ -107,7 +129,7 @@ def test_samples_have_the_mean(spec: str) -> None:
     draws = law.sample(torch.Size([20_000]))
     assert not draws.requires_grad
     # The discretised law is clipped to the pixel range, which pulls means towards 0.
-    tolerance = 0.03 if spec != "discretized-logistic" else 0.08
+    tolerance = 0.03 if "logistic" not in spec else 0.08
     assert_close(draws.mean(0), law.mean.detach(), rtol=0, atol=tolerance)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spatialvae.errors import UserError
-from spatialvae.likelihoods import LIKELIHOODS, Gaussian
+from spatialvae.likelihoods import LIKELIHOODS, DiscretizedLogistic, Gaussian
 
 
 def test_spellings() -> None:
@@ -26,6 +26,8 @@ def test_spellings() -> None:
         ("bernoulli:scale=1", ["bernoulli", "'scale'", "It has none"]),
         ("bernoulli:args=1", ["bernoulli", "'args'", "It has none"]),
         ("gaussian:scale", ["gaussian:scale=", "finite number or none", "gaussian:scale=0.1"]),
+        ("gaussian:mean=sigmoid", ["gaussian:mean=sigmoid", "tanh, linear"]),
+        ("discretized-logistic:mean=liner", ["Did you mean 'linear'?"]),
         ("gaussian:scale=0", ["scale=0", "positive number"]),
         ("gaussian:scale=-1", ["scale=-1", "positive number"]),
         ("gaussian:scale=nan", ["gaussian:scale=nan", "finite number or none"]),
@@ -39,3 +41,14 @@ def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None
     said = str(caught.value)
     assert "\n" not in said
     assert [word for word in words if word not in said] == [], said
+
+
+@pytest.mark.parametrize("make", [Gaussian, DiscretizedLogistic])
+def test_a_wrong_mean_in_python_is_refused(make: type[Gaussian] | type[DiscretizedLogistic]) -> None:
+    with pytest.raises(UserError, match="mean='exact' is not possible: mean is one of tanh, linear"):
+        make(mean="exact")  # pyright: ignore[reportArgumentType]
+
+
+def test_means_are_spelled() -> None:
+    assert LIKELIHOODS.spell(Gaussian(mean="linear")) == "gaussian:mean=linear"
+    assert LIKELIHOODS.spell(Gaussian(0.1)) == "gaussian:scale=0.1"

@@ -49,9 +49,20 @@ class AbstractPixels(Distribution, ABC):
 class AbstractLikelihood(nn.Module, ABC):
     """p(x|z): raw decoder outputs [B, outputs, H, W] -> `AbstractPixels`."""
 
+    def means(self, channels: int) -> tuple[int | None, ...]:
+        """For each number that the decoder puts out for a pixel: the image channel whose mean it shifts, or None.
+
+        None is for scales, weights and the like. A network with a path that is linear in the pixels adds it to the
+        outputs that shift a mean, and to no other.
+
+        Args:
+            channels: of the images.
+        """
+        return tuple(range(channels))
+
     def outputs(self, channels: int) -> int:
         """How many numbers the decoder puts out for a pixel of images with so many channels."""
-        return channels
+        return len(self.means(channels))
 
     @abstractmethod
     def forward(self, output: Tensor) -> AbstractPixels: ...

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from spatialvae.likelihoods.base import HALF_BIN, LIKELIHOODS, AbstractLikelihood, AbstractPixels
+from spatialvae.options import check_options
 from spatialvae.runtime.precision import unrounded
 
 __all__ = ["DiscretizedLogistic", "DiscretizedLogisticPixels"]
@@ -52,15 +54,25 @@ class DiscretizedLogisticPixels(AbstractPixels):
 
 @LIKELIHOODS.register("discretized-logistic")
 class DiscretizedLogistic(AbstractLikelihood):
-    """log P of the 8-bit image under logistic pixels around tanh(output) with one learned scale, nats per image.
+    """log P of the 8-bit image under logistic pixels with one learned scale, nats per image.
+
+    Args:
+        mean: of the logistic, either tanh(output), or linear, the output itself.
+
+    Raises:
+        UserError: `mean` is no such word.
 
     >>> DiscretizedLogistic()(torch.zeros(2, 3, 8, 8)).log_prob(torch.zeros(2, 3, 8, 8)) < 0
     tensor([True, True])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mean: Literal["tanh", "linear"] = "tanh") -> None:
         super().__init__()
+        self.mean = mean
+        check_options(self)
         self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE - FLOOR)))
 
     def forward(self, output: Tensor) -> DiscretizedLogisticPixels:
-        return DiscretizedLogisticPixels(output.tanh(), FLOOR + unrounded(self.log_scale).exp())
+        return DiscretizedLogisticPixels(
+            output.tanh() if self.mean == "tanh" else output, FLOOR + unrounded(self.log_scale).exp()
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.special import erfcx, log_ndtr  # pyright: ignore[reportUnknownVariab
 
 from spatialvae.errors import UserError
 from spatialvae.likelihoods.base import HALF_BIN, LIKELIHOODS, AbstractLikelihood, AbstractPixels
+from spatialvae.options import check_options
 from spatialvae.runtime.precision import unrounded
 
 __all__ = ["Gaussian", "GaussianPixels"]
@@ -51,13 +52,15 @@ class GaussianPixels(AbstractPixels):
 
 @LIKELIHOODS.register("gaussian")
 class Gaussian(AbstractLikelihood):
-    """log p(x|z) = -||x - tanh(output)||^2 / (2 s^2) - D log s - D/2 log 2 pi, nats per image, D = C H W.
+    """log p(x|z) = -||x - m||^2 / (2 s^2) - D log s - D/2 log 2 pi, nats per image, D = C H W.
 
     Args:
         scale: fixes s; learned by default, as s = 0.01 + exp(log_scale), starting at 0.5.
+        mean: m, either tanh(output), which stays within the pixels' range, or linear, the output itself: what a
+            decoder computes linearly is then linear in the pixels. Pictures are clipped to the range.
 
     Raises:
-        UserError: `scale` is not a positive number.
+        UserError: `scale` is not a positive number, or `mean` is no such word.
 
     >>> Gaussian(scale=0.1)(torch.zeros(2, 3, 8, 8)).log_prob(torch.zeros(2, 3, 8, 8))
     tensor([265.6602, 265.6602])
@@ -65,17 +68,18 @@ class Gaussian(AbstractLikelihood):
 
     log_scale: Tensor
 
-    def __init__(self, scale: float | None = None) -> None:
+    def __init__(self, scale: float | None = None, mean: Literal["tanh", "linear"] = "tanh") -> None:
         super().__init__()
         if scale is not None and not 0 < scale < math.inf:
             raise UserError(f"scale={scale} is not possible: scale is a positive number, for instance scale=0.1.")
-        self.scale = scale
+        self.scale, self.mean = scale, mean
+        check_options(self)
         if scale is None:
             self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE - FLOOR)))
 
     def forward(self, output: Tensor) -> GaussianPixels:
         scale = FLOOR + unrounded(self.log_scale).exp() if self.scale is None else output.new_tensor(self.scale)
-        return GaussianPixels(output.tanh(), scale)
+        return GaussianPixels(output.tanh() if self.mean == "tanh" else output, scale)
 
 
 def normal_log_mass(loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:
