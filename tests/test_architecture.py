@@ -21,6 +21,7 @@ LAYERS = [
         "errors",
         "_version",
         "devices",
+        "estimate",
         "tensors",
         "files",
         "globals",
@@ -39,7 +40,7 @@ LAYERS = [
     {"posterior", "heads", "priors", "networks", "likelihoods"},
     {"elbo", "data", "config", "settings", "parts", "sampling", "representation", "model", "resized", "store"}
     | {"picture_grid"},
-    {"posterior_codes"},
+    {"posterior_codes", "baselines"},
     {"training", "metrics"},
     {"fitting", "results"},
     {"report", "editing"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.metrics.provenance import NetworkDescription
 from spatialvae.records import OMITTED, REST, called

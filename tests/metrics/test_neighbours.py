@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from spatialvae.errors import UserError
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.samples import distances
 from spatialvae.metrics.samples.neighbours import ROUNDING, density_coverage, neighbour_metrics, precision_recall
 

@@ -16,7 +16,7 @@ from spatialvae.config import ModelConfig
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.latent.probe import ProbeDetails, linear_probe, probe
 from spatialvae.model import SpatialVAE
 from tests.conftest import smooth_images

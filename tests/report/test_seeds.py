@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from spatialvae.metrics.estimate import ONE_TRAINING
+from spatialvae.estimate import ONE_TRAINING
 from spatialvae.report import intervals, result_table, terminal_table
 from spatialvae.report.pages.html import html_report
 from spatialvae.report.pages.markdown import markdown_report

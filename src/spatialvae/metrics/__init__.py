@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spatialvae.estimate import Estimate
 from spatialvae.lazy_names import lazy_names
 from spatialvae.metrics.base import (
     METRICS,
@@ -22,7 +23,6 @@ from spatialvae.metrics.base import (
 from spatialvae.metrics.catalogue import describe
 
 if TYPE_CHECKING:
-    from spatialvae.metrics.estimate import Estimate
     from spatialvae.metrics.evaluation import evaluate
     from spatialvae.metrics.image_sets import evaluate_images
     from spatialvae.metrics.latent.health import latent_health
@@ -88,7 +88,6 @@ __all__ = [
 
 _HOMES = {
     "EncodedBatch": "subjects",
-    "Estimate": "estimate",
     "Evaluation": "result",
     "FeatureNetwork": "samples.features",
     "FeatureSets": "subjects",

@@ -15,7 +15,7 @@ from spatialvae.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spatialvae.metrics.estimate import Estimate
+    from spatialvae.estimate import Estimate
     from spatialvae.metrics.measurement import Measurement
     from spatialvae.metrics.subjects import EncodedBatch, FeatureSets, ModelOnSplit, Pairs, SampleSet
 

@@ -13,8 +13,8 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float, to_uint8
+from spatialvae.estimate import ONE_TRAINING
 from spatialvae.metrics.base import AbstractMetric, AbstractModelMetric
-from spatialvae.metrics.estimate import ONE_TRAINING
 from spatialvae.metrics.image_values import ImageValues
 from spatialvae.metrics.latent.codes import check_images
 from spatialvae.metrics.latent.probe import no_probe

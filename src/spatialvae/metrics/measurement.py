@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError, last_line
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.records import Record, as_json
 

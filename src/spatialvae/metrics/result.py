@@ -10,8 +10,8 @@ from html import escape
 from torch import Tensor
 
 from spatialvae.data.subset import spell_subset
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.catalogue import describe
-from spatialvae.metrics.estimate import Estimate
 from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.metrics.measurement import Measurement
 from spatialvae.metrics.provenance import Provenance

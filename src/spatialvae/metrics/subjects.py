@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.subset import subset
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
 from spatialvae.metrics.samples.neighbours import neighbour_metrics
 from spatialvae.model import SpatialVAE

@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from spatialvae.data import ImageSplit
 from spatialvae.data.subset import subset
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.latent.aggregate import Aggregate, Moments
 from spatialvae.metrics.latent.alarms import alarms
 from spatialvae.metrics.latent.codes import check_images, posteriors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 
 __all__ = ["AggregateSummary", "LatentHealth"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.samples.features import check_features
 
 __all__ = ["bootstrap_counts", "frechet", "frechet_distance", "too_few"]

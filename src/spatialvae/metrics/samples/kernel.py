@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.samples.features import check_features
 from spatialvae.metrics.samples.frechet import bootstrap_counts
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.samples.distances import squared_distances
 
 __all__ = ["density_coverage", "neighbour_metrics", "precision_recall"]

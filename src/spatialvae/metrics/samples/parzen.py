@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spatialvae.errors import UserError, nearest
-from spatialvae.metrics.estimate import Estimate
+from spatialvae.estimate import Estimate
 from spatialvae.metrics.samples.distances import squared_distances
 
 __all__ = [

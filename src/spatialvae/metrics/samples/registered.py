@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from spatialvae.metrics.base import METRICS, AbstractFeatureMetric, AbstractSampleMetric, Better, Need
 
 if TYPE_CHECKING:
-    from spatialvae.metrics.estimate import Estimate
+    from spatialvae.estimate import Estimate
     from spatialvae.metrics.measurement import Measurement
     from spatialvae.metrics.subjects import FeatureSets, SampleSet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from spatialvae.metrics.estimate import ONE_TRAINING
+from spatialvae.estimate import ONE_TRAINING
 from spatialvae.report import spelling
 from spatialvae.results import Results
 

@@ -62,7 +62,7 @@ class ResultTable:
 def result_table(results: Results) -> ResultTable:
     """The results as rows of text; differences and best values are those of the comparison.
 
-    >>> from spatialvae.metrics.estimate import Estimate
+    >>> from spatialvae.estimate import Estimate
     >>> model = ModelResult("vector", metrics={"elbo": Estimate(-12.0, 0.5, 2)})
     >>> table = result_table(Results(models=(model,), baseline="vector"))
     >>> [(row.heading, row.cells) for row in table.rows if row.title == "bound"]
