@@ -14,23 +14,24 @@ from pydantic import ValidationError
 
 from spatialvae.config import (
     LAST_SEED,
-    AbstractModelOptions,
     BenchConfig,
     CompareConfig,
     EvaluationConfig,
     ModelConfig,
+    ModelOptions,
+    Optimisation,
     PriorConfig,
     TrainConfig,
 )
 from spatialvae.errors import UserError
 from spatialvae.seeding import seeded, stream_seed
-from spatialvae.settings import AbstractSettings
+from spatialvae.settings import AbstractSettings, divided
 from spatialvae.sizes import parse_size
 
 
 @pytest.mark.parametrize("kind", [ModelConfig, TrainConfig, PriorConfig])
 def test_every_field_is_documented(kind: type[ModelConfig | TrainConfig | PriorConfig]) -> None:
-    for name, field in kind.model_fields.items():
+    for name, field in kind.flat_fields().items():
         assert field.description, name
         assert field.description.endswith("."), name
 
@@ -80,7 +81,7 @@ def numeric_fields() -> list[tuple[type[AbstractSettings], str, bool]]:
     kinds = (TrainConfig, PriorConfig, EvaluationConfig, CompareConfig, BenchConfig)
     found = []
     for kind in kinds:
-        for name, field in kind.model_fields.items():
+        for name, field in kind.flat_fields().items():
             spelled = str(field.annotation)
             if "int" in spelled or "float" in spelled:
                 found.append((kind, name, "float" not in spelled))
@@ -100,7 +101,7 @@ UNBOUNDED = {"limit", "nll_images", "generated", "rounds", "steps", "seeds"}
 
 
 def test_the_largest_seed_works_everywhere() -> None:
-    seed = TrainConfig(seed=LAST_SEED).seed
+    seed = Optimisation(seed=LAST_SEED).seed
     with seeded(seed):
         torch.rand(1)
     torch.Generator().manual_seed(seed)
@@ -109,9 +110,13 @@ def test_the_largest_seed_works_everywhere() -> None:
 
 
 def test_settings_survive_a_file(tmp_path: Path) -> None:
-    config = TrainConfig(latent="low-rank:rank=2", images=500, clip=1.5, ema=0.99, flip=True, map_size="3x5")
+    config = TrainConfig(
+        model=ModelOptions(latent="low-rank:rank=2", map_size="3x5"),
+        optimisation=Optimisation(images=500, clip=1.5, ema=0.99),
+        flip=True,
+    )
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    path.write_text(yaml.safe_dump(config.flat()))
     assert TrainConfig.read(path) == config
 
 
@@ -136,23 +141,63 @@ def test_a_wrong_file_is_one_plain_line(tmp_path: Path, content: bytes, words: s
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_of_a_run_is_flat() -> None:
+    # Names and order as in the run folders of every version so far.
+    model = ["latent", "maps", "map_size", "prior", "likelihood", "network", "head"]
+    data = ["data", "image_size", "crop", "layout", "skip_bad_images", "channels"]
+    length = ["images", "epochs", "batch_size", "learning_rate", "schedule", "warmup"]
+    steps = ["clip", "ema", "precision", "seed", "checkpoint_every"]
+    assert list(TrainConfig().flat()) == [*model, *data, *length, *steps, "objective", "beta", "kl_warmup", "flip"]
+    assert TrainConfig.parse(TrainConfig().flat(), "here") == TrainConfig()
+
+
+def test_given_settings_are_told_from_defaults() -> None:
+    config = TrainConfig(model=ModelOptions(latent="vector"), beta=1)
+    assert config.given() == {"latent": "vector", "beta": 1.0}
+    assert config.replaced(seed=3).given() == {"latent": "vector", "seed": 3, "beta": 1.0}
+    assert config.replaced(seed=3) == config.replaced(seed=2).replaced(seed=3)
+    with pytest.raises(UserError, match="seed -1"):
+        config.replaced(seed=-1)
+
+
+def test_two_settings_of_one_name_cannot_be_composed() -> None:
+    with pytest.raises(TypeError, match="two fields called beta"):
+
+        class _Twice(AbstractSettings):
+            part: TrainConfig = TrainConfig()
+            beta: float = 1.0
+
+
+def test_a_setting_beside_its_part_is_pointed_out() -> None:
+    with pytest.raises(ValidationError, match=r"give optimisation=Optimisation\(images=...\)"):
+        TrainConfig.model_validate({"images": 500})
+
+
+def test_values_are_divided_among_settings() -> None:
+    values = {"prior": ["gaussian"], "beta": 2, "limit": 3}
+    parts = divided(values, "here", CompareConfig, TrainConfig, EvaluationConfig)
+    assert parts == [{"prior": ["gaussian"], "beta": 2}, {}, {"limit": 3}]
+    with pytest.raises(UserError, match="here has an unknown setting 'seed'"):
+        divided({"seed": 1}, "here", CompareConfig, TrainConfig, without=("seed",))
+
+
 def test_a_missing_file_is_one_plain_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read as settings"):
         TrainConfig.read(tmp_path / "none.yaml")
 
 
 def test_the_model_takes_its_settings_from_the_run() -> None:
-    config = TrainConfig(latent="naive", maps=7, map_size="2", likelihood="bernoulli", network="paper:stem=authors")
-    model = config.model((9, 10), 2)
+    options = ModelOptions(latent="naive", maps=7, map_size="2", likelihood="bernoulli", network="paper:stem=authors")
+    model = TrainConfig(model=options).sized((9, 10), 2)
     assert (model.image_size, model.channels) == ((9, 10), 2)
-    for name in AbstractModelOptions.model_fields:
-        assert getattr(model, name) == getattr(config, name)
+    for name in ModelOptions.model_fields:
+        assert getattr(model, name) == getattr(options, name)
 
 
 def test_the_papers_objective_has_the_papers_likelihood() -> None:
     # Its squared error is that of a Gaussian with scale 1; a learned scale would be another loss.
-    assert TrainConfig(objective="paper").model((8, 8), 1).likelihood == "gaussian:scale=1"
-    assert TrainConfig(objective="elbo").model((8, 8), 1).likelihood == "gaussian"
+    assert TrainConfig(objective="paper").sized((8, 8), 1).likelihood == "gaussian:scale=1"
+    assert TrainConfig(objective="elbo").sized((8, 8), 1).likelihood == "gaussian"
 
 
 @pytest.mark.parametrize(("text", "size"), [("3", (3, 3)), ("3x5", (3, 5)), ("64X48", (64, 48))])

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spatialvae.config import ModelConfig, TrainConfig
+from spatialvae.config import ModelConfig, Optimisation
 from spatialvae.errors import UserError
 from spatialvae.latents import LowRank, MatrixNormalMaps, Naive
 from spatialvae.likelihoods import Bernoulli, Gaussian
@@ -88,7 +88,7 @@ def test_objects_and_names_make_the_same_model() -> None:
 def test_networks_of_ones_own_are_trained_saved_and_loaded(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model, images = own(), pictures(16)
-    optimizer = make_optimizer(model, TrainConfig(learning_rate=0.01), fused=False)
+    optimizer = make_optimizer(model, Optimisation(learning_rate=0.01), fused=False)
     losses = []
     for _ in range(30):
         optimizer.zero_grad()

@@ -26,7 +26,7 @@ def test_there_are_presets() -> None:
 def test_a_preset_is_a_whole_comparison(path: Path) -> None:
     asked = comparison_settings(path, {})
     wanted, trained = asked.plan, asked.training
-    assert wanted.out and wanted.latent and trained.images
+    assert wanted.out and wanted.latent and trained.optimisation.images
     side = SIDES[path.stem]
     numbers = [parse_latent(latent, default_grid((side, side))).numbers for latent in wanted.latent]
     assert numbers[1:] == [numbers[1]] * 4  # the paper's maps, and the vector of their size

@@ -58,7 +58,7 @@ def test_every_command_parses(words: list[str]) -> None:
     group: Any = typer.main.get_command(app)
     assert words[0] in group.commands
     context = group.commands[words[0]].make_context(words[0], words[1:])  # an unknown flag raises here
-    fields = {name: value for name, value in context.params.items() if name in TrainConfig.model_fields}
+    fields = {name: value for name, value in context.params.items() if name in TrainConfig.flat_fields()}
     TrainConfig.parse({name: value for name, value in fields.items() if isinstance(value, str | int | float)}, "page")
 
 

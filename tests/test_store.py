@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import spatialvae
-from spatialvae.config import ModelConfig, TrainConfig
+from spatialvae.config import ModelConfig, ModelOptions, TrainConfig
 from spatialvae.errors import UserError
 from spatialvae.files import replacing
 from spatialvae.model import SpatialVAE
@@ -143,7 +143,8 @@ def test_settings_of_earlier_versions_are_read(tmp_path: Path, stem: str, networ
     (tmp_path / "config.json").write_text(json.dumps({**old, "decoder_stem": stem}))
     assert load(tmp_path).config == model.config
     (tmp_path / "config.yaml").write_text(f"latent: vector\ndecoder_stem: {stem}\n")
-    assert TrainConfig.read(tmp_path / "config.yaml") == TrainConfig(latent="vector", network=network)
+    asked = ModelOptions(latent="vector", network=network)
+    assert TrainConfig.read(tmp_path / "config.yaml").model == asked
 
 
 def test_no_folder_at_all(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Variational auto-encoders whose latents are maps.
 
 `train` trains a model on images of any kind and gives the run back, `load` a trained model, `open_run` a whole run.
-`SpatialVAE` is the model, `ModelConfig` and `TrainConfig` are its settings. `latents`, `likelihoods`, `networks`,
-`priors` and `distributions` hold the parts, and `LATENTS` and its like their names.
+`SpatialVAE` is the model, `ModelConfig` and `TrainConfig` are its settings, `ModelOptions`, `DataOptions` and
+`Optimisation` what these hold. `latents`, `likelihoods`, `networks`, `priors` and `distributions` have the
+parts of a model, and `LATENTS` and its like their names.
 
 All names are imported when first used, so that `import spatialvae` and the command line's help do not wait for torch.
 """
@@ -17,7 +18,16 @@ from spatialvae.lazy_names import lazy_names
 if TYPE_CHECKING:
     from spatialvae import data, distributions, editing, latents, likelihoods, metrics, networks, priors
     from spatialvae.comparison import compare
-    from spatialvae.config import CompareConfig, EvaluationConfig, ModelConfig, PriorConfig, TrainConfig
+    from spatialvae.config import (
+        CompareConfig,
+        DataOptions,
+        EvaluationConfig,
+        ModelConfig,
+        ModelOptions,
+        Optimisation,
+        PriorConfig,
+        TrainConfig,
+    )
     from spatialvae.data import ImageData
     from spatialvae.data import as_image_data as prepare
     from spatialvae.data.sources import SOURCES
@@ -43,10 +53,13 @@ __all__ = [
     "SOURCES",
     "Callback",
     "CompareConfig",
+    "DataOptions",
     "EvaluationConfig",
     "FinishedRun",
     "ImageData",
     "ModelConfig",
+    "ModelOptions",
+    "Optimisation",
     "PriorConfig",
     "SpatialVAE",
     "StopTraining",
@@ -83,10 +96,13 @@ _HOMES = {
     "SOURCES": "data.sources",
     "Callback": "training",
     "CompareConfig": "config",
+    "DataOptions": "config",
     "EvaluationConfig": "config",
     "FinishedRun": "training",
     "ImageData": "data",
     "ModelConfig": "config",
+    "ModelOptions": "config",
+    "Optimisation": "config",
     "PriorConfig": "config",
     "SpatialVAE": "model",
     "StopTraining": "training",

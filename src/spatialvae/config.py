@@ -6,17 +6,19 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from spatialvae.settings import AbstractSettings, several
+from spatialvae.settings import AbstractSettings, Plain, several
 
 __all__ = [
-    "PREPARING",
-    "AbstractDataOptions",
+    "NOT_COMPARED",
     "AbstractModelOptions",
     "AbstractOptimisation",
     "BenchConfig",
     "CompareConfig",
+    "DataOptions",
     "EvaluationConfig",
     "ModelConfig",
+    "ModelOptions",
+    "Optimisation",
     "PriorConfig",
     "TrainConfig",
 ]
@@ -29,7 +31,7 @@ Length = Annotated[int | None, Field(ge=1, le=10**12)]
 WarmUp = Annotated[int, Field(ge=0, le=10**12)]
 
 
-class AbstractDataOptions(AbstractSettings):
+class DataOptions(AbstractSettings):
     """Where the images come from, and what happens to them before the cache."""
 
     data: str | None = Field(
@@ -53,9 +55,9 @@ class AbstractDataOptions(AbstractSettings):
         """(height, width), as `as_image_data` takes it too, in the form that a file has."""
         return "x".join(map(str, value)) if isinstance(value, tuple | list) and len(value) == 2 else value
 
-
-PREPARING = frozenset(AbstractDataOptions.model_fields) - {"data"}
-"""Settings that prepare images."""
+    def preparing(self) -> dict[str, Plain]:
+        """What happens to the images, wherever they come from."""
+        return {name: value for name, value in self.flat().items() if name != "data"}
 
 
 class AbstractModelOptions(AbstractSettings):
@@ -91,6 +93,10 @@ class AbstractModelOptions(AbstractSettings):
         description="From features to q(z|x): dense is one fully connected layer; conv has convolutions, whose size "
         "does not grow with the images.",
     )
+
+
+class ModelOptions(AbstractModelOptions):
+    """What a run asks of its model; the images say how large it is."""
 
 
 class ModelConfig(AbstractModelOptions):
@@ -133,6 +139,10 @@ class AbstractOptimisation(AbstractSettings):
         return self
 
 
+class Optimisation(AbstractOptimisation):
+    """How a model is trained on images, by the defaults of a first stage."""
+
+
 class PriorConfig(AbstractOptimisation):
     """How a prior with a network is trained on the codes of a finished model: optimiser, length."""
 
@@ -158,9 +168,17 @@ class PriorConfig(AbstractOptimisation):
     )
 
 
-class TrainConfig(AbstractOptimisation, AbstractDataOptions, AbstractModelOptions):
-    """A training run: data, model, objective, optimiser, length."""
+class TrainConfig(AbstractSettings):
+    """A training run: model, data, optimiser and length, objective.
 
+    >>> config = TrainConfig(model=ModelOptions(latent="vector"), optimisation=Optimisation(images=500), beta=2)
+    >>> config == TrainConfig.parse({"latent": "vector", "images": 500, "beta": 2}, "a flat file")
+    True
+    """
+
+    model: ModelOptions = Field(default=ModelOptions(), description="What the model is made of.")
+    data: DataOptions = Field(default=DataOptions(), description="The images, and how they are prepared.")
+    optimisation: Optimisation = Field(default=Optimisation(), description="Length, steps, optimiser, number format.")
     objective: Literal["elbo", "paper"] = Field(
         default="elbo",
         description="elbo: the bound in nats. paper: the released mean-reduced loss, whose KL weight changes with "
@@ -172,16 +190,16 @@ class TrainConfig(AbstractOptimisation, AbstractDataOptions, AbstractModelOption
 
     @model_validator(mode="after")
     def _paper_objective_is_a_unit_gaussian(self) -> Self:
-        if self.objective == "paper" and self.likelihood not in ("gaussian", "gaussian:scale=1"):
+        if self.objective == "paper" and self.model.likelihood not in ("gaussian", "gaussian:scale=1"):
             raise ValueError("`objective` paper is a squared error: leave `likelihood` out")
         return self
 
-    def model(self, image_size: tuple[int, int], channels: int) -> ModelConfig:
+    def sized(self, image_size: tuple[int, int], channels: int) -> ModelConfig:
         """The model's own settings, once the data has said how large its images are."""
-        options = {name: getattr(self, name) for name in AbstractModelOptions.model_fields}
+        options = self.model.flat()
         if self.objective == "paper":  # its squared error is the log-density of a unit-variance Gaussian
             options["likelihood"] = "gaussian:scale=1"
-        return ModelConfig(**options, image_size=image_size, channels=channels)
+        return ModelConfig.model_validate({**options, "image_size": image_size, "channels": channels})
 
 
 class EvaluationConfig(AbstractSettings):
@@ -260,3 +278,7 @@ class CompareConfig(AbstractSettings):
     out: str | None = Field(default=None, description="The folder to write runs and report into.")
 
     _lists = several("latent", "beta", "prior")
+
+
+NOT_COMPARED = frozenset({"seed"})
+"""Settings of training and measuring that a comparison decides itself: seeds 0 to N-1 to train, seed 0 to measure."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias, TypeGuard
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from spatialvae.errors import UserError, nearest
 
-__all__ = ["AbstractSettings", "read_settings", "several", "translated"]
+__all__ = ["AbstractSettings", "Plain", "divided", "read_settings", "several", "translated"]
+
+Plain: TypeAlias = str | int | float | list[Any] | tuple[Any, ...] | None
+"""The value of a setting, as a file and a command line have it."""
 
 
 def several(*names: str) -> Any:
@@ -25,19 +30,63 @@ def several(*names: str) -> Any:
 
 
 class AbstractSettings(BaseModel):
-    """Settings that refuse unknown keys and numbers that are not finite, and never change once made."""
+    """Settings that refuse unknown keys and numbers that are not finite, and never change once made.
+
+    A field may be settings itself: a part. Command lines, YAML files and keywords name the fields of all parts side by
+    side; `parse` puts such flat values in their parts, and `flat` gives them back.
+
+    >>> from spatialvae.config import TrainConfig
+    >>> config = TrainConfig.parse({"latent": "vector", "images": 500}, "here")
+    >>> config.model.latent, config.optimisation.images, config.flat()["batch_size"], config.given()
+    ('vector', 500, 100, {'latent': 'vector', 'images': 500})
+    >>> config.replaced(images=600, beta=2).given()
+    {'latent': 'vector', 'images': 600, 'beta': 2.0}
+    """
 
     # A YAML file says `image_size: 64`, a flag says the same as text.
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
 
     @classmethod
-    def parse(cls, values: dict[str, Any], where: str) -> Self:
-        """Settings from plain values; a UserError names the field, the value and the rule."""
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        cls.flat_fields()
+
+    @classmethod
+    def parts(cls) -> dict[str, type[AbstractSettings]]:
+        """The fields that are settings themselves."""
+        kinds = {name: field.annotation for name, field in cls.model_fields.items()}
+        return {
+            name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, AbstractSettings)
+        }
+
+    @classmethod
+    def flat_fields(cls) -> dict[str, FieldInfo]:
+        """All fields by name, those of the parts in the place of the parts.
+
+        Raises:
+            TypeError: two fields of one name.
+        """
+        parts, fields = cls.parts(), dict[str, FieldInfo]()
+        for name, field in cls.model_fields.items():
+            own = parts[name].flat_fields() if name in parts else {name: field}
+            if twice := own.keys() & fields.keys():
+                raise TypeError(f"{cls.__name__} has two fields called {', '.join(sorted(twice))}.")
+            fields |= own
+        return fields
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object], where: str) -> Self:
+        """Settings from flat, plain values; a UserError names the field, the value and the rule."""
+        fields = cls.flat_fields()
         for key in values:
-            if key not in cls.model_fields:
-                raise UserError(f"{where} has an unknown setting {key!r}. {nearest(str(key), cls.model_fields)}")
+            if key not in fields:
+                raise UserError(f"{where} has an unknown setting {key!r}. {nearest(str(key), fields)}")
+        own = dict(values)
+        for name, kind in cls.parts().items():
+            of_part = {key: own.pop(key) for key in kind.flat_fields() if key in own}
+            if of_part:
+                own[name] = kind.parse(of_part, where)
         try:
-            return cls(**values)
+            return cls(**own)
         except ValidationError as error:
             first = error.errors()[0]
             name = f"`{first['loc'][0]}`" if first["loc"] else "settings"
@@ -50,8 +99,72 @@ class AbstractSettings(BaseModel):
         """Settings from a YAML file (never executed: the safe subset)."""
         return cls.parse(read_settings(path), str(path))
 
+    def flat(self) -> dict[str, Plain]:
+        """Every value by the name of its field, as a YAML file and a command line have them."""
+        return self._flat(given=False)
 
-def read_settings(path: Path) -> dict[str, Any]:
+    def given(self) -> dict[str, Plain]:
+        """Those of the values that were given, and not left at their defaults."""
+        return self._flat(given=True)
+
+    def replaced(self, **values: object) -> Self:
+        """The same settings with others of these names, checked like all.
+
+        Raises:
+            UserError: a name that does not exist, or a value that is not possible.
+        """
+        return type(self).parse({**self.given(), **values}, type(self).__name__)
+
+    def _flat(self, *, given: bool) -> dict[str, Plain]:
+        values: dict[str, Plain] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, AbstractSettings):
+                values |= value._flat(given=given)
+            elif not given or name in self.model_fields_set:
+                values[name] = value
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parts_by_name(cls, values: Any) -> Any:
+        """Point out a part's field that is given beside its part."""
+        for part, kind in cls.parts().items():
+            for name in kind.flat_fields():
+                if isinstance(values, dict) and name in values and name not in cls.model_fields:
+                    raise ValueError(f"`{name}` belongs to `{part}`: give {part}={kind.__name__}({name}=...)")
+        return values
+
+
+def _are_settings(kind: object) -> TypeGuard[type[AbstractSettings]]:
+    return isinstance(kind, type) and issubclass(kind, AbstractSettings)
+
+
+def divided(
+    values: Mapping[str, object], where: str, *kinds: type[AbstractSettings], without: Collection[str] = ()
+) -> list[dict[str, object]]:
+    """Flat values as those of each kind of settings; a name that several kinds have goes to the first of them.
+
+    Args:
+        where: what holds the values, for messages.
+        without: names that are not asked for.
+
+    Raises:
+        UserError: a name that none of them has.
+    """
+    names: dict[str, int] = {}
+    for index, kind in enumerate(kinds):
+        for name in kind.flat_fields().keys() - without:
+            names.setdefault(name, index)
+    parts: list[dict[str, object]] = [{} for _ in kinds]
+    for name, value in values.items():
+        if name not in names:
+            raise UserError(f"{where} has an unknown setting {name!r}. {nearest(str(name), names)}")
+        parts[names[name]][name] = value
+    return parts
+
+
+def read_settings(path: Path) -> dict[str, object]:
     """The plain values of a YAML file (never executed: the safe subset), not yet checked against any settings.
 
     Raises:
@@ -68,7 +181,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     return translated(values)
 
 
-def translated(values: dict[str, Any]) -> dict[str, Any]:
+def translated(values: dict[str, object]) -> dict[str, object]:
     """Settings as earlier versions wrote them into files, under the names of today.
 
     >>> translated({"latent": "vector", "decoder_stem": "authors"})

@@ -103,8 +103,8 @@ def test_the_loops_train_and_the_bare_one_is_as_ours() -> None:
     batches = resident_batches(MODEL, 4, torch.device("cpu"))
     assert {batch.shape for batch in batches} == {(4, 1, 8, 8)}
     assert not torch.equal(batches[0], batches[1])
-    bare = bare_loop(settings(), MODEL, batches, "fp32", 1, compiled=False)
-    eager = eager_loop(settings(), MODEL, batches, 1)
+    bare = bare_loop(settings().optimisation, MODEL, batches, "fp32", 1, compiled=False)
+    eager = eager_loop(settings().optimisation, MODEL, batches, 1)
     assert bare._optimizer.defaults["fused"] is True
     assert not eager._optimizer.defaults["fused"]
     for loop in (bare, eager):

@@ -141,11 +141,11 @@ def test_settings_from_a_file_and_flags_before_it(tmp_path: Path) -> None:
     asked = comparison_settings(path, {})
     wanted, trained, evaluated = asked.plan, asked.training, asked.evaluation
     assert wanted == CompareConfig(latent=["vector", "naive"], beta=[0.3, 1.0], seeds=2)
-    assert (trained.epochs, trained.flip, trained.image_size, trained.beta) == (3.0, True, "16", 1.0)
+    assert (trained.optimisation.epochs, trained.flip, trained.data.image_size, trained.beta) == (3.0, True, "16", 1.0)
     assert evaluated == EvaluationConfig(limit=9)
     asked = comparison_settings(path, {"images": 5, "beta": [2.0], "limit": 3, "flip": False})
     wanted, trained, evaluated = asked.plan, asked.training, asked.evaluation
-    assert (wanted.beta, wanted.seeds, trained.images, trained.epochs) == ([2.0], 2, 5, None)
+    assert (wanted.beta, wanted.seeds, trained.optimisation.images, trained.optimisation.epochs) == ([2.0], 2, 5, None)
     assert (evaluated.limit, trained.flip) == (3, False)
 
 

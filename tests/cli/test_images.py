@@ -51,7 +51,7 @@ def in_memory(tmp_path: Path) -> Path:
     """A run on arrays, of the shape of digits."""
     images = smooth_images(60, 1, 8, 8)
     data = ImageData.from_arrays({"train": images[:40], "validation": images[40:50], "test": images[50:]})
-    train(TrainConfig(**TINY), data, tmp_path / "memory", progress=False)
+    train(TrainConfig.parse(TINY, "tests"), data, tmp_path / "memory", progress=False)
     return tmp_path / "memory"
 
 

@@ -44,7 +44,7 @@ def test_a_part_of_a_model(kind: str, text: str, spec: str, plugin: Path, images
     made = alone("train", "--data", images, *SMALL, f"--{kind}", spec, "--out", run, "--plugin", plugin)
     assert made.code == 0, made.err
     assert made.out.endswith(f"next: spatialvae sample {run} --plugin {plugin} --out samples.png\n")
-    assert getattr(TrainConfig.read(run / "config.yaml"), kind) == spec
+    assert getattr(TrainConfig.read(run / "config.yaml").model, kind) == spec
     assert str(plugin) not in "".join(path.read_text() for path in run.glob("*.[jy]*") if path.is_file())
     missing = alone("sample", run, "--count", 2, "--out", out).complaint
     assert f"The {kind} '{spec}' of " in missing and "--plugin FILE.py" in missing

@@ -16,9 +16,9 @@ import typer
 from spatialvae._version import __version__
 from spatialvae.cli import app, suggestions
 from spatialvae.config import (
-    AbstractDataOptions,
     BenchConfig,
     CompareConfig,
+    DataOptions,
     EvaluationConfig,
     PriorConfig,
     TrainConfig,
@@ -74,8 +74,8 @@ def test_every_command_has_help_and_json(command: str) -> None:
         ("compare", EvaluationConfig, {"seed", "prior"}),
         ("bench", BenchConfig, set()),
         ("bench", TrainConfig, {"data"}),
-        ("evaluate", AbstractDataOptions, set()),
-        ("data", AbstractDataOptions, {"data"}),
+        ("evaluate", DataOptions, set()),
+        ("data", DataOptions, {"data"}),
     ],
 )
 def test_a_fields_text_is_its_flags_help(
@@ -83,7 +83,7 @@ def test_a_fields_text_is_its_flags_help(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     printed, found = spatialvae(command, "--help").out, options(command)
-    for name, field in settings.model_fields.items():
+    for name, field in settings.flat_fields().items():
         if name in without:
             continue
         assert field.description
@@ -164,7 +164,7 @@ def test_the_list_of_commands_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_fixed_set_of_choices_is_listed(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = options(command)
     for kind in (TrainConfig, PriorConfig, EvaluationConfig):
-        for name, field in kind.model_fields.items():
+        for name, field in kind.flat_fields().items():
             if get_origin(field.annotation) is Literal and name in found:
                 assert all(choice in found[name].help for choice in get_args(field.annotation)), name
 

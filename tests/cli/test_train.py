@@ -31,7 +31,7 @@ def test_the_run_folder(run: Path) -> None:
     names = {path.name for path in run.iterdir()}
     files = {"config.yaml", "config.json", "model.safetensors", "prior-gaussian.safetensors", "metrics.jsonl"}
     assert files | {"checkpoints", "grids"} <= names
-    assert TrainConfig.read(run / "config.yaml").images == 100
+    assert TrainConfig.read(run / "config.yaml").optimisation.images == 100
     assert load(run).sample(2, prior="gaussian").shape == (2, 1, 8, 8)
     assert sorted(path.name for path in (run / "grids").iterdir())[-2:] == [
         "000000100-reconstructions.png",

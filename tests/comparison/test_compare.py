@@ -217,7 +217,7 @@ def test_a_latent_more_trains_only_that(finished: Path, monkeypatch: pytest.Monk
     step = loop.train_step
 
     def noted(state: Any, stage: Any, *rest: Any) -> Any:
-        trained.append(stage.config.latent)
+        trained.append(stage.config.model.latent)
         return step(state, stage, *rest)
 
     monkeypatch.setattr(loop, "train_step", noted)

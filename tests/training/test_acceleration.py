@@ -110,18 +110,18 @@ def test_compiling_is_decided_by_device_and_steps(kind: str, processes: int, ste
 
 
 def test_a_cpu_keeps_its_layout() -> None:
-    model = suit_layout(SpatialVAE.from_config(settings().model((8, 8), 1)), torch.device("cpu"))
+    model = suit_layout(SpatialVAE.from_config(settings().sized((8, 8), 1)), torch.device("cpu"))
     assert all(value.is_contiguous() for value in model.parameters())
 
 
 def test_moments_come_back_in_the_layout_of_the_weights(tmp_path: Path) -> None:
     # Files hold plain rows; a fused step over weights of another layout would mix the numbers up, or refuse.
-    model = SpatialVAE.from_config(settings().model((8, 8), 1)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    optimizer = make_optimizer(model, settings(), fused=True)
+    model = SpatialVAE.from_config(settings().sized((8, 8), 1)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    optimizer = make_optimizer(model, settings().optimisation, fused=True)
     elbo_loss(model(pictures())).backward()
     optimizer.step()
     saved = save_checkpoint(tmp_path, 10, {"model": model}, optimizer, {})
-    again = make_optimizer(model, settings(), fused=True)
+    again = make_optimizer(model, settings().optimisation, fused=True)
     restore_checkpoint(saved, {"model": model}, again)
     for parameter in model.parameters():
         for key in ("exp_avg", "exp_avg_sq"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from spatialvae.config import ModelConfig, TrainConfig
+from spatialvae.config import DataOptions, ModelConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
@@ -80,7 +80,7 @@ def test_models_by_name_object_and_settings(model: Any, tmp_path: Path) -> None:
 def test_a_model_is_trained_from_its_own_weights(tmp_path: Path) -> None:
     def own() -> SpatialVAE:
         torch.manual_seed(5)
-        return SpatialVAE.from_config(settings().model((8, 8), 1))
+        return SpatialVAE.from_config(settings().sized((8, 8), 1))
 
     options = {name: value for name, value in SMALL.items() if name != "maps"}
     model = own()
@@ -150,7 +150,7 @@ def test_mistakes_leave_no_folder(model: Any, options: dict[str, Any], words: li
 
 def test_a_config_of_arrays_wants_its_images(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give images"):
-        train(TrainConfig(data=None), None, tmp_path / "run", progress=False)
+        train(TrainConfig(data=DataOptions(data=None)), None, tmp_path / "run", progress=False)
 
 
 @pytest.mark.parametrize("callbacks", [[Callback], [print], Callback()])

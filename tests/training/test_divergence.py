@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from spatialvae.config import AbstractOptimisation, PriorConfig, TrainConfig
+from spatialvae.config import Optimisation, PriorConfig, TrainConfig
 from spatialvae.errors import UserError
 from spatialvae.store import load
 from spatialvae.tensors import not_finite
@@ -107,7 +107,7 @@ def test_it_goes_on_from_the_last_checkpoint_with_a_smaller_rate(tmp_path: Path)
     ]
     assert not [line for line in lines if "diverged" in line]
     assert lines[-1]["images"] == 200
-    assert TrainConfig.read(out / "config.yaml").learning_rate == 1e-3
+    assert TrainConfig.read(out / "config.yaml").optimisation.learning_rate == 1e-3
     with pytest.raises(UserError, match=r"learning_rate was 0\.001, now 0.01"):  # it went well
         run(out, **warm | {"learning_rate": 1e-2, "clip": 1000.0})
 
@@ -179,15 +179,15 @@ def test_a_model_that_diverged_is_not_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (TrainConfig(learning_rate=60, precision="fp32"), "learning_rate 0.001 (or clip 1000)"),
+        (Optimisation(learning_rate=60, precision="fp32"), "learning_rate 0.001 (or clip 1000)"),
         (
-            TrainConfig(learning_rate=1e-3, precision="bf16"),
+            Optimisation(learning_rate=1e-3, precision="bf16"),
             "learning_rate 0.0003 (or clip 1000, precision fp32)",
         ),
-        (TrainConfig(learning_rate=3e-5, clip=20, precision="fp32"), "learning_rate 0.00001 (or clip 2)"),
-        (TrainConfig(learning_rate=2.9e-3, precision="fp32"), "learning_rate 0.001 (or clip 1000)"),
+        (Optimisation(learning_rate=3e-5, clip=20, precision="fp32"), "learning_rate 0.00001 (or clip 2)"),
+        (Optimisation(learning_rate=2.9e-3, precision="fp32"), "learning_rate 0.001 (or clip 1000)"),
         (PriorConfig(learning_rate=1e3, precision="fp32"), "learning_rate 0.002 (or clip 0.1)"),
     ],
 )
-def test_advice_is_spelled_as_one_would_type_it(config: AbstractOptimisation, said: str) -> None:
+def test_advice_is_spelled_as_one_would_type_it(config: Optimisation, said: str) -> None:
     assert UserError(spell_remedies(config)).args == (said,)

@@ -24,7 +24,7 @@ def fitted(model: SpatialVAE, folder: Path, seed: int = 0) -> GaussianPrior:
 
 
 def test_it_has_the_moments_of_the_training_images_posteriors(tmp_path: Path) -> None:
-    model = SpatialVAE.from_config(settings().model((8, 8), 1)).train()
+    model = SpatialVAE.from_config(settings().sized((8, 8), 1)).train()
     buffers = {name: value.clone() for name, value in model.named_buffers()}
     prior = fitted(model, tmp_path)
     assert model.training
@@ -37,7 +37,7 @@ def test_it_has_the_moments_of_the_training_images_posteriors(tmp_path: Path) ->
 
 
 def test_it_is_a_function_of_the_seed(tmp_path: Path) -> None:
-    model = SpatialVAE.from_config(settings().model((8, 8), 1)).eval()
+    model = SpatialVAE.from_config(settings().sized((8, 8), 1)).eval()
     one, same, other = (fitted(model, tmp_path, seed).normal.factors[0] for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
@@ -61,7 +61,7 @@ def test_a_finished_run_has_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("reloaded", [False, True])
 def test_a_model_that_is_trained_again_gets_a_prior_of_its_new_weights(tmp_path: Path, reloaded: bool) -> None:
     options = {"batch_size": 10, "precision": "fp32", "progress": False}
-    model = SpatialVAE.from_config(settings().model((8, 8), 1))
+    model = SpatialVAE.from_config(settings().sized((8, 8), 1))
     first = train(model, tiny_data(), tmp_path / "first", epochs=1, **options)
     before = first.model.priors["gaussian"]
     again = load(tmp_path / "first") if reloaded else first.model

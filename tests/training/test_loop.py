@@ -31,7 +31,7 @@ from tests.training.tiny import begin, checkpoint, same, settings, stage, tiny_d
 
 def one_step(state: TrainingState[SpatialVAE], **changed: Any) -> tuple[Tensor, dict[str, Tensor]]:
     trained = stage(images=1000, **changed)
-    found = loop.train_step(state, trained, state.step * trained.config.batch_size)
+    found = loop.train_step(state, trained, state.step * trained.optimisation.batch_size)
     state.step += 1
     return found
 
@@ -125,10 +125,10 @@ def test_training_and_validation_log_the_same_quantities(
 
 
 def test_validation_is_the_models_own_bound_in_evaluation_mode() -> None:
-    model = SpatialVAE.from_config(settings().model((8, 8), 1)).train()
+    model = SpatialVAE.from_config(settings().sized((8, 8), 1)).train()
     buffers = {name: value.clone() for name, value in model.named_buffers()}
     split = tiny_data().split("validation")
-    found = validate(model, split, settings(seed=7))
+    found = validate(model, split, seed=7)
     with torch.no_grad(), evaluating(model), seeded(7):
         terms = model.elbo(next(in_order(split, 250)))
     assert found["validation_kl"] == pytest.approx(terms.kl.mean().item(), rel=1e-5)
@@ -136,16 +136,16 @@ def test_validation_is_the_models_own_bound_in_evaluation_mode() -> None:
     assert found["validation_bound"] == pytest.approx(terms.bound.mean().item(), rel=1e-5)
     assert model.training
     assert all(torch.equal(value, buffers[name]) for name, value in model.named_buffers())
-    assert validate(model, split, settings(seed=7)) == found
+    assert validate(model, split, seed=7) == found
 
 
 def test_validation_is_of_the_same_images_for_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "LIMIT", 8)
-    model, split = SpatialVAE.from_config(settings().model((8, 8), 1)), tiny_data().split("validation")
+    model, split = SpatialVAE.from_config(settings().sized((8, 8), 1)), tiny_data().split("validation")
     rows = subset(len(split), 8)
     alone = ImageSplit(split.images[rows], None)
     for seed in (0, 7):
-        assert validate(model, split, settings(seed=seed)) == validate(model, alone, settings(seed=seed))
+        assert validate(model, split, seed=seed) == validate(model, alone, seed=seed)
     assert rows.tolist() != list(range(8))
 
 

@@ -73,7 +73,7 @@ def test_k_and_k_images_are_2k(tmp_path: Path, kind: str) -> None:
     parts = run(tmp_path / "parts", settings(images=120, **KINDS[kind]))
     assert same(parts["weights"], whole["weights"])
     assert same(parts["checkpoint"], whole["checkpoint"])
-    assert TrainConfig.read(tmp_path / "parts" / "config.yaml").images == 120
+    assert TrainConfig.read(tmp_path / "parts" / "config.yaml").optimisation.images == 120
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not(tmp_path: Path, stop_after: Any) -> None:

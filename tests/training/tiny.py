@@ -32,7 +32,7 @@ def tiny_data(fingerprint: str | None = None) -> ImageData:
 def settings(**changed: Any) -> TrainConfig:
     """Settings of a run of six steps with one checkpoint, in the number format that is bit-for-bit repeatable."""
     values: dict[str, Any] = {"data": None, "maps": 2, "images": 60, "batch_size": 10, "checkpoint_every": 1000}
-    return TrainConfig(**{**values, "precision": "fp32", **changed})
+    return TrainConfig.parse({**values, "precision": "fp32", **changed}, "tests")
 
 
 def stage(**changed: Any) -> ModelStage:
@@ -42,7 +42,7 @@ def stage(**changed: Any) -> ModelStage:
 
 def begin(folder: Path, **changed: Any) -> TrainingState[SpatialVAE]:
     """A run before its first step."""
-    return start(stage(**changed), Run(folder), make_accelerator(settings(**changed)))
+    return start(stage(**changed), Run(folder), make_accelerator(settings(**changed).optimisation))
 
 
 def weights(folder: Path) -> dict[str, Tensor]:

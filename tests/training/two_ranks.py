@@ -22,7 +22,7 @@ def gradients(folder: Path) -> None:
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     accelerator = Accelerator(cpu=True)
     torch.manual_seed(0)
-    model = SpatialVAE.from_config(settings().model((8, 8), 1))
+    model = SpatialVAE.from_config(settings().sized((8, 8), 1))
     images = training_batch(tiny_data().split("train"), 16, 0, seed=0, flip=False, rank=rank, world=world)
     wrapped = accelerator.prepare(model).eval()  # batch norm on its running statistics: images do not mix
     for name, forward in (("alone", model), ("together", wrapped)):

@@ -68,12 +68,12 @@ def bench(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("bench measures one process: start it without torchrun or accelerate launch.")
     check_settings(config, data)
-    accelerator = make_accelerator(config, device)
+    accelerator = make_accelerator(config.optimisation, device)
     steps = options.steps or STEPS.get(accelerator.device.type, ACCELERATOR_STEPS)
     scratch = tempfile.TemporaryDirectory(prefix="spatialvae-bench-")
-    with globals_kept(), seeded(config.seed), scratch as folder:
+    with globals_kept(), seeded(config.optimisation.seed), scratch as folder:
         real = RealLoop(config, data, Path(folder) / "run", steps=steps, slices=options.rounds + 2, device=device)
-        compiled = compiling_pays(real.length // config.batch_size, accelerator)
+        compiled = compiling_pays(real.length // config.optimisation.batch_size, accelerator)
         return _Bench(config, data, options, steps, accelerator.device, compiled).measure(real, say)
 
 
@@ -92,11 +92,11 @@ class _Bench:
 
     @property
     def model(self) -> ModelConfig:
-        return self.config.model((self.data.height, self.data.width), self.data.channels)
+        return self.config.sized((self.data.height, self.data.width), self.data.channels)
 
     @property
     def precision(self) -> str:
-        return resolve_precision(self.config.precision, self.device)
+        return resolve_precision(self.config.optimisation.precision, self.device)
 
     def measure(self, real: RealLoop, say: Callable[[str], None] | None) -> dict[str, Any]:
         """Everything in turn, round after round: one slice of the real loop, then each of the others."""
@@ -120,7 +120,7 @@ class _Bench:
         taken = {**{name: values[-rounds:] for name, values in loop.items()}, **other.taken}
         loops = {name: taken[name] for name in ("real", "checkpointed", "bare", "eager", "sampling", "eager_sampling")}
         measured = Measured(
-            batch_size=self.config.batch_size,
+            batch_size=self.config.optimisation.batch_size,
             steps=self.steps,
             generated=self.options.generated,
             checkpoint_every=real.checkpoint_every,
@@ -156,7 +156,7 @@ class _Bench:
         return {
             "data": self.data.name,
             "training_images": real.images,
-            "batch_size": self.config.batch_size,
+            "batch_size": self.config.optimisation.batch_size,
             **self.options.model_dump(),
             "steps": self.steps,
             "model": self.model.model_dump(mode="json"),
@@ -164,7 +164,7 @@ class _Bench:
 
     def _compared(self) -> dict[str, Work]:
         """The loops that ours is measured by."""
-        config, model, steps = self.config, self.model, self.steps
+        config, model, steps = self.config.optimisation, self.model, self.steps
         batches = resident_batches(model, config.batch_size, self.device)
         bare = bare_loop(config, model, batches, self.precision, steps, compiled=self.compiled)
         eager = eager_loop(config, model, batches, steps)
@@ -188,9 +188,9 @@ class _Bench:
         """One step taken apart; each call adds its stages to `stages`."""
         config, device = self.config, self.device
         trained = suit_layout(SpatialVAE.from_config(self.model), device).train()
-        optimizer = make_optimizer(trained, config, fused=True)
-        split = self.data.split("train")
-        batches = training_batches(split, config.batch_size, device, seed=config.seed, flip=config.flip)
+        optimizer = make_optimizer(trained, config.optimisation, fused=True)
+        split, own = self.data.split("train"), config.optimisation
+        batches = training_batches(split, own.batch_size, device, seed=own.seed, flip=config.flip)
 
         def work() -> None:
             number_format = autocast(device, self.precision)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spatialvae.benchmarking.peak import DTYPES
 from spatialvae.benchmarking.timing import Clock
-from spatialvae.config import ModelConfig, TrainConfig
+from spatialvae.config import ModelConfig, Optimisation, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.pixels import to_uint8
 from spatialvae.devices import fastest_device, synchronize
@@ -59,15 +59,15 @@ class RealLoop:
         slices: int,
         device: torch.device | None = None,
     ) -> None:
-        self.images = total_images(config, len(data.split("train")))
+        self.images = total_images(config.optimisation, len(data.split("train")))
         """The length of the run that is asked for."""
-        self.checkpoint_every = config.checkpoint_every or max(1, self.images // 10)
+        self.checkpoint_every = config.optimisation.checkpoint_every or max(1, self.images // 10)
         """Images between checkpoints of that run."""
-        turn = (steps + 1) * config.batch_size
+        turn = (steps + 1) * config.optimisation.batch_size
         self.length = max(self.images, (slices + 1) * turn)
         """The length of the run that is started: long enough for every slice."""
-        changed = {"images": self.length, "epochs": None, "checkpoint_every": turn}
-        self._config, self._data, self._folder = config.model_copy(update=changed), data, folder
+        self._config = config.replaced(images=self.length, epochs=None, checkpoint_every=turn)
+        self._data, self._folder = data, folder
         self._steps, self._slices, self._device = steps, slices, device
 
     def run(self, turn: Callable[[str], None]) -> None:
@@ -156,7 +156,7 @@ class PlainLoop:
 
 
 def bare_loop(
-    config: TrainConfig, model: ModelConfig, batches: list[Tensor], precision: str, steps: int, *, compiled: bool
+    config: Optimisation, model: ModelConfig, batches: list[Tensor], precision: str, steps: int, *, compiled: bool
 ) -> PlainLoop:
     """What training does to the weights, and nothing around it: the same network in the same memory layout, number
     format and, where training compiles, compiled form; the same optimiser."""
@@ -167,7 +167,7 @@ def bare_loop(
     return PlainLoop(forward, make_optimizer(own, config, fused=True), batches, steps)
 
 
-def eager_loop(config: TrainConfig, model: ModelConfig, batches: list[Tensor], steps: int) -> PlainLoop:
+def eager_loop(config: Optimisation, model: ModelConfig, batches: list[Tensor], steps: int) -> PlainLoop:
     """What PyTorch gives by itself: fp32, Adam as it comes."""
     own = SpatialVAE.from_config(model).to(batches[0].device).train()
     return PlainLoop(own, torch.optim.Adam(own.parameters(), config.learning_rate), batches, steps)

@@ -12,6 +12,7 @@ from spatialvae.cli.machine import use_machine
 from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import BenchConfig, TrainConfig
+from spatialvae.settings import divided
 
 __all__ = ["bench"]
 
@@ -27,21 +28,21 @@ def bench(
     *, data: Data = None, device: Device = None, threads: Threads = None, json: Json = False, **settings: Any
 ) -> None:
     """Measure training and sampling: images a second, stages of a step, share of the machine's peak."""
-    chosen = given(settings)
-    options = BenchConfig.parse(
-        {name: chosen.pop(name) for name in BenchConfig.model_fields if name in chosen}, "bench"
-    )
+    measuring, chosen = divided(given(settings), "bench", BenchConfig, TrainConfig)
+    options = BenchConfig.parse(measuring, "bench")
     if data is None and not {"images", "epochs"} & set(chosen):
         chosen["images"] = CELEBA_EPOCHS
     config = TrainConfig.parse({**chosen, **({} if data is None else {"data": data})}, "bench")
     where = use_machine(device, threads)
     if data is not None:
-        images = prepare_images(config)
+        images = prepare_images(config.data)
     else:
         from spatialvae.benchmarking import random_images
         from spatialvae.data import parse_image_size
 
-        images = random_images(parse_image_size(config.image_size or "64"), config.channels or 3, seed=config.seed)
+        images = random_images(
+            parse_image_size(config.data.image_size or "64"), config.data.channels or 3, seed=config.optimisation.seed
+        )
     from spatialvae import benchmarking
     from spatialvae.training import Interrupted
 

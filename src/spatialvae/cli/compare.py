@@ -7,19 +7,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spatialvae.cli.comparison_settings import NOT_FLAGS, comparison_settings
+from spatialvae.cli.comparison_settings import comparison_settings
 from spatialvae.cli.images import prepare_images
 from spatialvae.cli.machine import use_machine
 from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say, say_notes
 from spatialvae.cli.train import ConfigFile
-from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
+from spatialvae.config import NOT_COMPARED, CompareConfig, EvaluationConfig, TrainConfig
 from spatialvae.errors import UserError
 
 __all__ = ["compare"]
 
 
-@with_settings(CompareConfig, TrainConfig, EvaluationConfig, without=NOT_FLAGS)
+@with_settings(CompareConfig, TrainConfig, EvaluationConfig, without=NOT_COMPARED)
 def compare(
     *, config: ConfigFile = None, device: Device = None, threads: Threads = None, json: Json = False, **settings: Any
 ) -> None:
@@ -28,7 +28,7 @@ def compare(
     if asked.plan.out is None:
         raise UserError("compare writes runs and a report: name their folder by `out`, such as runs/NAME.")
     where = use_machine(device, threads)
-    data = prepare_images(asked.training)
+    data = prepare_images(asked.training.data)
     say_notes(data.notes)
     from spatialvae import comparison
     from spatialvae.training import Interrupted

@@ -10,10 +10,7 @@ from spatialvae.settings import read_settings
 if TYPE_CHECKING:
     from spatialvae.comparison.settings import ComparisonSettings
 
-__all__ = ["NOT_FLAGS", "comparison_settings"]
-
-NOT_FLAGS = ("seed",)
-"""The models are trained with the seeds 0 to N-1 and measured with seed 0."""
+__all__ = ["comparison_settings"]
 
 
 def comparison_settings(path: Path | None, flags: dict[str, Any]) -> ComparisonSettings:
@@ -24,7 +21,7 @@ def comparison_settings(path: Path | None, flags: dict[str, Any]) -> ComparisonS
     """
     from spatialvae.comparison.settings import ComparisonSettings
 
-    before: dict[str, Any] = {}
+    before: dict[str, object] = {}
     if path is not None:
         before = read_settings(path)
         ComparisonSettings.of(before, str(path))  # so that the message about a mistake in the file names the file

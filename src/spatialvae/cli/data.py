@@ -9,14 +9,14 @@ import typer
 from spatialvae.cli.images import prepare_images
 from spatialvae.cli.options import Json, given, with_settings
 from spatialvae.cli.output import emit
-from spatialvae.config import AbstractDataOptions, TrainConfig
+from spatialvae.config import DataOptions
 
 __all__ = ["data"]
 
 CLASSES_SHOWN = 10
 
 
-@with_settings(AbstractDataOptions, without=("data",))
+@with_settings(DataOptions, without=("data",))
 def data(
     *,
     source: Annotated[str, typer.Argument(help="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path.")],
@@ -24,7 +24,7 @@ def data(
     **settings: Any,
 ) -> None:
     """Prepare a source of images, tell what it holds, and show a grid of it."""
-    chosen = TrainConfig.parse({"data": source, **given(settings)}, "data")
+    chosen = DataOptions.parse({"data": source, **given(settings)}, "data")
     prepared = prepare_images(chosen)
     from spatialvae.data.batches import some_images
     from spatialvae.data.cache import default_cache

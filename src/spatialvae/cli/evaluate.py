@@ -11,9 +11,10 @@ from spatialvae.cli.images import images_for, prepare_images
 from spatialvae.cli.machine import load_model, use_machine
 from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
-from spatialvae.config import AbstractDataOptions, EvaluationConfig
+from spatialvae.config import DataOptions, EvaluationConfig
 from spatialvae.errors import UserError, with_flags
 from spatialvae.records import as_json
+from spatialvae.settings import divided
 
 if TYPE_CHECKING:
     from spatialvae.metrics import Evaluation
@@ -38,7 +39,7 @@ Paired = Annotated[
 
 
 @with_settings(EvaluationConfig)
-@with_settings(AbstractDataOptions, default="the run's")
+@with_settings(DataOptions, default="the run's")
 def evaluate(
     *,
     target: Target,
@@ -53,8 +54,7 @@ def evaluate(
 
     A metric that fails is listed with its reason beside the others; if --metrics names it, the exit code is 1.
     """
-    chosen = given(settings)
-    options = {name: chosen.pop(name) for name in AbstractDataOptions.model_fields if name in chosen}
+    options, chosen = divided(given(settings), "evaluate", DataOptions, EvaluationConfig)
     config = EvaluationConfig.parse(chosen, "evaluate")
     if (target / "config.json").is_file():
         if against is not None or paired:
@@ -118,7 +118,7 @@ def _images(
     from spatialvae.data.image_set import read_image_set
 
     device = use_machine(*machine)
-    data = prepare_images(AbstractDataOptions.parse({**options, "data": against}, "evaluate"))
+    data = prepare_images(DataOptions.parse({**options, "data": against}, "evaluate"))
     named = "split" in config.model_fields_set
     config = config if named else config.model_copy(update={"split": data.handed_over})
     made = read_image_set(str(target), channels=data.channels, layout=options.get("layout", "auto"))

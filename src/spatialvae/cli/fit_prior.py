@@ -13,8 +13,9 @@ from spatialvae.cli.machine import load_model
 from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.cli.plugin_flag import plugin_words
-from spatialvae.config import AbstractDataOptions, PriorConfig
+from spatialvae.config import DataOptions, PriorConfig
 from spatialvae.errors import UserError
+from spatialvae.settings import divided
 
 if TYPE_CHECKING:
     from spatialvae.fitting import Fitted
@@ -45,7 +46,7 @@ Again = Annotated[bool, typer.Option("--overwrite", help="Fit again what is alre
 
 
 @with_settings(PriorConfig)
-@with_settings(AbstractDataOptions, default="the run's")
+@with_settings(DataOptions, default="the run's")
 def fit_prior(
     *,
     context: typer.Context,
@@ -61,8 +62,7 @@ def fit_prior(
     **settings: Any,
 ) -> None:
     """Fit priors to a run's codes, so that samples look like the data; keep them beside the run."""
-    values = given(settings)
-    options = {name: values.pop(name) for name in AbstractDataOptions.model_fields if name in values}
+    options, values = divided(given(settings), "fit-prior", DataOptions, PriorConfig)
     from spatialvae import fitting
     from spatialvae.metrics import FeatureNetwork
     from spatialvae.priors import parse_family

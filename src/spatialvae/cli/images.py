@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spatialvae.cli.output import say, say_notes
-from spatialvae.config import AbstractDataOptions
+from spatialvae.config import DataOptions
 from spatialvae.errors import UserError, with_flags
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["RunImages", "images_for", "pictures_for", "prepare_images", "read_for"]
 
 
-def prepare_images(config: AbstractDataOptions, *, progress: bool = True, expected: str | None = None) -> ImageData:
+def prepare_images(config: DataOptions, *, progress: bool = True, expected: str | None = None) -> ImageData:
     """The images that the settings name, decoded once into the cache; `OtherImages` if not `expected`."""
     from spatialvae.data import ImageOptions, parse_image_size, prepare
 
@@ -67,7 +67,7 @@ def images_for(run: Path, model: SpatialVAE, values: dict[str, Any], *, progress
     known = {} if record is None else record.settings
     if record is not None:
         try:
-            settings = AbstractDataOptions.parse({**known, **values}, str(run))
+            settings = DataOptions.parse({**known, **values}, str(run))
             return RunImages(prepare_images(settings, progress=progress, expected=record.fingerprint), own=True)
         except OtherImages:
             if not values:
@@ -77,7 +77,7 @@ def images_for(run: Path, model: SpatialVAE, values: dict[str, Any], *, progress
                 ) from None
     height, width = model.config.image_size
     fitted = {"image_size": f"{height}x{width}", "channels": model.config.channels}
-    data = prepare_images(AbstractDataOptions.parse({**known, **fitted, **values}, str(run)), progress=progress)
+    data = prepare_images(DataOptions.parse({**known, **fitted, **values}, str(run)), progress=progress)
     now = DataRecord.of(data).words
     notes = [] if record is None else [with_flags(f"the images are {now}; {run} was trained on {record.words}")]
     return RunImages(data, own=False, notes=notes)

@@ -12,7 +12,7 @@ from spatialvae.cli.images import images_for
 from spatialvae.cli.machine import load_model
 from spatialvae.cli.options import Device, Json, Overwrite, Prior, RunFolder, Threads, given, usable_seed, with_settings
 from spatialvae.cli.output import PICTURES, check_free, emit
-from spatialvae.config import AbstractDataOptions
+from spatialvae.config import DataOptions
 from spatialvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CORRELATED = 2000  # images that the correlations are measured on, at most
 FEW = 10  # images, under which a correlation over them says little
 
 
-@with_settings(AbstractDataOptions, default="the run's")
+@with_settings(DataOptions, default="the run's")
 def influence(
     *,
     run: RunFolder,

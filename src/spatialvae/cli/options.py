@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -14,11 +14,11 @@ from pydantic.fields import FieldInfo
 
 from spatialvae.config import (
     LAST_SEED,
-    AbstractDataOptions,
-    AbstractModelOptions,
     BenchConfig,
     CompareConfig,
+    DataOptions,
     EvaluationConfig,
+    ModelOptions,
 )
 from spatialvae.errors import with_flags
 from spatialvae.metrics.catalogue import metrics_help
@@ -82,7 +82,7 @@ Prior = Annotated[
 
 
 def with_settings(
-    *settings: type[AbstractSettings], without: tuple[str, ...] = (), default: str | None = None
+    *settings: type[AbstractSettings], without: Collection[str] = (), default: str | None = None
 ) -> Callable[[Callable], Callable]:
     """Give a command one flag for each field of `settings`; what was given arrives as keyword arguments.
 
@@ -91,7 +91,7 @@ def with_settings(
     """
     fields: dict[str, tuple[FieldInfo, str]] = {}
     for kind in settings:
-        for name, field in kind.model_fields.items():
+        for name, field in kind.flat_fields().items():
             fields.setdefault(name, (field, _panel(kind, name)))
 
     def decorate(command: Callable) -> Callable:
@@ -158,9 +158,9 @@ def _panel(settings: type[AbstractSettings], name: str) -> str:
     """The heading that a flag's help stands under."""
     if settings in PANELS:
         return PANELS[settings]
-    if name in AbstractDataOptions.model_fields:
+    if name in DataOptions.model_fields:
         return "Data"
-    return "Model" if name in AbstractModelOptions.model_fields else "Training"
+    return "Model" if name in ModelOptions.model_fields else "Training"
 
 
 PANELS: dict[type[AbstractSettings], str] = {

@@ -42,12 +42,12 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a model into a run folder; the same command goes on where it stopped."""
-    before, flags = TrainConfig.read(config).model_dump() if config else {}, given(settings)
+    before, flags = TrainConfig.read(config).given() if config else {}, given(settings)
     if {"images", "epochs"} & set(flags):  # one length takes the place of the other
         before = {**before, "images": None, "epochs": None}
     chosen = TrainConfig.parse({**before, **flags}, "train")
     where = use_machine(device, threads)
-    data = prepare_images(chosen)
+    data = prepare_images(chosen.data)
     say_notes(data.notes)
     from spatialvae import training
     from spatialvae.latents import LATENTS

@@ -13,9 +13,7 @@ import torch
 from spatialvae.comparison.compare import run_comparison
 from spatialvae.comparison.comparison import Comparison
 from spatialvae.comparison.settings import ComparisonSettings
-from spatialvae.config import PREPARING
-from spatialvae.data import ImageData, as_image_data
-from spatialvae.data.anything import refuse_if_prepared
+from spatialvae.data.anything import images_by, refuse_if_prepared
 from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent
@@ -59,8 +57,8 @@ def compare(
             learned, with its options, which models are then trained with. Default: standard and gaussian.
         device: where to train and measure; default: the fastest device of this machine.
         progress: whether lines and bars on stderr show how far it is.
-        settings: fields of `TrainConfig` and `EvaluationConfig` by name: ``epochs``, ``batch_size``, ``metrics``,
-            ``features``, ..., and ``prior_images``.
+        settings: fields of `TrainConfig`, of its parts, and of `EvaluationConfig` by name: ``epochs``,
+            ``batch_size``, ``metrics``, ``features``, ..., and ``prior_images``.
 
     Returns:
         The comparison, which shows its table: `.models`, `.best` by metric, `.report`, the page for a browser.
@@ -87,7 +85,7 @@ def compare(
     given = {"latents": named, "out": str(folder), "seeds": seeds, "betas": betas, "priors": priors}
     return run_comparison(
         asked,
-        _prepared(images, asked, progress),
+        images_by(asked.training.data, images, progress=progress),
         folder,
         command=_call(images, {**given, **settings}),
         device=resolve_device(device) if isinstance(device, str) else device,
@@ -107,13 +105,6 @@ def _spelled(latent: str | AbstractLatent) -> str:
         UserError: a latent that no text names, which could not be built again for the next seed.
     """
     return latent if isinstance(latent, str) else LATENTS.spell(latent)
-
-
-def _prepared(images: object, asked: ComparisonSettings, progress: bool) -> ImageData:
-    """The images, prepared as the settings say; those that are prepared already stay what they are."""
-    if isinstance(images, ImageData):
-        return images
-    return as_image_data(images, progress=progress, **{name: getattr(asked.training, name) for name in PREPARING})
 
 
 def _call(images: object, arguments: dict[str, object]) -> str:

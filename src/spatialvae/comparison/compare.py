@@ -37,6 +37,9 @@ __all__ = ["run_comparison"]
 
 RATE_ONLY = {"metrics": "bound", "prior": None}
 
+NOT_SHARED = {"latent", "seed", "data", "beta"}
+"""Settings of a training that are not those of the comparison."""
+
 Runs = dict[tuple[str, float], list[Trained]]
 """(latent, beta) -> its seeds in order."""
 
@@ -70,7 +73,7 @@ def run_comparison(
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
     wanted, evaluation = settings.plan, settings.evaluation
-    config = settings.training.model_copy(update=DataRecord.of(data).settings)
+    config = settings.training.replaced(**DataRecord.of(data).settings)
     plan = make_plan(wanted, config, data)
     networks = _check(evaluation, data)
     runs: Runs = {}
@@ -78,13 +81,13 @@ def run_comparison(
     unfitted: list[str] = []
     for latent in plan.latents:
         for beta in plan.betas:
-            own = config.model_copy(update={"latent": latent, "beta": beta})
+            own = config.replaced(latent=latent, beta=beta)
             # The other betas are points of the rate-distortion curve: its two terms are all it takes.
             rate_only = evaluation.model_copy(update=RATE_ONLY)
             for seed in plan.seeds:
                 say(f"{latent}, beta {beta:g}, seed {seed}")
                 folder = run_folder(out, latent, beta, seed)
-                own_seed = own.model_copy(update={"seed": seed})
+                own_seed = own.replaced(seed=seed)
                 model = train(own_seed, data, folder, progress=progress, device=device).model
                 asked = rate_only
                 if beta == plan.beta:
@@ -108,10 +111,12 @@ def run_comparison(
                     models.setdefault(latent, model)
 
     say("timing the models in turn")
-    batch = training_batch(data.split("train"), config.batch_size, 0, seed=0, flip=False)
+    batch = training_batch(data.split("train"), config.optimisation.batch_size, 0, seed=0, flip=False)
     timings = measure_costs(models, batch, plan.baseline)
-    costs = {name: cost_of(one, len(data.split("train")) / config.batch_size) for name, one in timings.items()}
-    machine = describe_machine(resolve_precision(config.precision, device), device)
+    costs = {
+        name: cost_of(one, len(data.split("train")) / config.optimisation.batch_size) for name, one in timings.items()
+    }
+    machine = describe_machine(resolve_precision(config.optimisation.precision, device), device)
     results = _results(plan, config, evaluation, data, runs, models, costs, out)
     results = replace(results, command=command, warnings=(*results.warnings, *unfitted), machine={**machine})
     figures = draw_figures(pictures(models, data, evaluation.split, evaluation.prior), results, out)
@@ -139,7 +144,7 @@ def _results(
 ) -> Results:
     """What was measured, without command, machine and figures."""
     table = {latent: runs[latent, plan.beta] for latent in plan.latents}
-    own_config = config.model_copy(update={"beta": plan.beta})
+    own_config = config.replaced(beta=plan.beta)
     results = []
     for latent, own in table.items():
         result = replace(model_result(latent, models[latent], own_config, own, out), cost=costs[latent])
@@ -152,7 +157,7 @@ def _results(
     return Results(
         version=__version__,
         data=_data_facts(data, config),
-        settings=config.model_dump(mode="json", exclude={"latent", "seed", "data", "beta"}),
+        settings={name: value for name, value in config.flat().items() if name not in NOT_SHARED},
         evaluation=_evaluation_facts(evaluation, measured[0][0].provenance),
         seeds=tuple(plan.seeds),
         intervals=intervals(plan.seeds),
@@ -191,7 +196,7 @@ def _data_facts(data: ImageData, config: TrainConfig) -> DataFacts:
         width=data.width,
         channels=data.channels,
         channel_means=tuple(data.channel_means),
-        crop=config.crop,
-        image_size=config.image_size,
+        crop=config.data.crop,
+        image_size=config.data.image_size,
         splits={name: len(split) for name, split in data.splits.items()},
     )

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from spatialvae.config import CompareConfig, EvaluationConfig, TrainConfig
-from spatialvae.errors import UserError, nearest
+from spatialvae.config import NOT_COMPARED, CompareConfig, EvaluationConfig, TrainConfig
+from spatialvae.errors import UserError
+from spatialvae.settings import divided
 
 __all__ = ["ComparisonSettings"]
-
-NOT_ASKED = {"seed"}
-"""The models are trained with the seeds 0 to N-1 and measured with seed 0."""
-
-_COMPARED = CompareConfig.model_fields.keys()
-_TRAINED = TrainConfig.model_fields.keys() - _COMPARED - NOT_ASKED
-_EVALUATED = EvaluationConfig.model_fields.keys() - _COMPARED - NOT_ASKED
 
 
 @dataclass(frozen=True)
@@ -24,7 +17,7 @@ class ComparisonSettings:
     """What is compared, how every model is trained, and what is measured.
 
     >>> settings = ComparisonSettings.of({"latent": ["vector"], "beta": 2.0, "epochs": 3, "limit": 100}, "compare")
-    >>> settings.plan.beta, settings.training.epochs, settings.evaluation.limit
+    >>> settings.plan.beta, settings.training.optimisation.epochs, settings.evaluation.limit
     ([2.0], 3.0, 100)
     """
 
@@ -34,7 +27,7 @@ class ComparisonSettings:
     evaluation: EvaluationConfig
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], where: str) -> ComparisonSettings:
+    def of(cls, values: Mapping[str, object], where: str) -> ComparisonSettings:
         """The settings from values by name.
 
         Args:
@@ -44,13 +37,8 @@ class ComparisonSettings:
         Raises:
             UserError: an unknown name, or a value that is not possible.
         """
-        known = [*_COMPARED, *sorted(_TRAINED), *sorted(_EVALUATED)]
-        for name in values:
-            if name not in known:
-                raise UserError(f"{where} has an unknown setting {name!r}. {nearest(str(name), known)}")
-        compared, trained, evaluated = (
-            {name: value for name, value in values.items() if name in names}
-            for names in (_COMPARED, _TRAINED, _EVALUATED)
+        compared, trained, evaluated = divided(
+            values, where, CompareConfig, TrainConfig, EvaluationConfig, without=NOT_COMPARED
         )
         plan = CompareConfig.parse(compared, where)
         if plan.prior is not None:

@@ -8,7 +8,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from spatialvae.config import PREPARING
+from spatialvae.config import DataOptions
 from spatialvae.data.dataset import SPLITS, ImageData, content_hash
 from spatialvae.data.decoding import decode_images
 from spatialvae.data.options import ImageOptions, parse_image_size
@@ -20,7 +20,7 @@ from spatialvae.data.value_range import ValueRange
 from spatialvae.data.writer import MemoryWriter
 from spatialvae.errors import UserError, nearest
 
-__all__ = ["as_image_data", "refuse_if_prepared"]
+__all__ = ["as_image_data", "images_by", "refuse_if_prepared"]
 
 ARRAYS = "arrays"
 
@@ -104,6 +104,31 @@ def as_image_data(
     return _in_memory(whole, options, progress)
 
 
+def images_by(options: DataOptions, images: object, *, progress: bool) -> ImageData:
+    """The images, prepared as the settings say; those that are prepared already stay what they are.
+
+    Args:
+        images: all that `as_image_data` takes; None: what the settings name.
+
+    Raises:
+        UserError: neither images nor a name, and what `as_image_data` refuses.
+    """
+    if isinstance(images, ImageData):
+        return images
+    source = options.data if images is None else images
+    if source is None:
+        raise UserError(f"These settings are of a run on arrays in memory: give `images`. {nearest('', ['digits'])}")
+    return as_image_data(
+        source,
+        image_size=options.image_size,
+        crop=options.crop,
+        channels=options.channels,
+        layout=options.layout,
+        skip_bad_images=options.skip_bad_images,
+        progress=progress,
+    )
+
+
 def _size(image_size: int | str | tuple[int, int] | None) -> tuple[int, int] | None:
     if image_size is None:
         return None
@@ -161,7 +186,7 @@ def refuse_if_prepared(images: object, settings: Mapping[str, object]) -> None:
     Raises:
         UserError: the first such setting, and where it belongs.
     """
-    if isinstance(images, ImageData) and (names := sorted(PREPARING & settings.keys())):
+    if isinstance(images, ImageData) and (names := sorted(DataOptions().preparing().keys() & settings.keys())):
         raise UserError(f"`{names[0]}` is decided where ImageData is made: give it to as_image_data.")
 
 

@@ -101,7 +101,7 @@ class PriorStage(AbstractStage[nn.Module]):
     stops_early: ClassVar[bool] = True
 
     def __init__(self, prior: AbstractTrainedPrior, codes: IndexedCodes, config: PriorConfig) -> None:
-        self.config: PriorConfig = config  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.settings = self.optimisation = config
         self.prior, self.codes = prior, codes
         self.total = config.images or prior.family.codes
         if config.epochs is not None:
@@ -117,7 +117,7 @@ class PriorStage(AbstractStage[nn.Module]):
         return copy.deepcopy(self.prior.network)
 
     def batches(self, device: torch.device, *, rank: int, world: int) -> Callable[[int], Batch]:
-        size, seed = self.config.batch_size, self.config.seed
+        size, seed = self.optimisation.batch_size, self.optimisation.seed
 
         def batch(step: int) -> Batch:
             codes, labels = self.codes.batch(
@@ -156,7 +156,7 @@ class PriorStage(AbstractStage[nn.Module]):
         held_out, labels = self.codes.held_out.to(prior.gaussian.loc), self.codes.held_out_labels
         parts = held_out.split(SCORED_AT_ONCE)
         known = [None] * len(parts) if labels is None else labels.to(prior.gaussian.loc.device).split(SCORED_AT_ONCE)
-        with seeded(self.config.seed):
+        with seeded(self.optimisation.seed):
             rounds = [
                 torch.cat([prior.loss(*batch, network=network).double() for batch in zip(parts, known, strict=True)])
                 for _ in range(math.ceil(SCORED / len(held_out)))

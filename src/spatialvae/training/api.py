@@ -10,11 +10,10 @@ from typing import Any
 
 import torch
 
-from spatialvae.config import PREPARING, AbstractModelOptions, ModelConfig, TrainConfig
-from spatialvae.data import ImageData, as_image_data
-from spatialvae.data.anything import refuse_if_prepared
+from spatialvae.config import ModelConfig, ModelOptions, TrainConfig
+from spatialvae.data.anything import images_by, refuse_if_prepared
 from spatialvae.devices import resolve_device
-from spatialvae.errors import UserError, nearest
+from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent
 from spatialvae.model import SpatialVAE
 from spatialvae.training.callbacks import Callback
@@ -57,12 +56,13 @@ def train(
             a path, a source's name, `ImageData`. None: what the settings name, ``digits`` by default.
         out: the run folder.
         epochs: how long, in passes over the training images; default: 20. A length in images is a `TrainConfig`'s:
-            ``TrainConfig(images=100_000)``.
+            ``TrainConfig(optimisation=Optimisation(images=100_000))``.
         callbacks: called on the way, see `Callback`.
         track: trackers by name or as objects, ``"none"`` for none; default: TensorBoard where it is installed.
         device: where to compute; default: the fastest device of this machine, of this process where there are several.
         progress: whether a bar on stderr shows how far it is.
-        settings: the fields of `TrainConfig` by name: ``beta``, ``learning_rate``, ``batch_size``, ``image_size``, ...
+        settings: the fields of `TrainConfig` and of its parts by name: ``beta``, ``learning_rate``,
+            ``batch_size``, ``image_size``, ...
 
     Raises:
         UserError: an unknown setting; settings or images that do not fit the model or the run in `out`; losses,
@@ -72,7 +72,7 @@ def train(
     asked = _asked(model, {**settings, **({} if epochs is None else {"epochs": epochs})})
     where = resolve_device(device) if isinstance(device, str) else device
     refuse_if_prepared(images, settings)
-    data = _images(images, asked, progress)
+    data = images_by(asked.config.data, images, progress=progress)
     folder = Path(out).expanduser()
     stage = ModelStage(asked.config, data, model=asked.model, image_shape=asked.image_shape)
     network = train_stage(stage, folder, callbacks=callbacks, track=track, progress=progress, device=where)
@@ -103,7 +103,7 @@ def _asked(model: Trainable | None, settings: dict[str, Any]) -> _Asked:
     if isinstance(model, TrainConfig):
         if "epochs" in settings:  # one length takes the place of the other
             settings = {"images": None, **settings}
-        return _Asked(TrainConfig.parse({**model.model_dump(), **settings}, "train"))
+        return _Asked(TrainConfig.parse({**model.given(), **settings}, "train"))
     if isinstance(model, str | AbstractLatent):
         if "latent" in settings:
             raise UserError("`latent` is given twice: leave it out, or leave out the first argument of train.")
@@ -111,7 +111,7 @@ def _asked(model: Trainable | None, settings: dict[str, Any]) -> _Asked:
     if not isinstance(model, SpatialVAE | ModelConfig):
         return _Asked(TrainConfig.parse(settings, "train"))
     config = model.config if isinstance(model, SpatialVAE) else model
-    own = {name: getattr(config, name) for name in AbstractModelOptions.model_fields}
+    own = {name: getattr(config, name) for name in ModelOptions.model_fields}
     for name in own.keys() & settings.keys():
         raise UserError(f"`{name}` is the model's own: give it where the model is made.")
     (height, width), channels = config.image_size, config.channels
@@ -122,14 +122,3 @@ def _asked(model: Trainable | None, settings: dict[str, Any]) -> _Asked:
     size |= {"channels": channels} if "channels" in model.model_fields_set else {}
     shape = (channels, height, width) if len(size) == 2 else None
     return _Asked(TrainConfig.parse({**own, **size, **settings}, "train"), None, shape)
-
-
-def _images(images: object, asked: _Asked, progress: bool) -> ImageData:
-    """The images, prepared as the settings say; those that are prepared already stay what they are."""
-    if isinstance(images, ImageData):
-        return images
-    source = asked.config.data if images is None else images
-    if source is None:
-        raise UserError(f"These settings are of a run on arrays in memory: give `images`. {nearest('', ['digits'])}")
-    options = {name: getattr(asked.config, name) for name in PREPARING}
-    return as_image_data(source, progress=progress, **options)

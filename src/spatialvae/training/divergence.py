@@ -74,15 +74,15 @@ class Watch:
         """The loss of the weights behind an average, on the next batch."""
         if state.average is None:
             return {}
-        config = self._stage.config
+        config = self._stage.optimisation
         with evaluating(state.network), seeded(config.seed):
             batch = state.batches(state.step)
             loss, _ = self._stage.loss(state.network, state.network, batch, state.step * config.batch_size)
         return {"loss": loss.item()}
 
     def _end(self, step: int, what: str) -> None:
-        self.journal.write(step * self._stage.config.batch_size, {"diverged": what})
-        kept, remedies = latest_checkpoint(self.run.checkpoints), spell_remedies(self._stage.config)
+        self.journal.write(step * self._stage.optimisation.batch_size, {"diverged": what})
+        kept, remedies = latest_checkpoint(self.run.checkpoints), spell_remedies(self._stage.optimisation)
         if kept is None:
             after = f"Nothing is stored yet: repeat {self._stage.command} with {remedies}"
         else:
@@ -96,9 +96,10 @@ class Watch:
 def spell_remedies(config: AbstractOptimisation) -> str:
     """The settings to try, by name and value.
 
-    >>> spell_remedies(AbstractOptimisation(learning_rate=1e20, precision="fp32"))
+    >>> from spatialvae.config import Optimisation
+    >>> spell_remedies(Optimisation(learning_rate=1e20, precision="fp32"))
     '`learning_rate` 0.001 (or `clip` 1000)'
-    >>> spell_remedies(AbstractOptimisation(learning_rate=1e-4, clip=50, precision="bf16"))
+    >>> spell_remedies(Optimisation(learning_rate=1e-4, clip=50, precision="bf16"))
     '`learning_rate` 0.00003 (or `clip` 5, `precision` fp32)'
     """
     fields = type(config).model_fields

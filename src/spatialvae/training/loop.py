@@ -48,13 +48,13 @@ def train_stage(
     changed = check_start(stage, run)  # whatever is refused leaves the folder as it was
     check_callbacks(callbacks)
     trackers = check_trackers(track)
-    with globals_kept(), seeded(stage.config.seed):  # every step seeds torch's generators anew
-        accelerator = make_accelerator(stage.config, device)
+    with globals_kept(), seeded(stage.optimisation.seed):  # every step seeds torch's generators anew
+        accelerator = make_accelerator(stage.optimisation, device)
         state = start(stage, run, accelerator)
         write_start(stage, run, accelerator)
-        main, seen = accelerator.is_main_process, state.step * stage.config.batch_size
-        started = start_trackers(trackers, run, seen, stage.config.model_dump(mode="json")) if main else []
-        total = state.steps * stage.config.batch_size
+        main, seen = accelerator.is_main_process, state.step * stage.optimisation.batch_size
+        started = start_trackers(trackers, run, seen, stage.settings.flat()) if main else []
+        total = state.steps * stage.optimisation.batch_size
         with (
             freed_memory_kept(),
             stop_requests() as request,
@@ -81,7 +81,7 @@ def train_steps(
     bar: Progress,
 ) -> None:
     """All steps that are left, with what is written, stored and said between them."""
-    config, total, main = stage.config, stage.total, state.accelerator.is_main_process
+    config, total, main = stage.optimisation, stage.total, state.accelerator.is_main_process
     steps, seen = state.steps, state.seen
     every = max(1, (config.checkpoint_every or max(1, total // 10)) // config.batch_size)
     meter, pace = Meter(), Pace(state.accelerator.device, config.batch_size)
@@ -152,12 +152,12 @@ def event_of(
 
 def rates(stage: AbstractStage, seen: int) -> dict[str, float]:
     """The numbers of the journal that are functions of the images seen."""
-    return {"learning_rate": learning_rate(stage.config, seen, stage.total), **stage.rates(seen)}
+    return {"learning_rate": learning_rate(stage.optimisation, seen, stage.total), **stage.rates(seen)}
 
 
 def store(stage: AbstractStage[Network], state: TrainingState[Network], watch: Watch, keep: bool) -> dict[str, float]:
     """A checkpoint of numbers that are all finite; returns what was measured of them, and with `keep` records it."""
-    measured, seen = watch.state(state), state.step * stage.config.batch_size
+    measured, seen = watch.state(state), state.step * stage.optimisation.batch_size
     state.save(watch.run, seen, stage)
     if keep:
         watch.journal.write(seen, measured)
@@ -168,7 +168,7 @@ def store(stage: AbstractStage[Network], state: TrainingState[Network], watch: W
 def introduce(stage: AbstractStage[Network], state: TrainingState[Network], bar: Progress) -> None:
     """Say what is about to be trained, where, and what of its settings cannot come true."""
     device, precision = state.accelerator.device, state.accelerator.mixed_precision
-    batch = stage.config.batch_size
+    batch = stage.optimisation.batch_size
     bar.say(stage.described(state.network))
     bar.say(
         f"{math.ceil(stage.total / batch):,} steps of {batch:,}, on {device} in "
@@ -182,7 +182,7 @@ def train_step(
     state: TrainingState[Network], stage: AbstractStage[Network], seen: int
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """One update of the weights; the loss and its terms, on the device: nothing here waits for it."""
-    accelerator, config = state.accelerator, stage.config
+    accelerator, config = state.accelerator, stage.optimisation
     set_learning_rate(state.optimizer, learning_rate(config, seen + config.batch_size, stage.total))
     torch.manual_seed(stream_seed(config.seed, seen, accelerator.process_index))
     batch = state.batches(state.step)

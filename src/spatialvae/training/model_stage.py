@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from spatialvae.config import AbstractDataOptions, TrainConfig
+from spatialvae.config import AbstractOptimisation, DataOptions, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.record import DataRecord
 from spatialvae.data.training_batches import AbstractBatches, training_batches
@@ -48,7 +48,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
     """
 
     # The data has its fingerprint, which its options are part of.
-    free: ClassVar[frozenset[str]] = frozenset({"checkpoint_every", *AbstractDataOptions.model_fields})
+    free: ClassVar[frozenset[str]] = frozenset({"checkpoint_every", *DataOptions.model_fields})
 
     def __init__(
         self,
@@ -59,10 +59,10 @@ class ModelStage(AbstractStage[SpatialVAE]):
         image_shape: tuple[int, int, int] | None = None,
     ) -> None:
         self.data, self.record = data, DataRecord.of(data)
-        config = config.model_copy(update=DataRecord.of(data).settings)
-        self.config: TrainConfig = config  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.config = config.replaced(**self.record.settings)
+        self.settings, self.optimisation = self.config, self.config.optimisation
         self.model, self.image_shape = model, image_shape
-        self.total = total_images(config, len(data.split("train")))
+        self.total = total_images(self.optimisation, len(data.split("train")))
         self.fingerprint = data.fingerprint
 
     def check(self) -> None:
@@ -72,7 +72,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
                 f"The images are {spell_shape(shape)}, and the model is for {spell_shape(self.image_shape)}: make "
                 "the model for these images, or resize them with `image_size`."
             )
-        if self.model is not None and self.config.objective == "paper" and self.config.likelihood != UNIT:
+        if self.model is not None and self.config.objective == "paper" and self.config.model.likelihood != UNIT:
             raise UserError(f"`objective` paper is a squared error: give the model the likelihood {UNIT}.")
         check_settings(self.config, self.data, parts=self.model is None)
 
@@ -80,18 +80,18 @@ class ModelStage(AbstractStage[SpatialVAE]):
         if self.model is not None:
             self.model.priors = PriorShelf(own=self.model.priors.own)  # fitted to the weights of before
             return suit_layout(self.model, device)
-        model = self.config.model((self.data.height, self.data.width), self.data.channels)
+        model = self.config.sized((self.data.height, self.data.width), self.data.channels)
         return suit_layout(SpatialVAE.from_config(model), device)
 
     def optimizer(self, network: SpatialVAE, *, fused: bool) -> torch.optim.Optimizer:
-        return make_optimizer(network, self.config, fused)
+        return make_optimizer(network, self.optimisation, fused)
 
     def batches(self, device: torch.device, *, rank: int, world: int) -> AbstractBatches:
-        options = {"seed": self.config.seed, "flip": self.config.flip, "rank": rank, "world": world}
-        return training_batches(self.data.split("train"), self.config.batch_size, device, **options)
+        options = {"seed": self.optimisation.seed, "flip": self.config.flip, "rank": rank, "world": world}
+        return training_batches(self.data.split("train"), self.optimisation.batch_size, device, **options)
 
     def compiled(self, wrapped: nn.Module, network: SpatialVAE) -> nn.Module:
-        return compiled_training(wrapped, network, self.config.batch_size)
+        return compiled_training(wrapped, network, self.optimisation.batch_size)
 
     def loss(
         self, wrapped: nn.Module, network: SpatialVAE, batch: Tensor, seen: int
@@ -127,19 +127,19 @@ class ModelStage(AbstractStage[SpatialVAE]):
         return f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats"
 
     def validate(self, network: SpatialVAE) -> dict[str, float]:
-        return validate(network, self.data.split("validation"), self.config)
+        return validate(network, self.data.split("validation"), seed=self.optimisation.seed)
 
     def save(self, network: SpatialVAE, run: Run) -> None:
         save_model(run.folder, network)
 
     def validated(self, network: SpatialVAE, run: Run, seen: int) -> None:
-        draw_grids(network, self.data.split("validation"), run.grids / f"{seen:09d}", self.config.seed)
+        draw_grids(network, self.data.split("validation"), run.grids / f"{seen:09d}", self.optimisation.seed)
 
     def finish(self, network: SpatialVAE, run: Run, say: Callable[[str], None]) -> None:
         load_priors(run.folder, network)
         if "gaussian" not in network.priors:
             say("fitting a Gaussian to the aggregate posterior")
-            fit_run_prior(network, self.data, run.folder, seed=self.config.seed)
+            fit_run_prior(network, self.data, run.folder, seed=self.optimisation.seed)
 
     def other_data(self, folder: Path) -> str:
         before, now = Run(folder).record(), DataRecord.of(self.data)
@@ -159,14 +159,14 @@ def check_settings(config: TrainConfig, data: ImageData, *, parts: bool = True) 
     if "validation" not in data.splits:
         raise UserError(f"Training wants validation images too; {data.name} has only {', '.join(data.splits)}.")
     if parts:
-        named_parts(config.model((data.height, data.width), data.channels))
+        named_parts(config.sized((data.height, data.width), data.channels))
 
 
-def make_optimizer(model: SpatialVAE, config: TrainConfig, fused: bool) -> torch.optim.Optimizer:
+def make_optimizer(model: SpatialVAE, optimisation: AbstractOptimisation, fused: bool) -> torch.optim.Optimizer:
     """Adam over every parameter; the likelihood's own scale moves ten times as fast."""
     own = list(model.likelihood.parameters())
     shared = [parameter for name, parameter in model.named_parameters() if not name.startswith("likelihood.")]
     groups: list[dict[str, Any]] = [{"params": shared, "factor": 1.0}]
     if own:
         groups.append({"params": own, "factor": float(LIKELIHOOD_RATE)})
-    return torch.optim.Adam(groups, lr=config.learning_rate, fused=fused)
+    return torch.optim.Adam(groups, lr=optimisation.learning_rate, fused=fused)

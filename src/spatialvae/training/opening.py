@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spatialvae.errors import UserError
+from spatialvae.settings import Plain
 from spatialvae.training.checkpoint import latest_checkpoint
 from spatialvae.training.divergence import REMEDIES
 from spatialvae.training.journal import read_journal
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["check_start", "write_start"]
 
 
-def check_start(stage: AbstractStage, run: Run) -> dict[str, list[Any]]:
+def check_start(stage: AbstractStage, run: Run) -> dict[str, list[Plain]]:
     """Refuse settings and data that do not fit what is in the run folder.
 
     As long as nothing is stored in the folder it takes a run with any settings. A run that diverged takes another of
@@ -27,19 +28,19 @@ def check_start(stage: AbstractStage, run: Run) -> dict[str, list[Any]]:
         UserError: a name that does not exist; a folder of something else; a run with other settings or other data.
     """
     stage.check()
-    config, checkpoint = stage.config, latest_checkpoint(run.checkpoints)
+    settings, checkpoint = stage.settings, latest_checkpoint(run.checkpoints)
     if checkpoint is None and not any(run.folder.glob("*.safetensors")):
-        run.check(config, stage.total, frozenset(type(config).model_fields))
+        run.check(settings, stage.total, frozenset(settings.flat()))
         return {}
     lines = read_journal(run.journal)
     diverged = bool(lines) and "diverged" in lines[-1]
-    run.check(config, stage.total, stage.free | REMEDIES if diverged else stage.free)
+    run.check(settings, stage.total, stage.free | REMEDIES if diverged else stage.free)
     record = run.record()
     fingerprint = checkpoint[1]["fingerprint"] if checkpoint else record.fingerprint if record else stage.fingerprint
     if fingerprint != stage.fingerprint:
         raise UserError(stage.other_data(run.folder))
-    before = type(config).read(run.config)
-    pairs = {name: [getattr(before, name), getattr(config, name)] for name in sorted(REMEDIES)}
+    before, now = type(settings).read(run.config).flat(), settings.flat()
+    pairs = {name: [before[name], now[name]] for name in sorted(REMEDIES)}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
@@ -47,4 +48,4 @@ def write_start(stage: AbstractStage, run: Run, accelerator: Accelerator) -> Non
     """Write the settings and what is trained on, once no process checks the folder any more."""
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        run.write(stage.config, stage.total, stage.record)
+        run.write(stage.settings, stage.total, stage.record)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
-from spatialvae.config import AbstractOptimisation
 from spatialvae.data.record import DataRecord
 from spatialvae.errors import UserError
 from spatialvae.files import replacing, write_json
 from spatialvae.records import as_json
+from spatialvae.settings import AbstractSettings, Plain
 
 __all__ = ["Run"]
 
@@ -47,33 +48,33 @@ class Run:
         """
         return DataRecord.read(self.data)
 
-    def check(self, config: AbstractOptimisation, images: int, free: frozenset[str]) -> None:
+    def check(self, settings: AbstractSettings, images: int, free: frozenset[str]) -> None:
         """Check that these settings may train in the folder; nothing is written.
 
         A larger `images` goes on with a run, unless its learning rate is a function of the length.
 
         Args:
-            images: the length that `config` comes to.
+            images: the length that `settings` come to.
             free: settings that may change when a run goes on.
 
         Raises:
             UserError: the folder holds something else, or a run with other settings; the changed ones are named.
         """
         if self.config.is_file():
-            self._keep_foreign(type(config))
-            self._compare(type(config).read(self.config), _with_length(config, images), free)
+            self._keep_foreign(type(settings))
+            self._compare(type(settings).read(self.config), _with_length(settings, images), free)
         elif self.folder.exists() and any(self.folder.iterdir()):
             raise UserError(f"{self.folder} is not empty and holds no run: name a new folder as `out`.")
 
-    def write(self, config: AbstractOptimisation, images: int, record: DataRecord | None) -> None:
+    def write(self, settings: AbstractSettings, images: int, record: DataRecord | None) -> None:
         """Make the folder, and write its settings and what is trained on."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.config) as path:
-            path.write_text(_text(_with_length(config, images)))
+            path.write_text(_text(_with_length(settings, images)))
         if record is not None:
             write_json(self.data, as_json(record))
 
-    def _keep_foreign(self, kind: type[AbstractOptimisation]) -> None:
+    def _keep_foreign(self, kind: type[AbstractSettings]) -> None:
         """Refuse to write over a config.yaml that is no run's, such as a file of settings that somebody typed."""
         if (
             not self.journal.exists()
@@ -82,25 +83,30 @@ class Run:
         ):
             raise UserError(f"{self.config} is of no run, and a run would write over it: name another folder as `out`.")
 
-    def _compare(self, before: AbstractOptimisation, now: AbstractOptimisation, free: frozenset[str]) -> None:
-        names = [name for name in type(now).model_fields if name not in free]
-        changed = [name for name in names if getattr(before, name) != getattr(now, name)]
-        longer = (now.images or 0) > (before.images or 0) and now.schedule == "constant"
+    def _compare(self, settings: AbstractSettings, now: AbstractSettings, free: frozenset[str]) -> None:
+        before, after = settings.flat(), now.flat()
+        changed = [name for name in after if name not in free and before[name] != after[name]]
+        longer = _images(after) > _images(before) and after["schedule"] == "constant"
         if changed == ["images"] and longer:
             return
         if changed:
-            changes = "; ".join(f"`{name}` was {getattr(before, name)}, now {getattr(now, name)}" for name in changed)
+            changes = "; ".join(f"`{name}` was {before[name]}, now {after[name]}" for name in changed)
             raise UserError(
                 f"{self.folder} is a run with other settings: {changes}.\n"
                 "Name a new folder as `out`, or give the settings of before."
             )
 
 
-def _with_length(config: AbstractOptimisation, images: int) -> AbstractOptimisation:
+def _with_length(settings: AbstractSettings, images: int) -> AbstractSettings:
     """The settings with their length in images, however it was given."""
-    return config.model_copy(update={"images": images, "epochs": None})
+    return settings.replaced(images=images, epochs=None)
 
 
-def _text(config: AbstractOptimisation) -> str:
+def _images(values: Mapping[str, Plain]) -> int:
+    images = values["images"]
+    return images if isinstance(images, int) else 0
+
+
+def _text(settings: AbstractSettings) -> str:
     """What config.yaml says of these settings."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    return yaml.safe_dump(settings.flat(), sort_keys=False)

@@ -22,7 +22,8 @@ def total_images(config: AbstractOptimisation, training_images: int) -> int:
 def learning_rate(config: AbstractOptimisation, seen: int, total: int) -> float:
     """The step size after `seen` of `total` images: a linear warm-up, then constant or half a cosine to zero.
 
-    >>> config = TrainConfig(schedule="cosine", learning_rate=1.0, warmup=100)
+    >>> from spatialvae.config import Optimisation
+    >>> config = Optimisation(schedule="cosine", learning_rate=1.0, warmup=100)
     >>> [round(learning_rate(config, seen, 300), 3) for seen in (0, 50, 100, 200, 300)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
@@ -46,7 +47,8 @@ def kl_weight(config: TrainConfig, seen: int) -> float:
 def schedule_cautions(config: AbstractOptimisation, total: int) -> list[str]:
     """What the learning rate's warm-up does not reach in a run of `total` images, in a sentence.
 
-    >>> schedule_cautions(AbstractOptimisation(learning_rate=1e-3, warmup=400), 100)
+    >>> from spatialvae.config import Optimisation
+    >>> schedule_cautions(Optimisation(learning_rate=1e-3, warmup=400), 100)
     ['`warmup` 400 is longer than the run of 100 images: the learning rate ends at 0.00025, not at 0.001.']
     """
     if config.warmup <= total:
@@ -63,7 +65,7 @@ def model_cautions(config: TrainConfig, total: int) -> list[str]:
     >>> model_cautions(TrainConfig(kl_warmup=200), 100)
     ['`kl_warmup` 200 is longer than the run of 100 images: beta ends at 0.5, not at 1.']
     """
-    cautions = schedule_cautions(config, total)
+    cautions = schedule_cautions(config.optimisation, total)
     if config.kl_warmup > total:
         ends = kl_weight(config, total)
         cautions.append(_longer("kl_warmup", config.kl_warmup, total, f"beta ends at {ends:g}, not at {config.beta:g}"))

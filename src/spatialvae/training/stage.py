@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from spatialvae.config import AbstractOptimisation
 from spatialvae.data.record import DataRecord
+from spatialvae.settings import AbstractSettings
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import schedule_cautions
 
@@ -27,7 +28,10 @@ class AbstractStage(ABC, Generic[Network]):
     random in `build` and `loss` is drawn from torch's global generator, which the loop seeds.
     """
 
-    config: AbstractOptimisation
+    settings: AbstractSettings
+    """All of them, as config.yaml has them."""
+    optimisation: AbstractOptimisation
+    """What the loop reads of them."""
     total: int
     """The length of the run in images; a code counts as the image that it is of."""
     fingerprint: str
@@ -54,7 +58,7 @@ class AbstractStage(ABC, Generic[Network]):
     def optimizer(self, network: Network, *, fused: bool) -> torch.optim.Optimizer:
         """Adam over every parameter; each group's `factor` multiplies the schedule's rate."""
         groups: list[dict[str, Any]] = [{"params": list(network.parameters()), "factor": 1.0}]
-        return torch.optim.Adam(groups, lr=self.config.learning_rate, fused=fused)
+        return torch.optim.Adam(groups, lr=self.optimisation.learning_rate, fused=fused)
 
     @abstractmethod
     def batches(self, device: torch.device, *, rank: int, world: int) -> Callable[[int], Any]:
@@ -86,7 +90,7 @@ class AbstractStage(ABC, Generic[Network]):
 
     def cautions(self) -> list[str]:
         """What of the settings cannot come true in a run of this length, each in a sentence."""
-        return schedule_cautions(self.config, self.total)
+        return schedule_cautions(self.optimisation, self.total)
 
     @abstractmethod
     def details(self, values: dict[str, float]) -> list[str]:

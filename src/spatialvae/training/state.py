@@ -112,7 +112,7 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
     Raises:
         UserError: a checkpoint that is damaged.
     """
-    device, config = accelerator.device, stage.config
+    device, config = accelerator.device, stage.optimisation
     prepare_device(device, "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision)
     torch.manual_seed(config.seed)
     network = stage.build(device)

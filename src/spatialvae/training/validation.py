@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spatialvae.config import TrainConfig
 from spatialvae.data import ImageSplit
 from spatialvae.data.batches import in_order, some_images, to_device
 from spatialvae.data.subset import subset
@@ -24,13 +23,13 @@ DRAWN = 32
 
 
 @torch.inference_mode()
-def validate(model: SpatialVAE, split: ImageSplit, config: TrainConfig) -> dict[str, float]:
+def validate(model: SpatialVAE, split: ImageSplit, *, seed: int) -> dict[str, float]:
     """Mean terms of the bound (nats per image) over 2,000 validation images, by one seeded draw each.
 
     Of more images it is the `subset` of seed 0 whatever the run's, so that the curves of seeds are of the same images.
     """
     parts: list[Tensor] = []  # read at the end: a GPU is not waited for in between
-    with evaluating(model), seeded(config.seed):
+    with evaluating(model), seeded(seed):
         for images in in_order(split, BATCH, subset(len(split), LIMIT)):
             terms = model(to_device(images, model.device))
             parts.append(torch.stack([terms.reconstruction, terms.kl]))
