@@ -147,6 +147,22 @@ def test_settings_of_earlier_versions_are_read(tmp_path: Path, stem: str, networ
     assert TrainConfig.read(tmp_path / "config.yaml").model == asked
 
 
+def test_a_folder_of_a_newer_version_is_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({"format": 1, **config}))
+    load(folder)
+    (folder / "config.json").write_text(json.dumps({"format": 2, **config, "unheard_of": 1}))
+    assert "config.json has format 2, and spatialvae " in complaint(folder)
+    assert complaint(folder).endswith(" reads formats up to 1: update spatialvae.")
+
+
+def test_a_home_folder_may_be_shortened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert load(f"~/{folder.name}").latent == load(folder).latent
+    images = torch.zeros(4, *load(folder).image_shape, dtype=torch.uint8)
+    assert spatialvae.evaluate(f"~/{folder.name}", images, metrics="mse").metrics["mse"].n == 4
+
+
 def test_no_folder_at_all(tmp_path: Path) -> None:
     assert "holds no model" in complaint(tmp_path / "none")
 

@@ -22,7 +22,7 @@ RETIRED = {
     "said": "what it holds: message, text, ...",
 }
 FLAG = re.compile(r"(?<![\w(-])--[a-z]")  # var(--ink) is a style's
-COMMANDS = {"fitting/stage.py", "report/pages/seeds.py"}
+COMMANDS = {"comparison/cached_evaluation.py", "fitting/stage.py", "report/pages/seeds.py"}
 """Files with a command to type, which a report or a message shows as it is typed."""
 
 

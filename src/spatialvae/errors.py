@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-__all__ = ["UserError", "last_line", "nearest", "with_flags"]
+__all__ = ["UserError", "last_line", "meant", "nearest", "with_flags"]
 
 SETTING = re.compile("`([a-z_]+)`")
 
@@ -55,6 +55,16 @@ def last_line(error: BaseException) -> str:
     return lines[-1][:200]
 
 
+def meant(value: str, choices: Iterable[str]) -> str:
+    """The choice closest to `value`, as a question; empty where none is close: for a message that lists them anyway.
+
+    >>> meant("low_rank", ["vector", "low-rank"]), meant("zzz", ["vector", "low-rank"])
+    ("Did you mean 'low-rank'?", '')
+    """
+    close = difflib.get_close_matches(value.lower(), list(choices), n=1, cutoff=0.5)
+    return f"Did you mean '{close[0]}'?" if close else ""
+
+
 MOST = 30
 """Choices that a message lists."""
 
@@ -68,8 +78,7 @@ def nearest(value: str, choices: Iterable[str]) -> str:
     'Choose from: vector, naive.'
     """
     options = [str(choice) for choice in choices]
-    close = difflib.get_close_matches(value.lower(), options, n=1, cutoff=0.5)
-    if close:
-        return f"Did you mean '{close[0]}'?"
+    if close := meant(value, options):
+        return close
     more = f" and {len(options) - MOST} more" if len(options) > MOST else ""
     return f"Choose from: {', '.join(options[:MOST])}{more}."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
-from spatialvae.errors import UserError, nearest
+from spatialvae.errors import UserError, meant
 
 __all__ = ["Option", "as_option_text", "check_options", "options_of", "place_of"]
 
@@ -70,7 +70,7 @@ class Option:
         choices = ", ".join(map(str, self.choices))
         if self.choices and not kinds:
             listed = " or ".join([f"one of {choices}", *words])
-            return f"{self.name} is {listed}. {nearest(text, map(str, self.choices))}"
+            return f"{self.name} is {listed}. {meant(text, map(str, self.choices))}".rstrip()
         if not kinds:
             return f"{owner} takes {self.name} from Python only."
         listed = (f"{choices}, " if choices else "") + " or ".join(words)

@@ -16,11 +16,15 @@ from typing import TypeVar
 
 from spatialvae.errors import UserError, last_line
 
-__all__ = ["GROUP", "load_entry_points", "load_plugin"]
+__all__ = ["GROUP", "REGISTERED", "load_entry_points", "load_plugin", "loaded_plugins"]
 
 Result = TypeVar("Result")
 GROUP = "spatialvae"
 """Of the entry points of installed packages: each names a module, and importing it registers its parts."""
+REGISTERED: list[str] = []
+"""Every name that a table was given in this process, in order: what tells whether a plugin registers anything."""
+_LOADED: dict[str, ModuleType] = {}
+"""Each plugin by the name that the user gave."""
 
 
 @cache
@@ -36,14 +40,29 @@ def load_entry_points() -> None:
 def load_plugin(name: str | os.PathLike[str]) -> ModuleType:
     """Import a file FILE.py, or a module by its name, so that it registers its parts.
 
-    Only what the user names is ever run; no name comes from a run folder.
+    Only what the user names is ever run; no name comes from a run folder. A warning says where one registers nothing.
 
     Raises:
         UserError: no such file or module, or it does not import.
     """
     name = os.fspath(name)
-    if not name.endswith(".py"):
-        return _imported(name, lambda: importlib.import_module(name))
+    imported, registered = len(sys.modules), len(REGISTERED)
+    module = _file(name) if name.endswith(".py") else _imported(name, lambda: importlib.import_module(name))
+    if len(sys.modules) > imported and len(REGISTERED) == registered:
+        warnings.warn(
+            f"The plugin {name} registers no part: give a class a name, as @LATENTS.register does.", stacklevel=2
+        )
+    _LOADED[name] = module
+    return module
+
+
+def loaded_plugins() -> tuple[str, ...]:
+    """The plugins that this process has imported, as the user named them."""
+    return tuple(name for name, module in _LOADED.items() if sys.modules.get(module.__name__) is module)
+
+
+def _file(name: str) -> ModuleType:
+    """The module of a file, run once."""
     path = Path(name).expanduser().resolve()
     if not path.is_file():
         raise UserError(f"`plugin` {name} does not exist: give a file FILE.py, or the name of a module.")

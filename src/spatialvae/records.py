@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from spatialvae._version import __version__
 from spatialvae.errors import UserError
 
-__all__ = ["APART", "OMITTED", "REST", "Record", "as_json", "called", "parse", "read"]
+__all__ = ["APART", "OMITTED", "REST", "Record", "as_json", "called", "parse", "read", "refuse_newer"]
 
 APART: Mapping[str, bool] = {"apart": True}
 """Metadata of a field that JSON does not hold, such as a tensor: neither written nor read; it needs a default."""
@@ -89,11 +90,11 @@ def parse(kind: type[T], value: object, where: str) -> T:
         raise UserError(f"{where} is damaged ({error}): copy it again, or delete it.") from None
 
 
-def read(kind: type[T], path: Path) -> T:
-    """A dataclass from a JSON file.
+def read(kind: type[T], path: Path, *, format: int | None = None) -> T:
+    """A dataclass from a JSON file; where its kind has formats, of one up to `format`.
 
     Raises:
-        UserError: a file that is not there, that is no JSON, or that does not fit the dataclass.
+        UserError: a file that is not there, that is no JSON, that has a newer format or does not fit the dataclass.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -103,7 +104,25 @@ def read(kind: type[T], path: Path) -> T:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError:
         raise UserError(f"{path} is not valid JSON: copy it again.") from None
+    if format is not None:
+        refuse_newer(value, format, str(path))
     return parse(kind, value, str(path))
+
+
+def refuse_newer(value: object, known: int, where: str) -> None:
+    """Refuse the content of a file whose `format` is above the one that this version of the program writes.
+
+    >>> refuse_newer({"format": 2}, 2, "comparison.json")
+
+    Raises:
+        UserError: with both formats.
+    """
+    written = value.get("format") if isinstance(value, Mapping) else None
+    if isinstance(written, int) and written > known:
+        raise UserError(
+            f"{where} has format {written}, and spatialvae {__version__} reads formats up to {known}: "
+            "update spatialvae."
+        )
 
 
 class _Mismatch(Exception):

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from spatialvae.errors import UserError, nearest
 from spatialvae.options import Option, as_option_text, options_of, place_of
-from spatialvae.plugins import load_entry_points
+from spatialvae.plugins import REGISTERED, load_entry_points
 
 __all__ = ["Registry", "split_spec"]
 
@@ -60,6 +60,7 @@ class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
                     f"give {place_of(part)} another name."
                 )
             self._parts[name] = part
+            REGISTERED.append(name)
             return part
 
         return add

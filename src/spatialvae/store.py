@@ -24,6 +24,7 @@ from spatialvae.networks import NETWORKS
 from spatialvae.parts import OWN, resolve_latent
 from spatialvae.priors import PRIORS, AbstractPrior, Labels, parse_family
 from spatialvae.priors.shelf import PriorShelf
+from spatialvae.records import refuse_newer
 from spatialvae.seeding import seeded
 from spatialvae.settings import translated
 from spatialvae.tensors import check_shapes, not_finite
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 CONFIG = "config.json"
+FORMAT = 1
+"""Of config.json; one that names none is of this format."""
 WEIGHTS = "model.safetensors"
 DEFAULT = "prior-default.json"
 
@@ -62,7 +65,7 @@ def load(
         UserError: no such folder; a file missing or damaged; a part that is not registered; weights that are not
             finite, or of other shapes than those of the model.
     """
-    folder = Path(run_or_folder)
+    folder = Path(run_or_folder).expanduser()
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} holds no model: a folder with {CONFIG} and {WEIGHTS} is wanted.")
     config = _read_config(folder / CONFIG)
@@ -215,7 +218,9 @@ def _name(spec: str) -> str:
 
 
 def _read_config(path: Path) -> ModelConfig:
-    return ModelConfig.parse(translated(_read_json(path)), str(path))
+    values = _read_json(path)
+    refuse_newer(values, FORMAT, str(path))
+    return ModelConfig.parse(translated({key: value for key, value in values.items() if key != "format"}), str(path))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -103,6 +103,15 @@ def test_a_plugin_that_does_not_import(plugin: Path, words: list[str]) -> None:
     assert len(message.splitlines()) == 1
 
 
+@pytest.mark.filterwarnings("always:The plugin")
+@pytest.mark.parametrize("text", ["import math"])
+def test_a_plugin_that_registers_nothing(plugin: Path) -> None:
+    outcome = alone("latents", "--plugin", plugin)
+    assert outcome.code == 0
+    (line,) = outcome.err.splitlines()
+    assert line.startswith(f"Warning: The plugin {plugin} registers no part")
+
+
 @pytest.mark.parametrize("name", ["missing.py", "no_such_module", "no.such", "..", ""])
 def test_a_plugin_that_is_not_there(name: str, tmp_path: Path) -> None:
     message = alone("latents", "--plugin", name).complaint

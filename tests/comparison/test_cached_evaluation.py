@@ -16,6 +16,7 @@ import torch
 
 from spatialvae.comparison.cached_evaluation import evaluated, network_hashes
 from spatialvae.config import EvaluationConfig
+from spatialvae.errors import UserError
 from spatialvae.metrics import Evaluation
 from spatialvae.metrics.latent.probe import ProbeDetails
 from spatialvae.metrics.measurement import Measurement
@@ -59,7 +60,8 @@ def measure(
     fingerprint: str = "0a",
 ) -> Evaluation:
     model: Any = SimpleNamespace(priors={"gaussian": None})
-    return evaluated(folder, model, tiny_data(fingerprint), config or EvaluationConfig(), networks or NONE, False)
+    data = replace(tiny_data(fingerprint), source="digits")
+    return evaluated(folder, model, data, config or EvaluationConfig(), networks or NONE, False)
 
 
 def test_what_is_measured_once_is_read(folder: Path, measured: list[EvaluationConfig]) -> None:
@@ -176,6 +178,22 @@ def test_a_moved_run_tells_its_new_place(folder: Path, measured: list[Evaluation
     assert json.loads((moved / "evaluation.json").read_text())["command"] == found.command
     assert len(measured) == 1
     assert replace(found, values={}) == replace(measure(moved, config), values={})
+
+
+def test_results_of_arrays_in_memory_have_no_command(folder: Path, measured: list[EvaluationConfig]) -> None:
+    model: Any = SimpleNamespace(priors={})
+    for _ in range(2):
+        assert evaluated(folder, model, tiny_data("0a"), EvaluationConfig(), NONE, False).command is None
+    assert len(measured) == 1
+
+
+def test_results_of_a_newer_version_are_refused(folder: Path, measured: list[EvaluationConfig]) -> None:
+    measure(folder)
+    content = json.loads((folder / "evaluation.json").read_text())
+    assert content["format"] == 1
+    (folder / "evaluation.json").write_text(json.dumps({**content, "format": 2}))
+    with pytest.raises(UserError, match=r"evaluation\.json has format 2, and spatialvae .* reads formats up to 1"):
+        measure(folder)
 
 
 def test_networks_are_known_by_their_content(tmp_path: Path) -> None:

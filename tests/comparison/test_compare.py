@@ -88,7 +88,7 @@ def test_every_file_is_there(finished: Path) -> None:
     for folder in FOLDERS:
         assert load(finished / folder).prior("gaussian").event_shape
         told = strict(finished / folder / "evaluation.json")
-        assert {"basis", "command", "metrics", "health", "provenance", "warnings", "failed"} == set(told)
+        assert {"format", "basis", "metrics", "health", "provenance", "warnings", "failed"} == set(told)
         assert told["provenance"]["split"] == "test"
         values = load_file(finished / folder / "evaluation.safetensors")
         assert set(values) == ON_IMAGES

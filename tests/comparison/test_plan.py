@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from spatialvae.comparison import default_latents
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
+from spatialvae.comparison.settings import ComparisonSettings
 from spatialvae.config import CompareConfig, TrainConfig
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.errors import UserError
+from spatialvae.latents import AbstractLatent
+from spatialvae.priors import PRIORS, AbstractModelFamily
+from tests.cli.plugin_files import forgotten
 from tests.training.tiny import settings, tiny_data
 
 FOUR = ["vector", "naive", "matrix-normal", "low-rank"]
@@ -110,3 +116,21 @@ def test_one_value_is_a_list_of_one() -> None:
     assert CompareConfig.parse({"latent": "naive", "beta": 2}, "here") == CompareConfig(latent=["naive"], beta=[2.0])
     with pytest.raises(ValidationError):
         CompareConfig(seeds=0)
+
+
+def test_a_prior_of_ones_own_that_is_trained_with_the_model() -> None:
+    with forgotten():
+
+        @PRIORS.register("drifting")
+        @dataclass(frozen=True)
+        class Drifting(AbstractModelFamily):
+            start: float = 0.0
+
+            def module(self, latent: AbstractLatent) -> torch.nn.Module | None:
+                return None
+
+        settings = ComparisonSettings.of({"prior": ["standard", "drifting:start=0.5", "gaussian"]}, "compare")
+        assert settings.training.prior == "drifting:start=0.5"
+        assert settings.evaluation.prior == ["standard", "drifting", "gaussian"]
+        with pytest.raises(UserError, match="prior names learned and drifting, but a model is trained with one prior"):
+            ComparisonSettings.of({"prior": ["learned", "drifting"]}, "compare")

@@ -57,6 +57,13 @@ def test_comparisons_of_earlier_versions_are_read_and_drawn(path: Path, tmp_path
     assert within({**content, "figures": {}}, drawn.as_dict())
 
 
+def test_a_comparison_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    folder, content = written(tmp_path)
+    (folder / "comparison.json").write_text(json.dumps({**content, "format": 3}))
+    with pytest.raises(UserError, match=r"comparison\.json has format 3, and spatialvae .* reads formats up to 2"):
+        Comparison.read(folder)
+
+
 def test_a_file_loses_nothing_and_is_drawn_again(tmp_path: Path) -> None:
     folder, content = written(tmp_path)
     comparison = Comparison.read(folder)

@@ -28,6 +28,9 @@ def run(tmp_path: Path) -> FinishedRun:
 def test_a_run_keeps_it(run: FinishedRun) -> None:
     fitted = sv.fit_prior(run, "mixture:components=2", tiny_data(), progress=False)
     assert fitted.held_out.n == 25
+    first, second, *_ = repr(fitted).splitlines()
+    assert first.startswith("mixture:components=2: log-density of held-out codes ") and "nats" in first
+    assert second == "  fitted to the training split, all 60 images"
     loaded = load(run.folder)
     name = "mixture:components=2"
     assert torch.equal(loaded.sample(2, seed=0, prior=name), run.model.sample(2, seed=0, prior=name))

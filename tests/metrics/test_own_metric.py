@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,42 @@ def test_it_is_stored_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     again = evaluated(tmp_path, model, data_of(split()), config, networks, False)
     assert again.metrics == first.metrics
     assert again.values["error:power=3.0"].equal(first.values["error:power=3.0"])
+
+
+def test_it_is_measured_again_when_its_file_or_its_options_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    measured: list[str] = []
+    monkeypatch.setattr(
+        "spatialvae.comparison.cached_evaluation.evaluate",
+        lambda model, data, config, progress: measured.append(config.metrics) or evaluate(model, data, config),
+    )
+    model, data = small(), replace(data_of(split()), source="digits")
+
+    def again(metrics: str) -> str:
+        config = EvaluationConfig(metrics=metrics)
+        return evaluated(tmp_path, model, data, config, {"features": None, "lpips": None}, False).command or ""
+
+    for metrics in ("error", "error", "mse", "mse", "default", "default"):
+        line = again(metrics)
+    assert measured == ["error", "mse", "default"]
+    assert line == f"spatialvae evaluate {tmp_path} --plugin {tmp_path / 'own_metrics.py'}"
+    (tmp_path / "own_metrics.py").write_text(FILE.replace("/ 255", "/ 2"))
+    assert (again("default"), len(measured)) == (line, 4)
+    basis = json.loads((tmp_path / "evaluation.json").read_text())["basis"]
+    assert list(basis["metrics"]) == ["error", "spread"]  # "shift" wants features
+    assert all(len(digest) == 64 for digest in basis["metrics"].values())
+
+
+def test_objects_are_taken_as_well_as_texts() -> None:
+    model, data = small(), data_of(split())
+    error, mse = METRICS.parse("error:power=2"), METRICS.parse("mse")
+    assert set(evaluate(model, data, metrics=[error, mse, "spread"]).metrics) == {"error:power=2.0", "mse", "spread"}
+    assert set(evaluate(model, data, metrics=error).metrics) == {"error:power=2.0"}
+    nameless = type("Nameless", (type(error),), {})
+    with pytest.raises(UserError, match="Nameless has no name among the metrics"):
+        evaluate(model, data, metrics=[nameless()])
 
 
 def test_its_words() -> None:

@@ -17,6 +17,7 @@ from spatialvae.metrics import (
     AbstractModelMetric,
     AbstractPairMetric,
     AbstractSampleMetric,
+    describe,
     evaluate,
 )
 from spatialvae.metrics.base import Better, Group, Quantity
@@ -151,4 +152,47 @@ def test_so_does_one_of_the_model_and_one_of_samples() -> None:
         "of-model": "ZeroDivisionError: division by zero",
         "of-samples/standard": "NotImplementedError",
     }
+    assert set(evaluation.metrics) == {"mse"}
+
+
+@dataclass(frozen=True)
+class Named(AbstractPairMetric):
+    """A metric whose option may hold a slash."""
+
+    file: str = "none"
+    title: ClassVar[str] = "distance"
+    unit: ClassVar[str] = "1"
+    better: ClassVar[Better] = "lower"
+    meaning: ClassVar[str] = "to what a file holds"
+
+    def measure(self, pairs: Any) -> Tensor:
+        return pairs.images.double().flatten(1).mean(1)
+
+
+def test_a_slash_of_an_option_is_none_of_the_key() -> None:
+    METRICS.register("named")(Named)
+    evaluation = evaluate(small(), data_of(split()), metrics="named:file=a/b%2F.pt,mse")
+    assert set(evaluation.metrics) == {"named:file=a%2Fb%252F.pt", "mse"}
+    assert describe("named:file=a%2Fb%252F.pt").title == "distance (file=a/b%2F.pt)"
+    assert "named:file=a" in repr(evaluation)
+
+
+def test_keys_that_fail_fail_their_metric_alone() -> None:
+    @METRICS.register("keyless")
+    @dataclass(frozen=True)
+    class Keyless(AbstractModelMetric):
+        title: ClassVar[str] = "nothing"
+        unit: ClassVar[str] = "1"
+        better: ClassVar[Better] = ""
+        group: ClassVar[Group] = "latent"
+        meaning: ClassVar[str] = "of nothing"
+
+        def keys(self, subject: Any) -> list[str]:
+            raise KeyError("power")
+
+        def measure(self, subject: Any) -> Any:
+            raise AssertionError
+
+    evaluation = evaluate(small(), data_of(split()), metrics="keyless,mse")
+    assert dict(evaluation.failed) == {"keyless": "KeyError: 'power'"}
     assert set(evaluation.metrics) == {"mse"}

@@ -183,6 +183,14 @@ def test_every_column_leads_to_its_runs_and_the_commands_that_measure_them(tmp_p
     assert columns == ["#runs-0", "#runs-1", "#runs-2"] * 4  # one table each for quality, likelihood, health and cost
 
 
+def test_arrays_in_memory_have_no_command_that_measures_them(tmp_path):
+    comparison = made_up.comparison()
+    comparison["data"]["source"] = None
+    for text in written(tmp_path, comparison):
+        assert "spatialvae evaluate" not in text
+        assert "No command measures the same again, since the images were arrays in memory" in text
+
+
 def test_what_was_measured_on_is_said(tmp_path):
     comparison = made_up.comparison()
     comparison["data"] |= {"crop": "148", "image_size": "8"}

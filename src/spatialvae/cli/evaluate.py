@@ -62,6 +62,7 @@ def evaluate(
         evaluation = _run(target, load_model(target, device, threads), options, config)
     else:
         evaluation = _images(target, against, paired, options, config, (device, threads))
+    from spatialvae.metrics.base import split_key
     from spatialvae.metrics.result import text_table
     from spatialvae.metrics.selection import split_specs
 
@@ -71,7 +72,7 @@ def evaluate(
         [with_flags(line) for line in text_table(evaluation, str(target))],
     )
     named = {spec.partition(":")[0] for spec in split_specs(config.metrics)}
-    if any(key.partition("/")[0].partition(":")[0] in named for key in evaluation.failed):
+    if any(split_key(key)[0].partition(":")[0] in named for key in evaluation.failed):
         raise typer.Exit(1)  # what was asked for by name is not there
 
 

@@ -49,7 +49,6 @@ Again = Annotated[bool, typer.Option("--overwrite", help="Fit again what is alre
 @with_settings(DataOptions, default="the run's")
 def fit_prior(
     *,
-    context: typer.Context,
     run: Run,
     prior: Priors = None,
     default: Default = False,
@@ -107,7 +106,7 @@ def fit_prior(
         "frechet": {name: value.as_dict() for name, value in frechet.items()},
         "default": chosen or model.priors.default,
     }
-    emit(payload, json, _lines(fitted, kept, frechet, payload["default"], spelled, f"{run}{plugin_words(context)}"))
+    emit(payload, json, _lines(fitted, kept, frechet, payload["default"], spelled, f"{run}{plugin_words()}"))
 
 
 def _lines(
@@ -118,18 +117,7 @@ def _lines(
     asked: list[str],
     run: str,
 ) -> list[str]:
-    from spatialvae.data.subset import spell_subset
-
-    lines = []
-    for name, one in fitted.items():
-        to = one.fitted_to
-        error = one.held_out.standard_error or 0.0
-        lines.append(
-            f"{name}: log-density of held-out codes {one.held_out.value:.1f} ± {error:.1f} nats "
-            f"(over images, this fit only), {one.seconds:.1f} s"
-        )
-        lines.append(f"  fitted to the training split, {spell_subset(to['images'], to['of'], to['seed'])}")
-        lines += [f"  ! {note}" for note in one.notes]
+    lines = [line for one in fitted.values() for line in repr(one).splitlines()]
     lines += [f"{name}: fitted before, kept (--overwrite fits it again)" for name in kept]
     if frechet:
         lines.append("Fréchet distance to the validation images:")

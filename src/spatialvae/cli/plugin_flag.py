@@ -9,23 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from spatialvae.plugins import load_plugin
+from spatialvae.plugins import load_plugin, loaded_plugins
 
 __all__ = ["Plugins", "plugin_words", "with_plugins"]
-
-META = "spatialvae.plugins"
 
 
 def _load(context: typer.Context, names: list[str] | None) -> None:
     """Import each plugin as soon as it is read; the shell's completion runs nobody's code."""
     for name in () if context.resilient_parsing else names or ():
         load_plugin(name)
-        context.meta.setdefault(META, []).append(name)
 
 
-def plugin_words(context: typer.Context) -> str:
+def plugin_words() -> str:
     """The `--plugin` flags of the command that runs, for the command that it advises to run next."""
-    return "".join(f" --plugin {shlex.quote(name)}" for name in dict.fromkeys(context.meta.get(META, [])))
+    return "".join(f" --plugin {shlex.quote(name)}" for name in loaded_plugins())
 
 
 Plugins = Annotated[

@@ -32,7 +32,6 @@ Track = Annotated[
 @with_settings(TrainConfig)
 def train(
     *,
-    context: typer.Context,
     out: Out,
     config: ConfigFile = None,
     track: Track = None,
@@ -73,6 +72,6 @@ def train(
             f"validation bound {last['validation_bound']:.1f} nats "
             f"(reconstruction {last['validation_reconstruction']:.1f}, KL {last['validation_kl']:.1f})",
             f"run: {out}",
-            f"next: spatialvae sample {out}{plugin_words(context)} --out samples.png",
+            f"next: spatialvae sample {out}{plugin_words()} --out samples.png",
         ],
     )

@@ -17,6 +17,7 @@ from spatialvae.data.anything import images_by, refuse_if_prepared
 from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent
+from spatialvae.metrics.selection import spelled_metrics
 
 __all__ = ["compare"]
 
@@ -80,6 +81,8 @@ def compare(
         "seeds": seeds,
         "prior": None if priors is None else _listed(priors),
     }
+    if "metrics" in settings:
+        settings["metrics"] = spelled_metrics(settings["metrics"])
     asked = ComparisonSettings.of({**settings, **plan}, "compare")
     folder = Path(out).expanduser()
     given = {"latents": named, "out": str(folder), "seeds": seeds, "betas": betas, "priors": priors}

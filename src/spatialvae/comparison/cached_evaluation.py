@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -15,20 +16,28 @@ from safetensors.torch import load_file, save_file
 from spatialvae._version import __version__
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
+from spatialvae.errors import UserError
 from spatialvae.files import replacing, write_json
 from spatialvae.metrics import Evaluation
 from spatialvae.metrics.evaluation import evaluate
+from spatialvae.metrics.latent.probe import no_probe
+from spatialvae.metrics.measurement import is_own
 from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
 from spatialvae.metrics.samples.features import FeatureNetwork
+from spatialvae.metrics.selection import select
 from spatialvae.model import SpatialVAE
-from spatialvae.records import as_json, parse
+from spatialvae.options import place_of
+from spatialvae.plugins import loaded_plugins
+from spatialvae.records import OMITTED, as_json, parse, refuse_newer
 from spatialvae.store import WEIGHTS, prior_file
 
 __all__ = ["FILE", "evaluated", "network_hashes"]
 
 FILE = "evaluation.json"
 VALUES = "evaluation.safetensors"
-PARTS = {"basis", "command", "metrics", "health", "provenance", "warnings", "failed"}
+FORMAT = 1
+"""Of the file; one that names none is of this format."""
+WRITTEN = {"basis", *(one.name for one in fields(Evaluation) if not {"apart", "omitted"} & one.metadata.keys())}
 """Of the JSON object in the file; those of earlier versions lack some, and are measured again."""
 
 
@@ -42,6 +51,16 @@ class Basis:
     priors: dict[str, str | None]
     settings: Mapping[str, object]
     networks: dict[str, str | None]
+    metrics: dict[str, str] | None = field(default=None, metadata=OMITTED)
+    """By key, a digest of each metric that is not the package's, see `_own_metrics`; None where there is none."""
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What the file holds beside the evaluation."""
+
+    format: int
+    basis: Basis
 
 
 def evaluated(
@@ -56,6 +75,9 @@ def evaluated(
 
     Args:
         networks: what `network_hashes` gives for `config`.
+
+    Raises:
+        UserError: the results beside the run are of a newer version of this program.
     """
     basis = Basis(
         version=__version__,
@@ -64,8 +86,9 @@ def evaluated(
         priors={name: _sha256(prior_file(folder, name)) for name in sorted(model.priors)},
         settings=config.model_dump(mode="json"),
         networks=networks,
+        metrics=_own_metrics(config, data) or None,
     )
-    command = _command(folder, config)
+    command = None if data.source is None else _command(folder, config)
     stored = _stored(folder, basis)
     if stored is not None and stored.command == command:
         return stored
@@ -76,7 +99,7 @@ def evaluated(
             save_file({key: value.contiguous() for key, value in evaluation.values.items()}, path)
     else:
         evaluation = replace(stored, command=command)  # the folder was moved
-    write_json(folder / FILE, {"basis": as_json(basis), **as_json(evaluation)})
+    write_json(folder / FILE, {**as_json(_Written(FORMAT, basis)), **as_json(evaluation)})
     return evaluation
 
 
@@ -103,15 +126,37 @@ def _stored(folder: Path, basis: Basis) -> Evaluation | None:
     try:
         content = json.loads((folder / FILE).read_text())
         values = load_file(folder / VALUES)
-        whole = isinstance(content, dict) and content.keys() >= PARTS and content.pop("basis") == as_json(basis)
-        return replace(parse(Evaluation, content, str(folder / FILE)), values=values) if whole else None
-    except (OSError, ValueError, SafetensorError):  # a UserError is a ValueError
+    except (OSError, ValueError, SafetensorError):
+        return None
+    refuse_newer(content, FORMAT, str(folder / FILE))
+    if not isinstance(content, dict) or content.get("basis") != as_json(basis) or not content.keys() >= WRITTEN:
+        return None
+    try:
+        return replace(parse(Evaluation, content, str(folder / FILE)), values=values)
+    except UserError:
         return None
 
 
+def _own_metrics(config: EvaluationConfig, data: ImageData) -> dict[str, str]:
+    """By key, the metrics that are not the package's, each with a digest of its class's name and of its file."""
+    wanted = select(config, no_probe=no_probe(data, config.split))
+    return {key: _digest(type(metric)) for key, metric in wanted.items() if not is_own(type(metric))}
+
+
+def _digest(kind: type) -> str:
+    """The sha256 of a class's qualified name and of the file that it stands in, whose other functions it may call."""
+    try:
+        source = Path(inspect.getfile(kind)).read_bytes()
+    except (OSError, TypeError):  # typed into a prompt
+        source = b""
+    return hashlib.sha256(place_of(kind).encode() + b"\n" + source).hexdigest()
+
+
 def _command(folder: Path, config: EvaluationConfig) -> str:
-    """`spatialvae evaluate` with every setting that is not the default."""
+    """`spatialvae evaluate` with the plugins of this process and every setting that is not the default."""
     words = ["spatialvae", "evaluate", str(folder)]
+    for plugin in loaded_plugins():
+        words += ["--plugin", plugin]
     for name, setting in EvaluationConfig.model_fields.items():
         value = getattr(config, name)
         if value != setting.default:

@@ -13,7 +13,7 @@ from spatialvae.files import write_json
 from spatialvae.records import as_json, read
 from spatialvae.report import html_table, result_table, terminal_table, write_report
 from spatialvae.report.models import labels
-from spatialvae.results import ModelResult, Results
+from spatialvae.results import FORMAT, ModelResult, Results
 
 __all__ = ["FILE", "Comparison"]
 
@@ -37,11 +37,11 @@ class Comparison:
         """The comparison that lies in `folder`, of this version or an earlier one; its file is fine too.
 
         Raises:
-            UserError: no comparison.json there, or one that is damaged.
+            UserError: no comparison.json there, or one that is damaged or of a newer version of this program.
         """
         path = Path(folder).expanduser()
         path = path if path.suffix == ".json" else path / FILE
-        return cls(path.parent, read(Results, path))
+        return cls(path.parent, read(Results, path, format=FORMAT))
 
     def write(self) -> tuple[Path, Path]:
         """comparison.json, report.md and report.html in the folder; the paths of both reports.

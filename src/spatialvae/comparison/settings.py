@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from spatialvae.config import NOT_COMPARED, CompareConfig, EvaluationConfig, TrainConfig
 from spatialvae.errors import UserError
+from spatialvae.priors import AbstractModelFamily, names_of
 from spatialvae.settings import divided
 
 __all__ = ["ComparisonSettings"]
+
+ALWAYS = "standard"
+"""The prior that every model can be measured with, whichever it was trained with."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,15 @@ def _priors(names: list[str], where: str) -> tuple[str, list[str]]:
     >>> _priors(["standard", "learned:latent=naive", "gaussian"], "compare")
     ('learned:latent=naive', ['standard', 'learned', 'gaussian'])
     """
-    learned = [name for name in names if name.partition(":")[0] == "learned"]
-    if len(learned) > 1:
+    of_models = set(names_of(AbstractModelFamily)) - {ALWAYS}
+    trained = [name for name in names if _family(name) in of_models]
+    if len(trained) > 1:
         raise UserError(
-            f"{where}: `prior` names {learned[0]} and {learned[1]}, but a model is trained with one prior: keep one."
+            f"{where}: `prior` names {trained[0]} and {trained[1]}, but a model is trained with one prior: keep one."
         )
-    called = ["learned" if name in learned else name for name in names]
-    return (learned[0] if learned else "standard"), list(dict.fromkeys(called))
+    called = [_family(name) if name in trained else name for name in names]
+    return (trained[0] if trained else ALWAYS), list(dict.fromkeys(called))
+
+
+def _family(name: str) -> str:
+    return name.strip().partition(":")[0]

@@ -8,6 +8,7 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.metrics import Estimate
+from spatialvae.metrics.base import split_key
 from spatialvae.metrics.evaluation import evaluate
 from spatialvae.model import SpatialVAE
 
@@ -30,4 +31,4 @@ def held_out_frechet(
     evaluation = evaluate(model, data, config, progress=progress)
     for key, why in evaluation.failed.items():
         raise UserError(f"{key} failed: {why}")
-    return {key.partition("/")[2]: value for key, value in evaluation.metrics.items() if key.startswith("frechet/")}
+    return {split_key(key)[1]: value for key, value in evaluation.metrics.items() if key.startswith("frechet/")}

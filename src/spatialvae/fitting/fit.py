@@ -12,7 +12,7 @@ import torch
 
 from spatialvae.config import PriorConfig
 from spatialvae.data import ImageData
-from spatialvae.data.subset import subset
+from spatialvae.data.subset import spell_subset, subset
 from spatialvae.errors import UserError
 from spatialvae.fitting.stage import train_prior
 from spatialvae.metrics import Estimate
@@ -38,9 +38,9 @@ from spatialvae.store import prior_file, save_prior, weights_hash
 __all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior", "present"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fitted:
-    """A prior, how well it describes codes that it has not seen, and what to know of the fit."""
+    """A prior, how well it describes codes that it has not seen, and what to know of the fit; printed, a few lines."""
 
     prior: AbstractPrior
     held_out: Estimate
@@ -52,6 +52,16 @@ class Fitted:
     seconds: float
     fitted_to: dict[str, int]
     """`images`, `of` how many training images, and the `seed` that they were drawn with."""
+
+    def __repr__(self) -> str:
+        error = self.held_out.standard_error or 0.0
+        to = spell_subset(self.fitted_to["images"], self.fitted_to["of"], self.fitted_to["seed"])
+        lines = [
+            f"{self.prior.family.spelled}: log-density of held-out codes {self.held_out.value:.1f} ± {error:.1f} nats "
+            f"(over images, this fit only), {self.seconds:.1f} s",
+            f"  fitted to the training split, {to}",
+        ]
+        return "\n".join([*lines, *(f"  ! {note}" for note in self.notes)])
 
 
 def fit_prior(

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
+from urllib.parse import unquote
 
 from spatialvae.registry import Registry
 
@@ -32,6 +33,8 @@ __all__ = [
     "Need",
     "Quantity",
     "key_of",
+    "spec_key",
+    "split_key",
 ]
 
 Better = Literal["higher", "lower", ""]
@@ -154,6 +157,15 @@ METRICS: Registry[AbstractMetric] = Registry("metric")
 """Every metric by its name, in the order in which they are measured and reported."""
 
 
+def spec_key(spec: str) -> str:
+    """The key of a metric by its text, in which a slash stands before what a metric was taken of.
+
+    >>> spec_key("nll"), spec_key("mine:file=a/b")
+    ('nll', 'mine:file=a%2Fb')
+    """
+    return spec.replace("%", "%25").replace("/", "%2F")
+
+
 def key_of(name: str, of: str) -> str:
     """The key of a metric by what it was taken of.
 
@@ -161,3 +173,13 @@ def key_of(name: str, of: str) -> str:
     ('frechet/gaussian', 'mse')
     """
     return f"{name}/{of}" if of else name
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """The text of a metric and what it was taken of, from its key.
+
+    >>> split_key("mine:file=a%2Fb/gaussian"), split_key("mse")
+    (('mine:file=a/b', 'gaussian'), ('mse', ''))
+    """
+    spec, _, of = key.partition("/")
+    return unquote(spec), of

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import get_args
 
 from spatialvae.errors import UserError, nearest
-from spatialvae.metrics.base import METRICS, AbstractMetric, Better, Group, Quantity
+from spatialvae.metrics.base import METRICS, AbstractMetric, Better, Group, Quantity, split_key
 from spatialvae.plugins import load_entry_points
 
 __all__ = ["check_apart", "describe", "kind_of", "metrics_help", "quantities", "rank"]
@@ -90,7 +90,7 @@ def describe(key: str) -> Quantity:
     Raises:
         UserError: no such metric.
     """
-    spec, _, of = key.partition("/")
+    spec, of = split_key(key)
     name, _, options = spec.partition(":")
     if name not in quantities():
         load_entry_points()  # installed packages may know it
@@ -104,7 +104,7 @@ def describe(key: str) -> Quantity:
 
 def rank(key: str) -> tuple[bool, int, str, int]:
     """Where a key stands in a report: by what it was taken of, samples before reconstructions, then by metric."""
-    spec, _, of = key.partition("/")
+    spec, of = split_key(key)
     from spatialvae.priors import PRIORS
 
     subjects = ["", *PRIORS]

@@ -18,7 +18,7 @@ from spatialvae.metrics.base import AbstractMetric, AbstractModelMetric
 from spatialvae.metrics.image_values import ImageValues
 from spatialvae.metrics.latent.codes import check_images
 from spatialvae.metrics.latent.probe import no_probe
-from spatialvae.metrics.measurement import Measurement, attempt, failures_of
+from spatialvae.metrics.measurement import Measurement, attempt, failures_of, reason
 from spatialvae.metrics.open_target import Images, TrainedRun, merge_settings, open_images, open_model
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.samples.reference import Reference
@@ -67,7 +67,8 @@ def evaluate(
             name no test split, all are measured; `ImageData` is measured on its test split.
         config: what is measured, and with what; None for the defaults.
         progress: show bars on stderr.
-        **settings: fields of `EvaluationConfig`, such as `metrics="bound,mse"`, `split` or `limit`.
+        **settings: fields of `EvaluationConfig`, such as `metrics="bound,mse"`, `split` or `limit`; `metrics` may be a
+            list too, of texts or of objects of registered classes.
 
     Raises:
         UserError: no images, images of another shape than the model's, a setting that does not exist, or a metric that
@@ -133,8 +134,11 @@ def _of_model(subject: ModelOnSplit, wanted: Mapping[str, AbstractMetric]) -> Me
     measured = Measurement()
     for key, metric in wanted.items():
         if isinstance(metric, AbstractModelMetric):
-            own = replace(subject, key=key)
-            measured |= attempt(
-                metric.keys(own), lambda metric=metric, own=own: metric.measure(own), failures_of(metric)
-            )
+            own, failures = replace(subject, key=key), failures_of(metric)
+            try:
+                keys = metric.keys(own)
+            except failures as failure:
+                measured |= Measurement(failed={key: reason(failure)})
+                continue
+            measured |= attempt(keys, lambda metric=metric, own=own: metric.measure(own), failures)
     return measured

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -13,6 +13,7 @@ from spatialvae.data.anything import as_image_data
 from spatialvae.data.prepare import OtherImages, prepare
 from spatialvae.data.record import DataRecord
 from spatialvae.errors import UserError
+from spatialvae.metrics.selection import spelled_metrics
 from spatialvae.model import SpatialVAE
 from spatialvae.store import load
 
@@ -40,7 +41,8 @@ def open_model(target: SpatialVAE | TrainedRun | str | os.PathLike[str]) -> tupl
         return target, None
     if isinstance(target, TrainedRun):
         return target.model, target.folder
-    return load(target), Path(target)
+    folder = Path(target).expanduser()
+    return load(folder), folder
 
 
 def open_images(images: Images | None, folder: Path | None, model: SpatialVAE, *, progress: bool) -> ImageData:
@@ -79,8 +81,7 @@ def merge_settings(config: EvaluationConfig | None, settings: dict[str, object])
     """
     if not settings:
         return config
-    metrics = settings.get("metrics")
-    if isinstance(metrics, Sequence) and not isinstance(metrics, str):
-        settings = {**settings, "metrics": ",".join(map(str, metrics))}
+    if "metrics" in settings:
+        settings = {**settings, "metrics": spelled_metrics(settings["metrics"])}
     before = {} if config is None else config.model_dump(exclude_unset=True)
     return EvaluationConfig.parse({**before, **settings}, "evaluate")

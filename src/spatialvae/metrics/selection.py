@@ -5,10 +5,10 @@ from __future__ import annotations
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.dataset import WHOLE
 from spatialvae.errors import UserError, nearest
-from spatialvae.metrics.base import METRICS, AbstractMetric, Need
+from spatialvae.metrics.base import METRICS, AbstractMetric, Need, spec_key
 from spatialvae.metrics.catalogue import check_apart, kind_of
 
-__all__ = ["ALL", "given_names", "select", "split_specs"]
+__all__ = ["ALL", "given_names", "select", "spelled_metrics", "split_specs"]
 
 ALL = ("all", "default")
 """What asks for all that is possible."""
@@ -18,7 +18,7 @@ NO_LABELS = "the data has no labels"
 def select(
     config: EvaluationConfig, *, model: bool = True, pairs: bool = True, no_probe: str | None = NO_LABELS
 ) -> dict[str, AbstractMetric]:
-    """The metrics to measure, in the registry's order, by name and options: those named, or all that are possible.
+    """The metrics to measure, in the registry's order, by key: those named, or all that are possible.
 
     Args:
         config: whose `metrics` are read.
@@ -46,8 +46,8 @@ def select(
     if not metrics:
         raise UserError(f"`metrics` names nothing to measure. {nearest('', METRICS)}")
     order = list(METRICS)
-    by_spec = {METRICS.spell(metric): metric for metric in metrics}
-    return _apart(dict(sorted(by_spec.items(), key=lambda item: order.index(item[0].partition(":")[0]))))
+    by_key = {spec_key(METRICS.spell(metric)): metric for metric in metrics}
+    return _apart(dict(sorted(by_key.items(), key=lambda item: order.index(item[0].partition(":")[0]))))
 
 
 def _apart(wanted: dict[str, AbstractMetric]) -> dict[str, AbstractMetric]:
@@ -64,6 +64,21 @@ def given_names(key: str, metric: AbstractMetric) -> list[str]:
     """
     name = key.partition(":")[0]
     return [key if one.name == name else one.name for one in metric.quantities(name)]
+
+
+def spelled_metrics(metrics: object) -> object:
+    """One text for metrics in a list, texts or objects of registered classes; all else stays for the settings to judge.
+
+    >>> spelled_metrics(["bound", METRICS.parse("mse")]), spelled_metrics("bound,mse")
+    ('bound,mse', 'bound,mse')
+
+    Raises:
+        UserError: an object whose class has no name among the metrics.
+    """
+    listed = metrics if isinstance(metrics, list | tuple) else [metrics]
+    if metrics is None or not all(isinstance(one, str | AbstractMetric) for one in listed):
+        return metrics
+    return ",".join(METRICS.spell(one) if isinstance(one, AbstractMetric) else str(one) for one in listed)
 
 
 def split_specs(text: str) -> list[str]:

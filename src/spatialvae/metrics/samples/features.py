@@ -178,15 +178,16 @@ def open_script(path: str | os.PathLike[str], device: torch.device) -> tuple[tor
     Raises:
         UserError: no such file, or it is not TorchScript.
     """
-    if not Path(path).is_file():
+    file = Path(path).expanduser()
+    if not file.is_file():
         raise UserError(f"{path} is not a file: the path of a TorchScript file is wanted, as torch.jit.save writes it.")
     with warnings.catch_warnings():
         # torch.export has no format yet in which the published networks exist.
         warnings.filterwarnings("ignore", r"`torch\.jit\.load` is ", DeprecationWarning)
         try:
-            with Path(path).open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            module = torch.jit.load(os.fspath(path), map_location=device).eval()
+            with file.open("rb") as content:
+                sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+            module = torch.jit.load(os.fspath(file), map_location=device).eval()
             arguments(module)
         except (OSError, RuntimeError, ValueError, AttributeError):
             raise UserError(f"{path} is not TorchScript: a file as torch.jit.save writes it is wanted.") from None

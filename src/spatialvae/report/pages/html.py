@@ -11,7 +11,7 @@ from spatialvae.errors import UserError
 from spatialvae.report.models import colour_rules, colour_variable, labels
 from spatialvae.report.pages import wording
 from spatialvae.report.pages.layout import picture_figures
-from spatialvae.report.pages.sources import INTRODUCTION, evaluation_facts, sources
+from spatialvae.report.pages.sources import evaluation_facts, introduction, sources
 from spatialvae.report.plots import curves, health, rate_distortion
 from spatialvae.report.plots.panel import panel_svg
 from spatialvae.report.tables.sections import sections
@@ -66,7 +66,7 @@ def html_report(folder: Path, results: Results) -> str:
         curves_caption=curves.caption(results),
         latents=_latents(results),
         sources=sources(results),
-        sources_introduction=INTRODUCTION,
+        sources_introduction=introduction(results),
         facts=evaluation_facts(results),
         command=results.command,
         made=wording.how_made(results),

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from spatialvae.report.models import labels
 from spatialvae.report.pages import wording
 from spatialvae.report.pages.layout import CURVES, HEALTH, RATE_DISTORTION, picture_figures
-from spatialvae.report.pages.sources import INTRODUCTION, evaluation_facts, sources
+from spatialvae.report.pages.sources import evaluation_facts, introduction, sources
 from spatialvae.report.plots import curves, health, rate_distortion
 from spatialvae.report.tables.sections import Section, sections
 from spatialvae.report.tables.table import ResultTable, Row, cost_note, result_table
@@ -118,7 +118,7 @@ def _latents(results: Results) -> str:
 
 def _sources(results: Results) -> list[str]:
     """The runs of every model with the commands that measure them again, and what was measured on."""
-    parts = ["## Where the numbers are", _plain(INTRODUCTION)]
+    parts = ["## Where the numbers are", _plain(introduction(results))]
     for source in sources(results):
         parts.append(f"### {_plain(source.label)}")
         for run in source.runs:

@@ -8,11 +8,16 @@ from spatialvae.report import spelling
 from spatialvae.report.models import labels
 from spatialvae.results import Results
 
-__all__ = ["INTRODUCTION", "Run", "Source", "evaluation_facts", "sources"]
+__all__ = ["Run", "Source", "evaluation_facts", "introduction", "sources"]
 
-INTRODUCTION = (
+GATHERED = (
     "The tables and plots are drawn from comparison.json beside this report. It gathers, for each latent and seed, the "
-    "evaluation.json of the run; the command under it measures the same again."
+    "evaluation.json of the run"
+)
+BY_COMMAND = "; the command under it measures the same again."
+IN_MEMORY = (
+    ". No command measures the same again, since the images were arrays in memory: spatialvae.evaluate(FOLDER, images) "
+    "in Python does."
 )
 
 
@@ -34,12 +39,21 @@ class Source:
     runs: tuple[Run, ...]
 
 
+def introduction(results: Results) -> str:
+    """Where the numbers come from, and how to have them again."""
+    return GATHERED + (IN_MEMORY if _in_memory(results) else BY_COMMAND)
+
+
+def _in_memory(results: Results) -> bool:
+    return results.data.source is None
+
+
 def sources(results: Results) -> list[Source]:
-    """The runs of every model that has any."""
+    """The runs of every model that has any; no commands where the images were arrays in memory."""
     shown = []
     for index, (label, model) in enumerate(zip(labels(results), results.models, strict=True)):
         runs = tuple(
-            Run(spelling.setting(run.seed), run.evaluation, run.command)
+            Run(spelling.setting(run.seed), run.evaluation, "" if _in_memory(results) else run.command)
             for run in model.runs
             if run.evaluation or run.command
         )
