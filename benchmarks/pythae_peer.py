@@ -31,8 +31,8 @@ class PythaePeer:
     """A `pythae.trainers.BaseTrainer` whose model is a pythae VAE around one of ours.
 
     An epoch of its loader is one slice: `steps` batches of images that it holds as floats in [0, 1], as pythae does.
-    Encoder and decoder are those of `SpatialVAE`: the encoder gives the means and log-variances of the law of its
-    projection (all the paper's laws are normals with a variance a site), the loss is pythae's own.
+    Encoder and decoder are those of `SpatialVAE`: the encoder gives the means and log-variances of its
+    projection's distribution (all of the paper's are normals with one variance per site); the loss is pythae's own.
 
     Args:
         amp: pythae's switch for autocast, which works on CUDA alone.
@@ -94,8 +94,10 @@ def _wrapped(ours: SpatialVAE) -> tuple[nn.Module, nn.Module]:
             self.encoder, self.posterior = ours.encoder, ours.posterior
 
         def forward(self, x: Tensor) -> ModelOutput:
-            law = self.posterior(self.encoder(2 * x - 1))
-            return ModelOutput(embedding=law.mean.flatten(1), log_covariance=law.variance.log().flatten(1))
+            distribution = self.posterior(self.encoder(2 * x - 1))
+            return ModelOutput(
+                embedding=distribution.mean.flatten(1), log_covariance=distribution.variance.log().flatten(1)
+            )
 
     class Decoder(BaseDecoder):
         def __init__(self) -> None:

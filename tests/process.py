@@ -125,13 +125,13 @@ def used(folder: Path) -> Iterator[str]:
 
 def main() -> None:
     """Import and use, and print what each changed."""
-    found = {}
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
         before = global_state()
         for name in used(Path(folder)):
-            found[name] = changes(before)
+            results[name] = changes(before)
             before = global_state()
-    print(json.dumps({name: changed for name, changed in found.items() if changed}))
+    print(json.dumps({name: changed for name, changed in results.items() if changed}))
 
 
 if __name__ == "__main__":

@@ -73,11 +73,11 @@ SPECIAL_CASES = {"MatrixNormal": "TensorNormal"}
 
 def modules() -> dict[str, Path]:
     """Every module of the package by its dotted name."""
-    found = {}
+    results = {}
     for path in sorted((SOURCE / "spatialvae").rglob("*.py")):
         parts = path.relative_to(SOURCE).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        results[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return results
 
 
 MODULES = modules()
@@ -103,10 +103,10 @@ def statements(body: list[ast.stmt], eager: bool = True) -> Iterator[tuple[ast.s
 
 def imports(name: str) -> list[Import]:
     """What module `name` imports; `from package import module` counts as the module."""
-    found = []
+    results = []
     for node, eager in statements(tree(MODULES[name]).body):
         if isinstance(node, ast.Import):
-            found += [Import(alias.name, node.lineno, eager) for alias in node.names]
+            results += [Import(alias.name, node.lineno, eager) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             origin = node.module or ""
             if node.level:
@@ -115,8 +115,8 @@ def imports(name: str) -> list[Import]:
                 origin = ".".join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
                 full = f"{origin}.{alias.name}"
-                found.append(Import(full if full in MODULES else origin, node.lineno, eager))
-    return found
+                results.append(Import(full if full in MODULES else origin, node.lineno, eager))
+    return results
 
 
 def own(name: str) -> bool:

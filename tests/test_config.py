@@ -70,22 +70,22 @@ def test_settings_do_not_change() -> None:
 def test_a_wrong_setting_is_one_plain_line(values: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(UserError) as caught:
         TrainConfig.parse(values, "here")
-    said = str(caught.value)
-    assert said.startswith("here")
-    assert "\n" not in said
-    assert [word for word in words if word not in said] == [], said
+    message = str(caught.value)
+    assert message.startswith("here")
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == [], message
 
 
 def numeric_fields() -> list[tuple[type[AbstractSettings], str, bool]]:
     """Every number among the settings: its class, its name, and whether it is a whole one."""
     kinds = (TrainConfig, PriorConfig, EvaluationConfig, CompareConfig, BenchConfig)
-    found = []
+    results = []
     for kind in kinds:
         for name, field in kind.flat_fields().items():
             spelled = str(field.annotation)
             if "int" in spelled or "float" in spelled:
-                found.append((kind, name, "float" not in spelled))
-    return found
+                results.append((kind, name, "float" not in spelled))
+    return results
 
 
 @pytest.mark.parametrize(("kind", "name", "whole"), numeric_fields())

@@ -15,12 +15,12 @@ def with_cuda(patch: pytest.MonkeyPatch, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "count", "found"),
+    ("wanted", "count", "result"),
     [(None, 0, "cpu"), (None, 2, "cuda"), ("cpu", 2, "cpu"), ("cuda", 1, "cuda"), ("cuda:1", 2, "cuda:1")],
 )
-def test_what_is_there(monkeypatch: pytest.MonkeyPatch, wanted: str | None, count: int, found: str) -> None:
+def test_what_is_there(monkeypatch: pytest.MonkeyPatch, wanted: str | None, count: int, result: str) -> None:
     with_cuda(monkeypatch, count)
-    assert resolve_device(wanted) == torch.device(found)
+    assert resolve_device(wanted) == torch.device(result)
 
 
 @pytest.mark.parametrize(

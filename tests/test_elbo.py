@@ -37,8 +37,8 @@ def test_beta_weighs_the_kl_alone(beta: float) -> None:
 def test_the_papers_loss_is_two_means(beta: float) -> None:
     images, output = torch.rand(5, 3, 4, 4) * 2 - 1, torch.randn(5, 3, 4, 4)
     kl = 20 * torch.rand(5)
-    law = Gaussian(1.0)(output)
-    loss = paper_loss(ELBO(law.log_prob(images), kl), pixels=48, latents=7, beta=beta)
+    distribution = Gaussian(1.0)(output)
+    loss = paper_loss(ELBO(distribution.log_prob(images), kl), pixels=48, latents=7, beta=beta)
     direct = nn.functional.mse_loss(output.tanh(), images) + beta * (kl / 7).mean()
     assert_close(loss, direct)
 
@@ -92,13 +92,13 @@ def test_a_constant_map_changes_no_bound_but_the_papers_loss() -> None:
     wider = with_a_constant_map(model)
     images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)
     floats = images / 127.5 - 1
-    found = []
+    results = []
     code = torch.randn(4, 3, 3, 3)
     for one, z in ((model.eval(), code[:, :2]), (wider.eval(), code)):
         kl = kl_divergence(one.encode(images), one.prior())
-        found.append(ELBO(one.decode(z).log_prob(floats), kl))
-    assert_close(found[0].kl, found[1].kl)
-    assert_close(found[0].bound, found[1].bound)
-    assert_close(elbo_loss(found[0]), elbo_loss(found[1]))
-    losses = [paper_loss(one, pixels=64, latents=9 * maps) for one, maps in zip(found, (2, 3), strict=True)]
+        results.append(ELBO(one.decode(z).log_prob(floats), kl))
+    assert_close(results[0].kl, results[1].kl)
+    assert_close(results[0].bound, results[1].bound)
+    assert_close(elbo_loss(results[0]), elbo_loss(results[1]))
+    losses = [paper_loss(one, pixels=64, latents=9 * maps) for one, maps in zip(results, (2, 3), strict=True)]
     assert losses[1] < losses[0]  # the KL counts for a third less

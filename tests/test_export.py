@@ -33,8 +33,8 @@ class Encoder(nn.Module):
         self.model = model
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        law = self.model.encode(images)
-        return law.mean, law.stddev
+        distribution = self.model.encode(images)
+        return distribution.mean, distribution.stddev
 
 
 class Decoder(nn.Module):

@@ -26,9 +26,11 @@ SPECS = [*LATENTS, "tensor-normal:covariance=full", "matrix-normal:covariance=ar
 
 def with_priors(model: SpatialVAE) -> SpatialVAE:
     """The model with a prior of every kind that an untrained one can have."""
-    law = gaussian(torch.randn(model.latent.event_shape))
+    distribution = gaussian(torch.randn(model.latent.event_shape))
     flow, diffusion = FlowFamily(couplings=2, width=16), DiffusionFamily(width=16, blocks=1, steps=2)
-    model.priors.update({"gaussian": law, "flow": flow.start(law, 0), "diffusion": diffusion.start(law, 0)})
+    model.priors.update(
+        {"gaussian": distribution, "flow": flow.start(distribution, 0), "diffusion": diffusion.start(distribution, 0)}
+    )
     return model
 
 
@@ -82,6 +84,6 @@ def test_every_likelihood_in_every_format(likelihood: str, dtype: torch.dtype) -
 @each_format
 def test_an_evaluation_in_every_format(dtype: torch.dtype) -> None:
     model = with_priors(small(latent="matrix-normal")).to(dtype)
-    found = evaluate(model, tiny_data(), EvaluationConfig(generated=10, importance_samples=2))
-    assert {"elbo", "nll", "bits_per_dim", "prior_gain/flow", "prior_gain/diffusion"} <= set(found.metrics)
-    assert all(torch.tensor(one.value).isfinite() for one in found.metrics.values())
+    evaluation = evaluate(model, tiny_data(), EvaluationConfig(generated=10, importance_samples=2))
+    assert {"elbo", "nll", "bits_per_dim", "prior_gain/flow", "prior_gain/diffusion"} <= set(evaluation.metrics)
+    assert all(torch.tensor(one.value).isfinite() for one in evaluation.metrics.values())

@@ -46,8 +46,8 @@ def test_compiling_changes_nothing() -> None:
         "from spatialvae.runtime.compilation import compiled_or_eager; "
         "before = global_state(); compiled_or_eager(lambda x: x + 1, lambda f: f(torch.zeros(2)), backend='eager')"
     )
-    found = changed_by("-c", f"{script}; print(json.dumps({{'compile': changes(before)}}))")["compile"]
-    assert set(found) <= {"logger torch.__trace"}  # the compiler's own
+    result = changed_by("-c", f"{script}; print(json.dumps({{'compile': changes(before)}}))")["compile"]
+    assert set(result) <= {"logger torch.__trace"}  # the compiler's own
 
 
 def test_training_and_loading_change_nothing(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_each_parameter_sees_the_features_of_what_it_spans() -> None:
     latent = LowRank(2, 3, 4, rank=2, covariance="full")
     projection = ConvProjection(latent, (5, 3, 4)).double()
     features = torch.randn(2, 5, 3, 4, dtype=torch.float64)
-    found = by_name(latent, projection(features))
+    result = by_name(latent, projection(features))
 
     def layer(name: str) -> tuple[Tensor, Tensor]:
         weight, bias = projection.convolutions[name].parameters()
@@ -105,15 +105,15 @@ def test_each_parameter_sees_the_features_of_what_it_spans() -> None:
     rows, columns = features.mean(-1), features.mean(-2)
     weight, bias = layer("row_factor")
     wanted = torch.einsum("mrf,bfi->bmir", weight.view(2, 2, 5), rows) + bias.view(2, 1, 2)
-    assert_close(found["row_factor"], wanted)
+    assert_close(result["row_factor"], wanted)
     weight, bias = layer("column_factor")
-    assert_close(found["column_factor"][1, 0, 3, 1], weight[1] @ columns[1, :, 3] + bias[1])
+    assert_close(result["column_factor"][1, 0, 3, 1], weight[1] @ columns[1, :, 3] + bias[1])
     weight, bias = layer("row_scale")
-    assert_close(found["row_scale"], torch.einsum("mf,bfi->bmi", weight, rows) + bias[:, None])
+    assert_close(result["row_scale"], torch.einsum("mf,bfi->bmi", weight, rows) + bias[:, None])
     weight, bias = layer("row_mixing")
     for place, (i, j) in enumerate([(1, 0), (2, 0), (2, 1)]):
         pair = torch.cat([rows[..., i], rows[..., j]], dim=1)
-        assert_close(found["row_mixing"][..., place], pair @ weight.mT + bias)
+        assert_close(result["row_mixing"][..., place], pair @ weight.mT + bias)
 
 
 def test_a_parameter_of_no_axis_sees_the_mean_and_maps_may_come_last() -> None:
@@ -121,13 +121,13 @@ def test_a_parameter_of_no_axis_sees_the_mean_and_maps_may_come_last() -> None:
     ar1 = MatrixNormalMaps(3, 3, 4, covariance="ar1")
     projection = ConvProjection(ar1, (5, 3, 4))
     weight, bias = projection.convolutions["row_correlation"].parameters()
-    found = by_name(ar1, projection(features))["row_correlation"]
-    assert_close(found, (features.mean((-2, -1)) @ weight.flatten(1).mT + bias).unsqueeze(-1))
+    result = by_name(ar1, projection(features))["row_correlation"]
+    assert_close(result, (features.mean((-2, -1)) @ weight.flatten(1).mT + bias).unsqueeze(-1))
     own = Separable(3, 3, 4)
     projection = ConvProjection(own, (5, 3, 4))
     weight, _ = projection.convolutions["down"].parameters()
-    found = by_name(own, projection(features))["down"]  # [B, row, map]
-    assert_close(found, torch.einsum("mf,bfi->bim", weight.flatten(1), features.mean(-1)))
+    result = by_name(own, projection(features))["down"]  # [B, row, map]
+    assert_close(result, torch.einsum("mf,bfi->bim", weight.flatten(1), features.mean(-1)))
 
 
 @pytest.mark.parametrize(("given", "wanted"), [((4, 6), (2, 3)), ((8, 8), (8, 8)), ((2, 3), (4, 6)), ((3, 5), (1, 1))])

@@ -52,18 +52,18 @@ def test_all_classes_are_seen(sorted_by_class: ImageData, tmp_path: Path, monkey
     print(f"Gaussian: {to_all:.3f} from the mean of all codes, {to_first:.3f} from the first class's")
     assert to_all < 0.5 * to_first
 
-    told = read_journal(tmp_path / "run" / "metrics.jsonl")[-1]["validation_reconstruction"]
+    stored = read_journal(tmp_path / "run" / "metrics.jsonl")[-1]["validation_reconstruction"]
     config = EvaluationConfig(metrics="bound,nll,probe,mse", split="train", nll_images=SCORED // 2)
-    found = evaluate(model, data, config.model_copy(update={"limit": SCORED}))
+    evaluation = evaluate(model, data, config.model_copy(update={"limit": SCORED}))
     whole = evaluate(model, data, config)
     validated = evaluate(model, data, EvaluationConfig(metrics="bound", split="validation"))
-    estimates = {name: (found.metrics[name], whole.metrics[name]) for name in ("elbo", "mse", "probe")}
+    estimates = {name: (evaluation.metrics[name], whole.metrics[name]) for name in ("elbo", "mse", "probe")}
     for name, (some, every) in estimates.items():
         print(f"{name}: {some.value:.4f} ± {some.standard_error:.4f} of {some.n}, {every.value:.4f} of {every.n}")
     bound, every = estimates["elbo"]
     assert abs(bound.value - every.value) < 4 * (bound.standard_error or 0)
     reconstruction = validated.metrics["reconstruction"]
     spread = (reconstruction.standard_error or 0) * (reconstruction.n / VALIDATED) ** 0.5
-    assert abs(told - reconstruction.value) < 4 * spread
-    assert as_json(found)["provenance"]["probe"]["largest_class"] < 0.6
-    assert found.metrics["nll"].value <= -found.metrics["nll_bound"].value
+    assert abs(stored - reconstruction.value) < 4 * spread
+    assert as_json(evaluation)["provenance"]["probe"]["largest_class"] < 0.6
+    assert evaluation.metrics["nll"].value <= -evaluation.metrics["nll_bound"].value

@@ -72,11 +72,11 @@ def test_uint8_and_float_images_agree() -> None:
     model, images = small(), pictures()
     floats = images / 127.5 - 1
     assert_close(model.encode(images).mean, model.encode(floats).mean, rtol=0, atol=0)
-    found = []
+    results = []
     for given in (images, floats):
         torch.manual_seed(1)
-        found.append(model.elbo(given).bound)
-    assert torch.equal(*found)
+        results.append(model.elbo(given).bound)
+    assert torch.equal(*results)
     assert torch.equal(model.reconstruct(images), model.reconstruct(floats))
 
 
@@ -115,7 +115,7 @@ def test_every_parameter_gets_a_gradient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "came"),
+    ("images", "given"),
     [
         (torch.zeros(2, 1, 8, 8, dtype=torch.int64), "torch.int64"),
         (torch.zeros(2, 1, 8, 8, dtype=torch.bool), "torch.bool"),
@@ -130,13 +130,13 @@ def test_every_parameter_gets_a_gradient() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.parametrize("method", ["encode", "elbo", "reconstruct"])
-def test_wrong_images_are_told_what_came_and_what_is_wanted(images: Tensor, came: str, method: str) -> None:
+def test_wrong_images_are_told_what_came_and_what_is_wanted(images: Tensor, given: str, method: str) -> None:
     model = small()
     with pytest.raises(ValueError, match="want") as caught:
         getattr(model, method)(images)
-    said = str(caught.value)
-    assert came in said
-    assert "[-1, 1]" in said or "[1, 8, 8]" in said
+    message = str(caught.value)
+    assert given in message
+    assert "[-1, 1]" in message or "[1, 8, 8]" in message
 
 
 def test_samples_are_a_function_of_the_seed() -> None:

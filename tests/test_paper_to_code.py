@@ -25,5 +25,5 @@ def test_the_table_is_read() -> None:
 @pytest.mark.parametrize(("path", "symbol"), ROWS, ids=str)
 def test_the_symbol_is_in_the_file(path: str, symbol: str) -> None:
     module = importlib.import_module(f"spatialvae.{path.replace('/', '.')}")
-    found = reduce(getattr, symbol.split("."), module)
-    assert getattr(found, "__module__", module.__name__) == module.__name__
+    result = reduce(getattr, symbol.split("."), module)
+    assert getattr(result, "__module__", module.__name__) == module.__name__

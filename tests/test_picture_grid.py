@@ -90,7 +90,7 @@ def test_a_png_holds_the_pixels_themselves(tmp_path: Path, channels: int, mode: 
         assert (image.format, image.mode, image.size) == ("PNG", mode, (14, 9))
         pixels = np.asarray(image).reshape(9, 14, channels)
     assert np.array_equal(pixels, picture.permute(1, 2, 0).numpy())
-    assert [found.name for found in path.parent.iterdir()] == ["picture.png"]
+    assert [file.name for file in path.parent.iterdir()] == ["picture.png"]
 
 
 @pytest.mark.parametrize(("name", "format"), [("a.jpg", "JPEG"), ("a.WEBP", "WEBP"), ("a", "PNG")])

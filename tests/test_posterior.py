@@ -46,20 +46,20 @@ def test_a_naive_map_is_row_major() -> None:
 
 @pytest.mark.parametrize("name", list(LATENTS))
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
-def test_half_precision_features_give_a_float32_law(name: str, half: torch.dtype) -> None:
+def test_half_precision_features_give_a_float32_distribution(name: str, half: torch.dtype) -> None:
     head = Amortized(LATENTS[name](4, *((1, 1) if name == "vector" else (3, 3))), (8,)).to(half)
     q = head(torch.randn(2, 8, dtype=half))
     assert q.mean.dtype == q.stddev.dtype == q.rsample().dtype == torch.float32
 
 
-def test_autocast_rounds_no_product_of_the_law() -> None:
+def test_autocast_rounds_no_product_of_the_distribution() -> None:
     head = Amortized(LowRank(4, 3, 3, rank=2), (8,))
     features = torch.randn(5, 8)
-    found = []
-    head.projection.register_forward_hook(lambda _module, _inputs, outputs: found.append(outputs.float()))
+    results = []
+    head.projection.register_forward_hook(lambda _module, _inputs, outputs: results.append(outputs.float()))
     with torch.autocast("cpu", torch.bfloat16):
         mean = head(features).mean
-    rows, columns = (part.view(5, 4, 3, 2) for part in found[0][:, :48].split(24, dim=1))
+    rows, columns = (part.view(5, 4, 3, 2) for part in results[0][:, :48].split(24, dim=1))
     assert_close(mean, rows @ columns.mT)
 
 

@@ -28,12 +28,14 @@ def trained(folder: Path) -> SpatialVAE:
 def test_means_and_draws_are_those_of_the_posterior(tmp_path: Path) -> None:
     model, data = trained(tmp_path / "run"), tiny_data()
     with torch.no_grad(), evaluating(model):
-        law = model.encode(torch.from_numpy(data.split("train").images.copy()))
+        distribution = model.encode(torch.from_numpy(data.split("train").images.copy()))
     with PosteriorCodes(model, data) as codes:
-        assert_close(torch.cat(list(codes.means())), law.mean, rtol=1e-4, atol=1e-4)
+        assert_close(torch.cat(list(codes.means())), distribution.mean, rtol=1e-4, atol=1e-4)
         passes = torch.stack([torch.cat([part for part, _ in codes.draws()]) for _ in range(100)])
-        assert_close(passes.mean(0), law.mean, rtol=0, atol=6 * law.variance.max().item() ** 0.5 / 100**0.5)
-        assert_close(passes.var(0), law.variance, rtol=1.0, atol=0)
+        assert_close(
+            passes.mean(0), distribution.mean, rtol=0, atol=6 * distribution.variance.max().item() ** 0.5 / 100**0.5
+        )
+        assert_close(passes.var(0), distribution.variance, rtol=1.0, atol=0)
         torch.manual_seed(0)
         first, labels = codes.batch(np.array([2, 0]))
         assert first.shape == (2, *model.latent.event_shape)
@@ -72,8 +74,8 @@ def test_codes_of_sorted_classes_are_of_all_of_them(tmp_path: Path, monkeypatch:
         with PosteriorCodes(model, data, limit=12, seed=seed) as codes:
             assert codes.provenance == {"images": 12, "of": 60, "seed": seed}
             with torch.no_grad(), evaluating(model):
-                law = model.encode(torch.from_numpy(train.images[rows]))
-            assert_close(torch.cat(list(codes.means())), law.mean, rtol=1e-4, atol=1e-4)
+                distribution = model.encode(torch.from_numpy(train.images[rows]))
+            assert_close(torch.cat(list(codes.means())), distribution.mean, rtol=1e-4, atol=1e-4)
             labels = torch.cat([own for _, own in codes.draws() if own is not None])
             assert labels.tolist() == train.labels[rows].tolist()
             assert set(labels.tolist()) == {0, 1, 2}

@@ -49,7 +49,7 @@ def test_a_preset_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = ("--maps", 2, "--images", 100, "--batch-size", 50, "--precision", "fp32", "--seeds", 1)
     quick = ("--metrics", "bound,mse", "--limit", 10)
     flags = ("--data", "digits", "--latent", "vector", "naive", *small, *quick, "--out", tmp_path / "out")
-    found = spatialvae("compare", "--config", preset, *flags, "--json").json
-    assert found["settings"]["schedule"] == yaml.safe_load(preset.read_text())["schedule"] == "cosine"
-    assert [model["latent"] for model in found["models"]] == ["vector", "naive"]
-    assert found["models"][0]["metrics"]["mse"]["n"] == 10
+    result = spatialvae("compare", "--config", preset, *flags, "--json").json
+    assert result["settings"]["schedule"] == yaml.safe_load(preset.read_text())["schedule"] == "cosine"
+    assert [model["latent"] for model in result["models"]] == ["vector", "naive"]
+    assert result["models"][0]["metrics"]["mse"]["n"] == 10

@@ -16,22 +16,22 @@ PAGE = " ".join((DOCS / "results.md").read_text(encoding="utf-8").split())
 
 
 def interval(values: list[float], others: list[float]) -> Difference:
-    found = paired_by_seed(torch.tensor(values).double(), torch.tensor(others).double())
-    assert found is not None
-    return found
+    estimate = paired_by_seed(torch.tensor(values).double(), torch.tensor(others).double())
+    assert estimate is not None
+    return estimate
 
 
 def stored(file: str, model: str, key: str) -> list[float]:
     """A metric of a model with every seed, from either form of file."""
-    told = json.loads((DOCS / file).read_text())
-    if "models" in told:
-        [runs] = [entry["runs"] for entry in told["models"] if entry["latent"] == model]
+    recorded = json.loads((DOCS / file).read_text())
+    if "models" in recorded:
+        [runs] = [entry["runs"] for entry in recorded["models"] if entry["latent"] == model]
         return [run["metrics"][key]["value"] for run in runs]
-    return [run[key] for run in told[model]]
+    return [run[key] for run in recorded[model]]
 
 
 @pytest.mark.parametrize(
-    ("file", "model", "other", "digits", "said"),
+    ("file", "model", "other", "digits", "message"),
     [
         ("cifar10-bound.json", "naive elbo", "vector elbo", 0, "159 (15 to 302)"),
         ("cifar10-bound.json", "matrix-normal elbo", "vector elbo", 0, "150 (47 to 253)"),
@@ -54,12 +54,14 @@ def stored(file: str, model: str, key: str) -> list[float]:
         ("faces-priors.json", "tensor-normal elbo", "vector elbo", 0, "2653 (2123 to 3183)"),
     ],
 )
-def test_intervals_are_those_of_the_stored_seeds(file: str, model: str, other: str, digits: int, said: str) -> None:
-    found = interval(stored(file, *model.split()), stored(file, *other.split()))
-    value, low, high = (f"{number:.{digits}f}" for number in (found.value, found.low, found.high))
-    half = f"{(found.high - found.low) / 2:.{digits}f}"
-    assert said == (f"{value} ({low} to {high})" if found.excludes_tie else f"± {half}")
-    spans = f"{low} to {high}" if found.excludes_tie else said  # a sentence may stand between value and interval
+def test_intervals_are_those_of_the_stored_seeds(file: str, model: str, other: str, digits: int, message: str) -> None:
+    difference = interval(stored(file, *model.split()), stored(file, *other.split()))
+    value, low, high = (f"{number:.{digits}f}" for number in (difference.value, difference.low, difference.high))
+    half = f"{(difference.high - difference.low) / 2:.{digits}f}"
+    assert message == (f"{value} ({low} to {high})" if difference.excludes_tie else f"± {half}")
+    spans = (
+        f"{low} to {high}" if difference.excludes_tie else message
+    )  # a sentence may stand between value and interval
     assert spans in PAGE.replace(",", "")
 
 
@@ -68,12 +70,14 @@ def test_the_table_of_seeds_adds_up() -> None:
         r"^\| ([^|]*−[^|]*) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", (DOCS / "results.md").read_text(), re.M
     )
     assert len(rows) == 9
-    for name, *seeds, said in rows:
-        found = interval([float(seed.replace("−", "-")) for seed in seeds], [0.0, 0.0, 0.0])
-        value, low, high = (f"{number:.0f}".replace("-", "−") for number in (found.value, found.low, found.high))
-        half = f"{(found.high - found.low) / 2:.0f}"
-        expected = f"{value} ({low} to {high})" if found.excludes_tie else f"no difference found, {value} ± {half}"
-        assert said == expected, name
+    for name, *seeds, message in rows:
+        difference = interval([float(seed.replace("−", "-")) for seed in seeds], [0.0, 0.0, 0.0])
+        value, low, high = (
+            f"{number:.0f}".replace("-", "−") for number in (difference.value, difference.low, difference.high)
+        )
+        half = f"{(difference.high - difference.low) / 2:.0f}"
+        expected = f"{value} ({low} to {high})" if difference.excludes_tie else f"no difference found, {value} ± {half}"
+        assert message == expected, name
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)

@@ -47,10 +47,10 @@ def test_a_round_trip(tmp_path: Path) -> None:
 def test_a_prior_comes_back(folder: Path) -> None:
     prior = gaussian(torch.randn(2, 3, 4), torch.eye(24) + torch.rand(24, 24).tril())
     save_prior(folder, prior)
-    found = load(str(folder)).priors["gaussian"]
-    assert isinstance(found, GaussianPrior)
-    assert found.state_dict().keys() == prior.state_dict().keys()
-    assert all(torch.equal(tensor, prior.state_dict()[name]) for name, tensor in found.state_dict().items())
+    result = load(str(folder)).priors["gaussian"]
+    assert isinstance(result, GaussianPrior)
+    assert result.state_dict().keys() == prior.state_dict().keys()
+    assert all(torch.equal(tensor, prior.state_dict()[name]) for name, tensor in result.state_dict().items())
 
 
 def test_a_prior_keeps_its_classes(folder: Path) -> None:
@@ -58,8 +58,8 @@ def test_a_prior_keeps_its_classes(folder: Path) -> None:
     labels = Labels(("cat", "dog"), (3, 0))
     prior.name_classes(labels)
     save_prior(folder, prior)
-    found = load(folder).priors[prior.family.spelled]
-    assert found.labels == found.to("cpu").labels == labels
+    result = load(folder).priors[prior.family.spelled]
+    assert result.labels == result.to("cpu").labels == labels
     with pytest.raises(UserError, match=r"label dog: the prior was fitted to no image of this class.*\n.*cat"):
         load(folder).sample(1, prior=prior.family.spelled, label="dog")
     pictures = [load(folder).sample(2, prior=prior.family.spelled, label=label, seed=0) for label in ("cat", 0)]
@@ -68,9 +68,9 @@ def test_a_prior_keeps_its_classes(folder: Path) -> None:
 
 def test_a_prior_without_the_names_of_its_classes_is_not_used(folder: Path) -> None:
     prior = DiffusionFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
-    for told in ({}, {"labels": Labels(("cat",)).spelled()}):
-        told |= {"prior": prior.family.spelled, "weights": weights_hash(folder)}
-        save_file(prior.state_dict(), prior_file(folder, prior.family.spelled), told)
+    for metadata in ({}, {"labels": Labels(("cat",)).spelled()}):
+        metadata |= {"prior": prior.family.spelled, "weights": weights_hash(folder)}
+        save_file(prior.state_dict(), prior_file(folder, prior.family.spelled), metadata)
         with pytest.raises(UserError, match=r"cannot be used: (its classes are not|it knows 2 classes, and 1)"):
             load(folder).prior(prior.family.spelled)
 
@@ -122,10 +122,10 @@ def test_only_plain_formats(folder: Path) -> None:
 def complaint(folder: Path) -> str:
     with pytest.raises(UserError) as caught:
         load(folder)
-    said = str(caught.value)
-    assert "\n" not in said
-    assert str(folder) in said
-    return said
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(folder) in message
+    return message
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
@@ -221,8 +221,8 @@ def test_a_tensor_too_few_and_one_too_many(folder: Path) -> None:
     ],
 )
 def test_a_prior_of_another_shape(folder: Path, tensors: dict[str, torch.Tensor], words: str) -> None:
-    told = {"prior": "gaussian", "weights": weights_hash(folder)}
-    save_file(tensors, folder / "prior-gaussian.safetensors", told)
+    metadata = {"prior": "gaussian", "weights": weights_hash(folder)}
+    save_file(tensors, folder / "prior-gaussian.safetensors", metadata)
     model = load(folder)  # a prior is not the model: a file from another version stops nobody from using that
     assert len(model.sample(1, seed=0)) == 1
     assert model.priors.default == "standard"
@@ -241,4 +241,4 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
-    assert [found.name for found in path.parent.iterdir()] == ["file.txt"]
+    assert [file.name for file in path.parent.iterdir()] == ["file.txt"]

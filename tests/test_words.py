@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "spatialvae"
 FILES = sorted(PACKAGE.rglob("*.py"))
+NAMED = sorted(path for folder in ("src", "tests", "examples", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
 
 RETIRED = {
     "law": "distribution, description, sampler or latent",
@@ -53,7 +54,7 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", NAMED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_name_is_a_retired_word(path: Path) -> None:
     wrong = [f"{path}:{line}: {name}: call it {RETIRED[name]}" for name, line in names(parsed(path)) if name in RETIRED]
     assert not wrong, "\n".join(wrong)

@@ -53,14 +53,14 @@ def numbers(value: Any) -> list[float]:
 
 def test_every_number_is_there_and_finite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    said: list[str] = []
-    found = bench(settings(), tiny_data(), BenchConfig(rounds=2, steps=2, generated=5), say=said.append)
-    assert set(found) > PROMISED | {"spreads", "stages", "operations", "machine", "settings", "memory_bytes"}
-    assert all(math.isfinite(number) for number in numbers(found))
-    assert all(found[name] > 0 for name in PROMISED)
-    assert found["settings"]["steps"] == 2
-    assert found["settings"]["model"]["maps"] == 2
-    assert "round 2 of 2" in said
+    messages: list[str] = []
+    benchmark = bench(settings(), tiny_data(), BenchConfig(rounds=2, steps=2, generated=5), say=messages.append)
+    assert set(benchmark) > PROMISED | {"spreads", "stages", "operations", "machine", "settings", "memory_bytes"}
+    assert all(math.isfinite(number) for number in numbers(benchmark))
+    assert all(benchmark[name] > 0 for name in PROMISED)
+    assert benchmark["settings"]["steps"] == 2
+    assert benchmark["settings"]["model"]["maps"] == 2
+    assert "round 2 of 2" in messages
 
 
 def test_the_real_loop_is_a_run_with_all_that_a_run_has(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_the_command() -> None:
 
 
 def test_the_command_in_words(tiny_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = bench(settings(), tiny_data(), BenchConfig(rounds=1, steps=1, generated=2))
-    monkeypatch.setattr("spatialvae.benchmarking.bench", lambda *_, **__: found)
+    benchmark = bench(settings(), tiny_data(), BenchConfig(rounds=1, steps=1, generated=2))
+    monkeypatch.setattr("spatialvae.benchmarking.bench", lambda *_, **__: benchmark)
     done = spatialvae("bench", "--data", tiny_images, *SMALL[2:])
     assert done.code == 0, done.err
     for word in ("images/s", "over a bare loop", "share of the peak", "backward_latent", "MFLOP", "GiB"):

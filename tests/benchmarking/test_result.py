@@ -35,8 +35,8 @@ def measured(busy: float = 1.0) -> Measured:
 
 @pytest.mark.parametrize("busy", [1.0, 7.0])
 def test_rates_and_ratios(busy: float) -> None:
-    found = {name: spread.median for name, spread in measured(busy).spreads().items()}
-    assert found == {
+    results = {name: spread.median for name, spread in measured(busy).spreads().items()}
+    assert results == {
         "training_images_per_second": pytest.approx(500),
         "sampling_images_per_second": pytest.approx(2000),
         "ratio_to_bare_loop": pytest.approx(0.95),
@@ -67,8 +67,8 @@ def test_a_checkpoint_is_shared_out_over_its_steps() -> None:
 
 
 def test_json() -> None:
-    found = measured().as_dict()
-    assert set(found["stages"]) == set(STAGES)
-    assert found["spreads"]["latent_share"] == dataclasses.asdict(measured().spreads()["latent_share"])
-    assert found["operations"]["training"] == {"flops": 1000.0, "bytes": 500.0, "flops_per_byte": 2.0}
-    assert found["peak_flops_per_second"]["conv"]["median"] == 2e6
+    result = measured().as_dict()
+    assert set(result["stages"]) == set(STAGES)
+    assert result["spreads"]["latent_share"] == dataclasses.asdict(measured().spreads()["latent_share"])
+    assert result["operations"]["training"] == {"flops": 1000.0, "bytes": 500.0, "flops_per_byte": 2.0}
+    assert result["peak_flops_per_second"]["conv"]["median"] == 2e6

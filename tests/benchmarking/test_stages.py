@@ -37,10 +37,10 @@ def test_all_stages_in_their_order_and_nothing_between(latent: str) -> None:
         read.append(next(ticks))
         return float(read[-1])
 
-    found = staged_step(own, torch.optim.Adam(own.parameters()), images, contextlib.nullcontext(), Laps(CPU, clock))
-    assert list(found) == list(STAGES)
-    assert set(found.values()) == {1.0}  # each stage begins where the one before ended
-    assert sum(found.values()) == read[-1] - read[0]
+    stages = staged_step(own, torch.optim.Adam(own.parameters()), images, contextlib.nullcontext(), Laps(CPU, clock))
+    assert list(stages) == list(STAGES)
+    assert set(stages.values()) == {1.0}  # each stage begins where the one before ended
+    assert sum(stages.values()) == read[-1] - read[0]
 
 
 def test_it_is_the_step_of_training() -> None:
@@ -67,5 +67,5 @@ def test_no_hook_stays_behind() -> None:
 def test_bf16() -> None:
     own = model()
     number_format = torch.autocast("cpu", torch.bfloat16)
-    found = staged_step(own, torch.optim.Adam(own.parameters()), images, number_format, Laps(CPU))
-    assert list(found) == list(STAGES)
+    stages = staged_step(own, torch.optim.Adam(own.parameters()), images, number_format, Laps(CPU))
+    assert list(stages) == list(STAGES)

@@ -17,11 +17,11 @@ def test_every_round_takes_all_in_turn_and_the_first_does_not_count() -> None:
     order: list[str] = []
     ticks = (float(value) for value in accumulate(cycle([0, 1, 0, 10])))  # "a" takes 1, "b" 10, nothing between
     works = {name: lambda name=name: order.append(name) for name in "ab"}
-    said: list[str] = []
-    found = interleaved(works, 3, CPU, clock=lambda: next(ticks), say=said.append)
+    messages: list[str] = []
+    timings = interleaved(works, 3, CPU, clock=lambda: next(ticks), say=messages.append)
     assert order == list("abababab")
-    assert found == {"a": [1.0] * 3, "b": [10.0] * 3}
-    assert said == ["warming up", "round 1 of 3", "round 2 of 3", "round 3 of 3"]
+    assert timings == {"a": [1.0] * 3, "b": [10.0] * 3}
+    assert messages == ["warming up", "round 1 of 3", "round 2 of 3", "round 3 of 3"]
 
 
 def test_the_warm_up_is_thrown_away() -> None:
@@ -49,5 +49,5 @@ def test_a_busy_round_leaves_the_ratio() -> None:
 @pytest.mark.parametrize("count", [1, 2, 5, 8])
 def test_quartiles(count: int) -> None:
     values = np.random.default_rng(count).random(count).tolist()
-    found = Spread.of(values)
-    assert [found.lower, found.median, found.upper] == pytest.approx(np.quantile(values, [0.25, 0.5, 0.75]))
+    spread = Spread.of(values)
+    assert [spread.lower, spread.median, spread.upper] == pytest.approx(np.quantile(values, [0.25, 0.5, 0.75]))

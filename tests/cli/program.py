@@ -29,24 +29,24 @@ class Outcome(NamedTuple):
         def refuse(word: str) -> None:
             raise AssertionError(f"{word} is not JSON")
 
-        found = json.loads(self.out, parse_constant=refuse)
-        assert isinstance(found, dict)
+        result = json.loads(self.out, parse_constant=refuse)
+        assert isinstance(result, dict)
         assert self.out.count("\n") == 1
-        return found
+        return result
 
     @property
     def complaint(self) -> str:
         """The plain words of a user's mistake: exit code 2, at most three lines, no traceback, nothing on stdout."""
         assert self.code == 2, self
         assert self.out == ""
-        before, _, said = self.err.partition("Error: ")
+        before, _, message = self.err.partition("Error: ")
         assert "Traceback" not in self.err
         under_way = ("%", "parameters", "steps of")
         assert all(any(word in line for word in under_way) for line in before.splitlines())
-        assert said
-        assert said.endswith("\n")
-        assert len(said.splitlines()) <= 3
-        return said
+        assert message
+        assert message.endswith("\n")
+        assert len(message.splitlines()) <= 3
+        return message
 
 
 def spatialvae(*arguments: object) -> Outcome:

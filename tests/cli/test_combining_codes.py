@@ -29,8 +29,8 @@ EDITS = ["interpolate", "transplant", "inpaint"]
 @pytest.mark.parametrize("path", ["linear", "spherical", "cells"])
 def test_paths(run: Path, tmp_path: Path, pictures: list[Path], path: str) -> None:
     line = ("interpolate", run, *pictures[:2], "--steps", 4, "--path", path)
-    found = spatialvae(*line, "--out", tmp_path / "a.npz", "--json").json
-    assert (found["path"], found["paths"]) == (path, 1)
+    result = spatialvae(*line, "--out", tmp_path / "a.npz", "--json").json
+    assert (result["path"], result["paths"]) == (path, 1)
     assert spatialvae("reconstruct", run, *pictures[:2], "--out", tmp_path / "ends.npz").code == 0
     ends = arrays(tmp_path / "ends.npz")
     assert abs(arrays(tmp_path / "a.npz")[[0, -1]].astype(int) - ends).max() <= 1
@@ -38,20 +38,20 @@ def test_paths(run: Path, tmp_path: Path, pictures: list[Path], path: str) -> No
 
 
 def test_an_unknown_path(run: Path, tmp_path: Path) -> None:
-    said = spatialvae("interpolate", run, "--path", "round", "--out", tmp_path / "a.png").complaint
-    assert "--path round" in said and "linear, spherical, cells" in said
+    message = spatialvae("interpolate", run, "--path", "round", "--out", tmp_path / "a.png").complaint
+    assert "--path round" in message and "linear, spherical, cells" in message
 
 
 def test_a_transplant(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
     line = ("transplant", run, *pictures[:2], "--cells", "0:2,1:3")
-    found = spatialvae(*line, "--out", tmp_path / "a.png", "--json").json
-    assert found["cells"] == [[0, 1], [0, 2], [1, 1], [1, 2]]
-    assert len(found["order"]) == 5
+    result = spatialvae(*line, "--out", tmp_path / "a.png", "--json").json
+    assert result["cells"] == [[0, 1], [0, 2], [1, 1], [1, 2]]
+    assert len(result["order"]) == 5
     assert size(tmp_path / "a.png") == (5 * CELL + 2, CELL + 2)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.mode == "RGB"  # the region is outlined in colour
-    said = spatialvae(*line, "--out", tmp_path / "a.npz").out
-    assert said == (
+    printed = spatialvae(*line, "--out", tmp_path / "a.npz").out
+    assert printed == (
         "first, second, first reconstructed, second reconstructed, first with the second's cells (4 of 9): "
         f"{tmp_path / 'a.npz'}\n"
     )
@@ -67,8 +67,8 @@ def test_an_inpainting(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
     def drawn(name: str, *flags: object) -> np.ndarray:
         out = tmp_path / f"{name}.npz"
         line = ("inpaint", run, pictures[0], "--region", "0:2,1:3", "--count", 3)
-        found = spatialvae(*line, *flags, "--out", out, "--json").json
-        assert (found["count"], len(found["region"])) == (3, 4)
+        result = spatialvae(*line, *flags, "--out", out, "--json").json
+        assert (result["count"], len(result["region"])) == (3, 4)
         return arrays(out)
 
     one = drawn("one")
@@ -98,22 +98,22 @@ def test_cells_that_do_not_exist(
     run: Path, tmp_path: Path, pictures: list[Path], command: str, cells: str, words: list[str]
 ) -> None:
     given = [*pictures[:2], "--cells", cells] if command == "transplant" else [pictures[0], "--region", cells]
-    said = spatialvae(command, run, *given, "--out", tmp_path / "a.png").complaint
-    assert all(word in said for word in [str(given[-2]), *words])
+    message = spatialvae(command, run, *given, "--out", tmp_path / "a.png").complaint
+    assert all(word in message for word in [str(given[-2]), *words])
     assert not (tmp_path / "a.png").exists()
 
 
 @pytest.mark.parametrize("command", EDITS)
 def test_a_vector_has_no_cells(vector_run: Path, tmp_path: Path, command: str, extra: list[object]) -> None:
-    said = spatialvae(command, vector_run, *extra, "--out", tmp_path / "a.png").complaint
-    assert "a vector, maps of 1x1" in said
+    message = spatialvae(command, vector_run, *extra, "--out", tmp_path / "a.png").complaint
+    assert "a vector, maps of 1x1" in message
 
 
 @pytest.mark.parametrize("command", EDITS)
 def test_nothing_is_overwritten_unasked(run: Path, tmp_path: Path, command: str, extra: list[object]) -> None:
     (tmp_path / "a.png").write_text("mine")
-    said = spatialvae(command, run, *extra, "--out", tmp_path / "a.png").complaint
-    assert "--overwrite" in said
+    message = spatialvae(command, run, *extra, "--out", tmp_path / "a.png").complaint
+    assert "--overwrite" in message
     assert (tmp_path / "a.png").read_text() == "mine"
     assert spatialvae(command, run, *extra, "--out", tmp_path / "a.png", "--overwrite").code == 0
 
@@ -127,8 +127,8 @@ def test_folders_of_too_many_pictures(run: Path, tmp_path: Path, command: str, c
         "transplant": [tmp_path / "two"] * 2 + ["--cells", "0,0"],
         "inpaint": [tmp_path / "two", "--region", "0,0"],
     }
-    said = spatialvae(command, run, *given[command], "--out", tmp_path / "a.png").complaint
-    assert f"{count} pictures were given" in said
+    message = spatialvae(command, run, *given[command], "--out", tmp_path / "a.png").complaint
+    assert f"{count} pictures were given" in message
 
 
 def test_a_prior_that_is_not_there(run: Path, tmp_path: Path, pictures: list[Path]) -> None:

@@ -26,8 +26,8 @@ def compared(shared: Path, images: Path) -> tuple[Path, dict[str, Any]]:
     """A comparison of two latents by the command, and what it printed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spatialvae.comparison.cost.GENERATED", 5)
-        found = spatialvae(*line(images, shared / "compared"), "--json")
-    return shared / "compared", found.json
+        result = spatialvae(*line(images, shared / "compared"), "--json")
+    return shared / "compared", result.json
 
 
 def line(images: Path, out: Path) -> tuple[object, ...]:
@@ -52,11 +52,11 @@ def test_in_words_it_uses_what_is_there(
     monkeypatch.setattr("spatialvae.training.loop.train_step", None)
     monkeypatch.setattr("spatialvae.comparison.cached_evaluation.evaluate", None)
     monkeypatch.setenv("COLUMNS", "160")
-    found = spatialvae(*line(images, compared[0]))
-    assert found.code == 0
-    assert "vector" in found.out and "bits per dim" in found.out
-    assert found.out.endswith(f"report: {compared[0] / 'report.html'}\n")
-    assert "low-rank, beta 1, seed 0" in found.err
+    result = spatialvae(*line(images, compared[0]))
+    assert result.code == 0
+    assert "vector" in result.out and "bits per dim" in result.out
+    assert result.out.endswith(f"report: {compared[0] / 'report.html'}\n")
+    assert "low-rank, beta 1, seed 0" in result.err
 
 
 def test_a_run_of_a_comparison_is_a_run(compared: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -69,19 +69,19 @@ def test_the_command_beside_a_number_makes_it_again(compared: tuple[Path, dict[s
         [run] = model["runs"]
         words = shlex.split(run["command"])
         assert words[:3] == ["spatialvae", "evaluate", str(out / model["latent"] / RUN)]
-        found = spatialvae(*words[1:], "--json").json
+        result = spatialvae(*words[1:], "--json").json
         kept = json.loads((out / run["evaluation"]).read_text())
-        assert found["metrics"] == run["metrics"] == kept["metrics"] == model["metrics"]
-        assert found["health"] == run["health"] == kept["health"]
-        assert (found["provenance"], kept["command"]) == (kept["provenance"], run["command"])
+        assert result["metrics"] == run["metrics"] == kept["metrics"] == model["metrics"]
+        assert result["health"] == run["health"] == kept["health"]
+        assert (result["provenance"], kept["command"]) == (kept["provenance"], run["command"])
 
 
 def test_a_stopped_comparison(images: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         stop_at_step(patch, 4, signal.SIGTERM)  # the first step of the second model
-        found = spatialvae(*line(images, tmp_path / "out"), "--json")
-    assert (found.code, found.out) == (143, "")
-    assert "Stopped after 20 of 60 images" in found.err
+        result = spatialvae(*line(images, tmp_path / "out"), "--json")
+    assert (result.code, result.out) == (143, "")
+    assert "Stopped after 20 of 60 images" in result.err
     assert (tmp_path / "out" / "vector" / RUN / "prior-gaussian.safetensors").is_file()
 
 
@@ -115,8 +115,8 @@ def test_mistakes_before_any_training(
 ) -> None:
     monkeypatch.setattr("spatialvae.training.loop.train_step", None)
     source = [] if "--data" in flags else ["--data", images]
-    said = spatialvae("compare", *flags.split(), *source, "--out", tmp_path / "out", "--json").complaint
-    assert all(word in said for word in words), said
+    message = spatialvae("compare", *flags.split(), *source, "--out", tmp_path / "out", "--json").complaint
+    assert all(word in message for word in words), message
     assert not (tmp_path / "out").exists()
 
 
@@ -124,9 +124,9 @@ def test_a_run_with_other_settings(
     compared: tuple[Path, dict[str, Any]], images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spatialvae.training.loop.train_step", None)
-    found = spatialvae(*line(images, compared[0]), "--ema", 0.5)
-    assert (found.code, found.out) == (2, "")
-    assert "other settings: --ema was 0.0, now 0.5" in found.err and "Traceback" not in found.err
+    result = spatialvae(*line(images, compared[0]), "--ema", 0.5)
+    assert (result.code, result.out) == (2, "")
+    assert "other settings: --ema was 0.0, now 0.5" in result.err and "Traceback" not in result.err
 
 
 def test_it_wants_a_place_to_write(images: Path) -> None:
@@ -169,8 +169,10 @@ def test_settings_from_a_file_and_flags_before_it(tmp_path: Path) -> None:
 )
 def test_mistakes_in_a_file(images: Path, tmp_path: Path, content: str, words: list[str]) -> None:
     (tmp_path / "a.yaml").write_text(content)
-    said = spatialvae("compare", "--config", tmp_path / "a.yaml", "--data", images, "--out", tmp_path / "out").complaint
-    assert all(word in said for word in words), said
+    message = spatialvae(
+        "compare", "--config", tmp_path / "a.yaml", "--data", images, "--out", tmp_path / "out"
+    ).complaint
+    assert all(word in message for word in words), message
     assert not (tmp_path / "out").exists()
 
 
@@ -196,15 +198,15 @@ def test_named_priors_are_fitted_measured_and_drawn(shared: Path, images: Path, 
     flags = ("--prior", "standard", "mixture:components=2", "--features", features, "--generated", 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spatialvae.comparison.cost.GENERATED", 5)
-        found = spatialvae(*line(images, shared / "priors"), *flags, "--metrics", "frechet", "--json").json
+        result = spatialvae(*line(images, shared / "priors"), *flags, "--metrics", "frechet", "--json").json
     keys = {"frechet/reconstructions", "frechet/standard", "frechet/mixture:components=2"}
-    assert all(set(model["metrics"]) == keys for model in found["models"])
-    assert {"samples-standard", "samples-mixture-components=2"} <= set(found["figures"])
-    assert "samples-gaussian" not in found["figures"]
-    assert found["settings"]["prior"] == "standard"
+    assert all(set(model["metrics"]) == keys for model in result["models"])
+    assert {"samples-standard", "samples-mixture-components=2"} <= set(result["figures"])
+    assert "samples-gaussian" not in result["figures"]
+    assert result["settings"]["prior"] == "standard"
     page = (shared / "priors" / "report.html").read_text()
     assert "fitted mixture (components=2)" in page
-    again = found["models"][0]["runs"][0]["command"]
+    again = result["models"][0]["runs"][0]["command"]
     assert "--prior standard --prior mixture:components=2" in again
 
 

@@ -18,9 +18,9 @@ from tests.conftest import smooth_images
 
 
 def test_a_grid(run: Path, tmp_path: Path) -> None:
-    found = spatialvae("sample", run, "--count", 5, "--columns", 5, "--out", tmp_path / "a.png", "--json").json
-    assert found["count"] == 5
-    assert found["prior"] == "gaussian"  # the fitted one, where there is one
+    result = spatialvae("sample", run, "--count", 5, "--columns", 5, "--out", tmp_path / "a.png", "--json").json
+    assert result["count"] == 5
+    assert result["prior"] == "gaussian"  # the fitted one, where there is one
     assert size(tmp_path / "a.png") == (5 * CELL + GAP, CELL + GAP)
     assert spatialvae("sample", run, "--out", tmp_path / "b.png").out == (
         f"64 pictures from the gaussian prior: {tmp_path / 'b.png'}\n"
@@ -68,8 +68,8 @@ def test_priors_and_temperature(run: Path, tmp_path: Path) -> None:
 
 def test_a_run_without_a_fitted_prior_draws_from_the_standard_one(own_run: Path, tmp_path: Path) -> None:
     (own_run / "prior-gaussian.safetensors").unlink()
-    found = spatialvae("sample", own_run, "--count", 2, "--out", tmp_path / "a.png", "--json").json
-    assert found["prior"] == "standard"
+    result = spatialvae("sample", own_run, "--count", 2, "--out", tmp_path / "a.png", "--json").json
+    assert result["prior"] == "standard"
 
 
 def test_a_folder_of_two_files_is_enough(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
@@ -85,8 +85,8 @@ def test_nothing_is_overwritten_unasked(run: Path, tmp_path: Path, name: str) ->
     out = tmp_path / name
     assert spatialvae("sample", run, "--count", 5, "--out", out).code == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    said = spatialvae("sample", run, "--count", 3, "--seed", 1, "--out", out).complaint
-    assert str(out) in said and "--overwrite" in said
+    message = spatialvae("sample", run, "--count", 3, "--seed", 1, "--out", out).complaint
+    assert str(out) in message and "--overwrite" in message
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert spatialvae("sample", run, "--count", 3, "--seed", 1, "--out", out, "--overwrite").code == 0
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -107,9 +107,9 @@ def test_an_empty_folder_is_free(run: Path, tmp_path: Path) -> None:
 
 
 def test_reconstructions_of_files_and_folders(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
-    found = spatialvae("reconstruct", run, *pictures, "--out", tmp_path / "pairs.png", "--json").json
-    assert [pair["picture"] for pair in found["pictures"]] == [str(path) for path in pictures]
-    assert all(5 < pair["psnr"] <= 100 for pair in found["pictures"])
+    result = spatialvae("reconstruct", run, *pictures, "--out", tmp_path / "pairs.png", "--json").json
+    assert [pair["picture"] for pair in result["pictures"]] == [str(path) for path in pictures]
+    assert all(5 < pair["psnr"] <= 100 for pair in result["pictures"])
     assert size(tmp_path / "pairs.png") == (3 * CELL + GAP, 2 * CELL + GAP)
     alone = spatialvae("reconstruct", run, *pictures, "--out", tmp_path / "alone").out
     assert alone.splitlines()[-1] == f"reconstructions: {tmp_path / 'alone'}"
@@ -124,14 +124,16 @@ def test_reconstructions_of_a_folder_as_it_is(run: Path, tmp_path: Path, picture
     (folder / ".DS_Store").write_bytes(b"Bud1")
     (folder / "._a.png").write_bytes(b"Mac OS X")
     (folder / "a.jxl").write_bytes(b"\xff\x0a")
-    found = spatialvae("reconstruct", run, tmp_path / "own", "--out", tmp_path / "a.png", "--json")
-    assert len(found.json["pictures"]) == len(pictures)
-    assert "note: passed over: 1 file (.jxl 1)" in found.err
+    result = spatialvae("reconstruct", run, tmp_path / "own", "--out", tmp_path / "a.png", "--json")
+    assert len(result.json["pictures"]) == len(pictures)
+    assert "note: passed over: 1 file (.jxl 1)" in result.err
     (folder / "broken.png").write_bytes(b"no picture")
-    said = spatialvae("reconstruct", run, tmp_path / "own", "--out", tmp_path / "b.png").complaint
-    assert "broken.png cannot be used" in said and "--skip-bad-images" in said
-    found = spatialvae("reconstruct", run, tmp_path / "own", "--skip-bad-images", "--out", tmp_path / "b.png", "--json")
-    assert len(found.json["pictures"]) == len(pictures) and "broken.png cannot be used" in found.err
+    message = spatialvae("reconstruct", run, tmp_path / "own", "--out", tmp_path / "b.png").complaint
+    assert "broken.png cannot be used" in message and "--skip-bad-images" in message
+    result = spatialvae(
+        "reconstruct", run, tmp_path / "own", "--skip-bad-images", "--out", tmp_path / "b.png", "--json"
+    )
+    assert len(result.json["pictures"]) == len(pictures) and "broken.png cannot be used" in result.err
 
 
 def test_reconstructions_keep_the_names_so_that_they_are_paired_rightly(
@@ -143,11 +145,11 @@ def test_reconstructions_keep_the_names_so_that_they_are_paired_rightly(
         Image.fromarray(image[0]).save(folder / f"{number}.png")
     assert spatialvae("reconstruct", run, folder, "--out", tmp_path / "out").code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{number}.png" for number in range(12)}
-    found = spatialvae(
+    result = spatialvae(
         "evaluate", tmp_path / "out", "--against", folder, "--paired", "--metrics", "psnr", "--json"
     ).json
     expected = spatialvae("reconstruct", run, folder, "--out", tmp_path / "pairs.png", "--json").json["pictures"]
-    assert found["metrics"]["psnr"]["value"] == pytest.approx(np.mean([pair["psnr"] for pair in expected]))
+    assert result["metrics"]["psnr"]["value"] == pytest.approx(np.mean([pair["psnr"] for pair in expected]))
 
 
 def test_reconstructions_as_an_array_and_as_files(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
@@ -183,22 +185,22 @@ def test_paths_between_draws(run: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_path_has_two_ends(run: Path, tmp_path: Path, pictures: list[Path], number: int) -> None:
-    said = spatialvae("interpolate", run, *pictures[:number], "--out", tmp_path / "a.png").complaint
-    assert f"{number} pictures" in said and "exactly 2" in said
+    message = spatialvae("interpolate", run, *pictures[:number], "--out", tmp_path / "a.png").complaint
+    assert f"{number} pictures" in message and "exactly 2" in message
 
 
 @pytest.mark.parametrize("command", ["sample", "interpolate"])
 def test_an_unknown_prior(run: Path, tmp_path: Path, command: str) -> None:
-    said = spatialvae(command, run, "--prior", "gausian", "--out", tmp_path / "a.png").complaint
-    assert "'gausian'" in said and "Did you mean 'gaussian'?" in said
+    message = spatialvae(command, run, "--prior", "gausian", "--out", tmp_path / "a.png").complaint
+    assert "'gausian'" in message and "Did you mean 'gaussian'?" in message
     assert not (tmp_path / "a.png").exists()
 
 
 @pytest.mark.parametrize("command", ["sample", "interpolate", "reconstruct"])
 def test_a_run_that_is_not_there(tmp_path: Path, command: str) -> None:
     extra = [tmp_path] if command == "reconstruct" else []
-    said = spatialvae(command, tmp_path / "none", *extra, "--json").complaint
-    assert "none holds no model" in said and "config.json and model.safetensors" in said
+    message = spatialvae(command, tmp_path / "none", *extra, "--json").complaint
+    assert "none holds no model" in message and "config.json and model.safetensors" in message
 
 
 @pytest.mark.parametrize(
@@ -211,8 +213,8 @@ def test_a_run_that_is_not_there(tmp_path: Path, command: str) -> None:
 )
 def test_a_damaged_config(own_run: Path, tmp_path: Path, content: str, words: str) -> None:
     (own_run / "config.json").write_text(content)
-    said = spatialvae("sample", own_run, "--out", tmp_path / "a.png").complaint
-    assert words in said and "config.json" in said
+    message = spatialvae("sample", own_run, "--out", tmp_path / "a.png").complaint
+    assert words in message and "config.json" in message
 
 
 def test_weights_of_another_model(own_run: Path, tmp_path: Path) -> None:
@@ -227,8 +229,8 @@ def test_a_kind_of_file_that_is_none_of_ours(
     run: Path, tmp_path: Path, pictures: list[Path], command: str, name: str
 ) -> None:
     extra = pictures if command == "reconstruct" else []
-    said = spatialvae(command, run, *extra, "--out", tmp_path / name).complaint
-    assert name in said and ".png or .npz" in said
+    message = spatialvae(command, run, *extra, "--out", tmp_path / name).complaint
+    assert name in message and ".png or .npz" in message
     assert not (tmp_path / name).exists()
 
 
@@ -237,8 +239,8 @@ def test_places_that_cannot_be_written(run: Path, tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "folder.png" / "inside").write_text("mine")
     for out in (tmp_path / "file" / "a.png", tmp_path / "file", tmp_path / "folder.png"):
-        said = spatialvae("sample", run, "--count", 1, "--out", out, "--overwrite").complaint
-        assert "file" in said or "folder.png" in said
+        message = spatialvae("sample", run, "--count", 1, "--out", out, "--overwrite").complaint
+        assert "file" in message or "folder.png" in message
     assert (tmp_path / "file").read_text() == (tmp_path / "folder.png" / "inside").read_text() == "mine"
 
 
@@ -250,5 +252,5 @@ def test_pictures_that_are_none(run: Path, tmp_path: Path) -> None:
         ("none.png", "does not exist"),
         ("empty", "holds no pictures"),
     ):
-        said = spatialvae("reconstruct", run, tmp_path / path, "--out", tmp_path / "a.png").complaint
-        assert path in said and words in said
+        message = spatialvae("reconstruct", run, tmp_path / path, "--out", tmp_path / "a.png").complaint
+        assert path in message and words in message

@@ -25,21 +25,21 @@ FAST = ("--importance-samples", 2, "--nll-images", 3, "--generated", 20)
 
 
 def test_the_numbers_are_the_librarys(run: Path, images: Path) -> None:
-    found = spatialvae("evaluate", run, *FAST, "--seed", 4, "--json").json
+    result = spatialvae("evaluate", run, *FAST, "--seed", 4, "--json").json
     config = EvaluationConfig(importance_samples=2, nll_images=3, seed=4)
     expected = evaluate(load(run), prepare(str(images)), config)
-    assert set(found) == {"target", "metrics", "health", "provenance", "warnings", "failed"}
-    assert found["metrics"] == {name: estimate.as_dict() for name, estimate in expected.metrics.items()}
-    assert found["metrics"]["nll"]["n"] == 3
-    assert found["health"] == json.loads(json.dumps(as_json(expected)))["health"]
-    assert (found["provenance"]["split"], found["provenance"]["seed"]) == ("test", 4)
-    assert found["provenance"]["fingerprint"] == prepare(str(images)).fingerprint
+    assert set(result) == {"target", "metrics", "health", "provenance", "warnings", "failed"}
+    assert result["metrics"] == {name: estimate.as_dict() for name, estimate in expected.metrics.items()}
+    assert result["metrics"]["nll"]["n"] == 3
+    assert result["health"] == json.loads(json.dumps(as_json(expected)))["health"]
+    assert (result["provenance"]["split"], result["provenance"]["seed"]) == ("test", 4)
+    assert result["provenance"]["fingerprint"] == prepare(str(images)).fingerprint
 
 
 def test_words(run: Path) -> None:
-    found = spatialvae("evaluate", run, *FAST, "--split", "validation", "--metrics", "bound,nll,ssim")
-    assert found.code == 0
-    lines = found.out.splitlines()
+    result = spatialvae("evaluate", run, *FAST, "--split", "validation", "--metrics", "bound,nll,ssim")
+    assert result.code == 0
+    lines = result.out.splitlines()
     assert "validation" in lines[0] and lines[0].endswith("; ± over images, this training only")
     names = ["elbo", "kl", "reconstruction", "bits_per_dim", "ssim", "nll", "nll_bound"]
     assert [line.split()[0] for line in lines[1:]] == names
@@ -49,9 +49,9 @@ def test_words(run: Path) -> None:
 def test_split_and_limit(run: Path, images: Path) -> None:
     data = prepare(str(images))
     for split in ("train", "validation"):
-        found = spatialvae("evaluate", run, "--split", split, "--metrics", "mse", "--json").json["metrics"]
-        assert found["mse"]["n"] == len(data.split(split))
-        assert "nll" not in found
+        result = spatialvae("evaluate", run, "--split", split, "--metrics", "mse", "--json").json["metrics"]
+        assert result["mse"]["n"] == len(data.split(split))
+        assert "nll" not in result
     few = spatialvae("evaluate", run, "--split", "train", *FAST, "--limit", 4, "--json").json["metrics"]
     assert {entry["n"] for name, entry in few.items() if not name.startswith("nll")} == {4}
 
@@ -70,28 +70,28 @@ def test_the_words_say_which_images(run: Path, images: Path) -> None:
 
 def test_a_metric_that_fails_is_told_beside_the_others(run: Path, tmp_path: Path) -> None:
     path = saved(NotFinite(), tmp_path / "odd.pt")
-    found = spatialvae("evaluate", run, "--metrics", "mse,lpips", "--lpips", path)
-    assert found.code == 1  # it was asked for by name
-    lines = found.out.splitlines()
+    result = spatialvae("evaluate", run, "--metrics", "mse,lpips", "--lpips", path)
+    assert result.code == 1  # it was asked for by name
+    lines = result.out.splitlines()
     assert lines[1].split()[0] == "mse"
     assert lines[-1].startswith("  ! lpips failed: odd puts out distances that are not finite")
-    told = spatialvae("evaluate", run, *FAST, "--lpips", path, "--json").json
-    assert set(told["failed"]) == {"lpips"}
-    assert "mse" in told["metrics"] and "lpips" not in told["metrics"]
+    report = spatialvae("evaluate", run, *FAST, "--lpips", path, "--json").json
+    assert set(report["failed"]) == {"lpips"}
+    assert "mse" in report["metrics"] and "lpips" not in report["metrics"]
 
 
 def test_samples_of_every_prior_are_measured(run: Path, tmp_path: Path) -> None:
-    found = spatialvae("evaluate", run, *FAST, "--metrics", "frechet", "--features", feature_file(tmp_path), "--json")
-    assert set(found.json["metrics"]) == {"frechet/reconstructions", "frechet/standard", "frechet/gaussian"}
-    assert found.json["provenance"]["features"]["name"] == "pooled"
-    assert found.json["warnings"]
+    result = spatialvae("evaluate", run, *FAST, "--metrics", "frechet", "--features", feature_file(tmp_path), "--json")
+    assert set(result.json["metrics"]) == {"frechet/reconstructions", "frechet/standard", "frechet/gaussian"}
+    assert result.json["provenance"]["features"]["name"] == "pooled"
+    assert result.json["warnings"]
 
 
 def test_other_images_are_brought_to_the_models_size_and_channels(run: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", images=smooth_images(40, channels=3, height=20, width=12))
-    found = spatialvae("evaluate", run, "--data", tmp_path / "other.npz", *FAST, "--json").json
-    assert found["metrics"]["mse"]["value"] > 0
-    assert found["provenance"]["resize"] == "lanczos to 8x8"
+    result = spatialvae("evaluate", run, "--data", tmp_path / "other.npz", *FAST, "--json").json
+    assert result["metrics"]["mse"]["value"] > 0
+    assert result["provenance"]["resize"] == "lanczos to 8x8"
 
 
 def test_a_model_without_its_run(run: Path, images: Path, tmp_path: Path) -> None:
@@ -100,12 +100,12 @@ def test_a_model_without_its_run(run: Path, images: Path, tmp_path: Path) -> Non
     for name in ("config.json", "model.safetensors"):
         shutil.copy(run / name, folder / name)
     before = contents(folder)
-    found = spatialvae("evaluate", folder, "--data", images, *FAST, "--json").json
+    result = spatialvae("evaluate", folder, "--data", images, *FAST, "--json").json
     expected = spatialvae("evaluate", run, *FAST, "--prior", "standard", "--json").json["metrics"]
-    assert found["metrics"] == expected
-    assert f"{images} names no test split: measured on the 5 of 120 images" in found["warnings"][0]
-    said = spatialvae("evaluate", folder, *FAST).complaint
-    assert f"{folder} does not say what it was trained on" in said and "--data" in said
+    assert result["metrics"] == expected
+    assert f"{images} names no test split: measured on the 5 of 120 images" in result["warnings"][0]
+    message = spatialvae("evaluate", folder, *FAST).complaint
+    assert f"{folder} does not say what it was trained on" in message and "--data" in message
     assert contents(folder) == before  # nothing is fitted to images of which nobody knows whether it saw them
 
 
@@ -125,8 +125,8 @@ def test_no_prior_is_fitted_to_foreign_images(own_run: Path, tmp_path: Path) -> 
 
 
 def sets(*arguments: object) -> dict[str, float]:
-    found = spatialvae("evaluate", *arguments, "--json").json["metrics"]
-    return {name: entry["value"] for name, entry in found.items()}
+    result = spatialvae("evaluate", *arguments, "--json").json["metrics"]
+    return {name: entry["value"] for name, entry in result.items()}
 
 
 def test_images_of_anyone_are_measured_by_the_same_code(run: Path, images: Path, tmp_path: Path) -> None:
@@ -144,22 +144,22 @@ def test_paired_images(images: Path, tmp_path: Path) -> None:
     test = prepare(str(images)).split("test").images
     np.savez(tmp_path / "same.npz", images=test)
     of_test = ("--against", images, "--split", "test", "--paired")
-    found = sets(tmp_path / "same.npz", *of_test)
-    assert found == {"mse": 0, "psnr": pytest.approx(100), "ssim": pytest.approx(1)}
+    result = sets(tmp_path / "same.npz", *of_test)
+    assert result == {"mse": 0, "psnr": pytest.approx(100), "ssim": pytest.approx(1)}
     np.savez(tmp_path / "darker.npz", images=test // 2)
     assert sets(tmp_path / "darker.npz", *of_test)["mse"] == pytest.approx(
         np.mean(((test - test // 2) / 255.0) ** 2), rel=1e-5
     )
-    said = spatialvae("evaluate", tmp_path / "same.npz", "--against", images, "--paired").complaint
-    assert "for each of the 120 compared with (--split says which); there are 5" in said
+    message = spatialvae("evaluate", tmp_path / "same.npz", "--against", images, "--paired").complaint
+    assert "for each of the 120 compared with (--split says which); there are 5" in message
 
 
 def test_a_source_without_splits_is_compared_with_whole(images: Path, tmp_path: Path) -> None:
     flags = ("--against", images, "--metrics", "frechet", "--features", feature_file(tmp_path))
-    found = spatialvae("evaluate", images, *flags, "--json").json
-    assert found["metrics"]["frechet"]["value"] == pytest.approx(0, abs=1e-6)  # of a set to itself
-    assert (found["provenance"]["split"], found["provenance"]["images"]) == ("all", 120)
-    assert "names no test split: all of its images are compared with" in found["warnings"][-1]
+    result = spatialvae("evaluate", images, *flags, "--json").json
+    assert result["metrics"]["frechet"]["value"] == pytest.approx(0, abs=1e-6)  # of a set to itself
+    assert (result["provenance"]["split"], result["provenance"]["images"]) == ("all", 120)
+    assert "names no test split: all of its images are compared with" in result["warnings"][-1]
     part = spatialvae("evaluate", images, *flags, "--split", "test", "--json").json
     assert (part["provenance"]["split"], part["provenance"]["images"]) == ("test", 5)
     arrays = smooth_images(40, 1, 8, 8)
@@ -177,21 +177,21 @@ def test_pairs_go_by_name_and_by_number(tmp_path: Path) -> None:
             Image.fromarray(image.transpose(1, 2, 0)).save(tmp_path / folder / f"{name}.png")
     for name, how in (("numbered", "by name"), ("renamed", "in natural order, as no name agrees")):
         line = ("evaluate", tmp_path / name, "--against", tmp_path / "padded", "--paired", "--metrics", "mse")
-        found = spatialvae(*line, "--json").json
-        assert (found["metrics"]["mse"]["value"], found["metrics"]["mse"]["n"]) == (0, 12)
-        assert found["provenance"]["paired"] == how
+        result = spatialvae(*line, "--json").json
+        assert (result["metrics"]["mse"]["value"], result["metrics"]["mse"]["n"]) == (0, 12)
+        assert result["provenance"]["paired"] == how
         assert f"paired {how}" in spatialvae(*line).out.splitlines()[0]
     (tmp_path / "numbered" / "3.png").rename(tmp_path / "numbered" / "33.png")
-    said = spatialvae("evaluate", tmp_path / "numbered", *line[2:]).complaint
-    assert "33.png of the set has no partner (and 1 more)" in said
+    message = spatialvae("evaluate", tmp_path / "numbered", *line[2:]).complaint
+    assert "33.png of the set has no partner (and 1 more)" in message
 
 
 def test_parzen_and_its_protocols(run: Path) -> None:
     for protocol in ("held-out", "authors"):
         flags = ("--metrics", "parzen", "--generated", 30, "--split", "train", "--parzen-protocol", protocol)
-        found = spatialvae("evaluate", run, *flags, "--json").json
-        assert set(found["metrics"]) == {"parzen/standard", "parzen/gaussian"}
-        assert found["provenance"]["parzen/standard"]["protocol"] == protocol
+        result = spatialvae("evaluate", run, *flags, "--json").json
+        assert set(result["metrics"]) == {"parzen/standard", "parzen/gaussian"}
+        assert result["provenance"]["parzen/standard"]["protocol"] == protocol
 
 
 @pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def test_parzen_and_its_protocols(run: Path) -> None:
     ],
 )
 def test_mistakes(run: Path, flags: str, words: list[str]) -> None:
-    said = spatialvae("evaluate", run, *flags.split(), "--json").complaint
-    assert all(word in said for word in words), said
+    message = spatialvae("evaluate", run, *flags.split(), "--json").complaint
+    assert all(word in message for word in words), message
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ def test_mistakes_about_images(tmp_path: Path, flags: str, words: list[str]) -> 
     (tmp_path / "set").mkdir()
     for index, image in enumerate(smooth_images(3, 1)):
         Image.fromarray(image[0]).save(tmp_path / "set" / f"{index}.png")
-    said = spatialvae("evaluate", tmp_path / "set", *flags.split(), "--json").complaint
-    assert all(word in said for word in words), said
+    message = spatialvae("evaluate", tmp_path / "set", *flags.split(), "--json").complaint
+    assert all(word in message for word in words), message
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
@@ -245,10 +245,10 @@ def test_one_class_skips_the_probe_with_a_note(run: Path, tmp_path: Path) -> Non
     labels = np.where(np.arange(60) % 2, 3, -1)
     np.savez(tmp_path / "one.npz", images=smooth_images(60, channels=1, height=8, width=8), labels=labels)
     flags = ("--data", tmp_path / "one.npz", "--split", "train", "--importance-samples", 2)
-    found = spatialvae("evaluate", run, *flags, "--json").json
-    assert "probe" not in found["metrics"]
-    assert {"elbo", "nll", "psnr"} <= set(found["metrics"])
-    assert found["warnings"][0] == "no linear probe: all training images with a label have one label, '3'"
+    result = spatialvae("evaluate", run, *flags, "--json").json
+    assert "probe" not in result["metrics"]
+    assert {"elbo", "nll", "psnr"} <= set(result["metrics"])
+    assert result["warnings"][0] == "no linear probe: all training images with a label have one label, '3'"
     assert "  ! no linear probe: all training" in spatialvae("evaluate", run, *flags).out
-    said = spatialvae("evaluate", run, *flags, "--metrics", "probe").complaint
-    assert "--metrics probe is not possible here: all training images with a label have one label, '3'." in said
+    message = spatialvae("evaluate", run, *flags, "--metrics", "probe").complaint
+    assert "--metrics probe is not possible here: all training images with a label have one label, '3'." in message

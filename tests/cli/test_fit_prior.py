@@ -36,9 +36,9 @@ def labelled(shared: Path) -> Path:
 
 
 def test_it_fits_says_how_well_and_keeps(own_run: Path) -> None:
-    found = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3", "--json").json
-    assert found["default"] == "gaussian"  # until told otherwise
-    assert found["fitted"]["mixture:components=3"]["n"] == 3  # validation images
+    result = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3", "--json").json
+    assert result["default"] == "gaussian"  # until told otherwise
+    assert result["fitted"]["mixture:components=3"]["n"] == 3  # validation images
     assert (own_run / "prior-mixture-components=3.safetensors").is_file()
     again = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3")
     assert "fitted before, kept (--overwrite" in again.out
@@ -48,12 +48,13 @@ def test_it_fits_says_how_well_and_keeps(own_run: Path) -> None:
 
 
 def test_it_says_that_sample_still_draws_from_another(own_run: Path) -> None:
-    said = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3").out
+    printed = spatialvae("fit-prior", own_run, "--prior", "mixture:components=3").out
     assert (
-        "sample still draws from gaussian: say `sample --prior mixture:components=3`,\n  or make it the default" in said
+        "sample still draws from gaussian: say `sample --prior mixture:components=3`,\n  or make it the default"
+        in printed
     )
-    assert "`fit-prior --prior mixture:components=3 --default`" in said
-    assert f"next: spatialvae sample {own_run} --prior mixture:components=3 --out samples.png" in said
+    assert "`fit-prior --prior mixture:components=3 --default`" in printed
+    assert f"next: spatialvae sample {own_run} --prior mixture:components=3 --out samples.png" in printed
     assert spatialvae("sample", own_run, "--out", own_run / "a.png", "--json").json["prior"] == "gaussian"
 
 
@@ -70,29 +71,30 @@ def test_a_familys_name_means_the_one_that_was_fitted_of_it(own_run: Path, tmp_p
     }
     for command, rest in lines.items():
         out = tmp_path / f"{command}.png"
-        found = spatialvae(command, *rest, "--prior", "mixture", "--out", out, "--json").json
-        assert found.get("prior", "mixture:components=2") == "mixture:components=2", command
-    found = spatialvae("evaluate", own_run, "--metrics", "prior_gain", "--prior", "mixture", "--json").json
-    assert "prior_gain/mixture:components=2" in found["metrics"]
+        result = spatialvae(command, *rest, "--prior", "mixture", "--out", out, "--json").json
+        assert result.get("prior", "mixture:components=2") == "mixture:components=2", command
+    result = spatialvae("evaluate", own_run, "--metrics", "prior_gain", "--prior", "mixture", "--json").json
+    assert "prior_gain/mixture:components=2" in result["metrics"]
     assert spatialvae("fit-prior", own_run, "--prior", "mixture:components=3").code == 0
-    said = spatialvae("sample", own_run, "--prior", "mixture", "--out", tmp_path / "b.png").complaint
+    message = spatialvae("sample", own_run, "--prior", "mixture", "--out", tmp_path / "b.png").complaint
     assert (
-        "Several priors of the family mixture were fitted: choose mixture:components=2 or mixture:components=3" in said
+        "Several priors of the family mixture were fitted: choose mixture:components=2 or mixture:components=3"
+        in message
     )
 
 
 def test_the_default_is_what_sample_draws_from(own_run: Path) -> None:
-    said = spatialvae("fit-prior", own_run, "--prior", "mixture:components=2", "--default").out
-    assert "samples come from: mixture:components=2" in said
+    printed = spatialvae("fit-prior", own_run, "--prior", "mixture:components=2", "--default").out
+    assert "samples come from: mixture:components=2" in printed
     assert spatialvae("sample", own_run, "--out", own_run / "a.png", "--json").json["prior"] == "mixture:components=2"
 
 
 def test_the_best_by_held_out_frechet_becomes_the_default(own_run: Path, features: Path) -> None:
     flags = ("--prior", "gaussian", "--prior", "mixture:components=2", "--features", features, "--generated", 20)
-    found = spatialvae("fit-prior", own_run, *flags, "--default", "--json").json
-    distances = {name: value["value"] for name, value in found["frechet"].items() if name != "reconstructions"}
+    result = spatialvae("fit-prior", own_run, *flags, "--default", "--json").json
+    distances = {name: value["value"] for name, value in result["frechet"].items() if name != "reconstructions"}
     assert set(distances) == {"standard", "gaussian", "mixture:components=2"}
-    assert found["default"] == min(distances, key=lambda name: distances[name]) == load(own_run).priors.default
+    assert result["default"] == min(distances, key=lambda name: distances[name]) == load(own_run).priors.default
 
 
 def test_labels(labelled: Path, tmp_path: Path) -> None:
@@ -100,8 +102,8 @@ def test_labels(labelled: Path, tmp_path: Path) -> None:
     means = []
     for label in (0, 1, "bright", "dark"):  # the classes' names in their order
         flags = ("--prior", "mixture:components=2", "--label", label, "--count", 30)
-        said = spatialvae("sample", labelled, *flags, "--out", tmp_path / f"{label}.npz").out
-        assert said.startswith(f"30 pictures of class {label} from the mixture:components=2 prior: ")
+        message = spatialvae("sample", labelled, *flags, "--out", tmp_path / f"{label}.npz").out
+        assert message.startswith(f"30 pictures of class {label} from the mixture:components=2 prior: ")
         with np.load(tmp_path / f"{label}.npz") as file:
             means.append(file["images"].mean())
     assert means[0] > means[1] + 20
@@ -110,8 +112,8 @@ def test_labels(labelled: Path, tmp_path: Path) -> None:
     assert counts is not None
     assert counts[0] + counts[1] == spatialvae("data", labelled.parent / "classes", "--json").json["splits"]["train"]
     flags = ("--prior", "mixture:components=2", "--out", tmp_path / "c.png")
-    said = spatialvae("sample", labelled, *flags, "--label", 2).complaint
-    assert "--label 2 does not exist: labels go from 0 to 1, nearest 1" in said
+    message = spatialvae("sample", labelled, *flags, "--label", 2).complaint
+    assert "--label 2 does not exist: labels go from 0 to 1, nearest 1" in message
     assert (
         "--label bark does not exist. Did you mean 'dark'"
         in spatialvae("sample", labelled, *flags, "--label", "bark").complaint
@@ -134,19 +136,19 @@ def test_a_diffusion_is_trained_resumed_and_drawn_from(own_run: Path, tmp_path: 
 
 
 def test_sampling_noise_is_told(labelled: Path, tmp_path: Path) -> None:
-    said = spatialvae("sample", labelled, "--prior", "standard", "--out", tmp_path / "a.png")
-    assert "of the draws from N(0, I) lie where hardly any image is encoded to" in said.err
-    assert "--prior gaussian" in said.err
+    message = spatialvae("sample", labelled, "--prior", "standard", "--out", tmp_path / "a.png")
+    assert "of the draws from N(0, I) lie where hardly any image is encoded to" in message.err
+    assert "--prior gaussian" in message.err
     assert "hardly any" not in spatialvae("sample", labelled, "--out", tmp_path / "b.png").err
 
 
 def test_evaluate_measures_the_named_priors(own_run: Path, features: Path) -> None:
     flags = ("--features", features, "--generated", 20, "--metrics", "frechet")
-    found = spatialvae("evaluate", own_run, *flags, "--prior", "standard", "--json").json
-    assert [key for key in found["metrics"] if "/" in key] == ["frechet/reconstructions", "frechet/standard"]
-    said = spatialvae("evaluate", own_run, *flags, "--prior", "mixture").complaint
-    assert "has no prior 'mixture' yet, only standard, gaussian" in said
-    assert "fit-prior and --prior mixture" in said
+    result = spatialvae("evaluate", own_run, *flags, "--prior", "standard", "--json").json
+    assert [key for key in result["metrics"] if "/" in key] == ["frechet/reconstructions", "frechet/standard"]
+    message = spatialvae("evaluate", own_run, *flags, "--prior", "mixture").complaint
+    assert "has no prior 'mixture' yet, only standard, gaussian" in message
+    assert "fit-prior and --prior mixture" in message
 
 
 @pytest.mark.parametrize(

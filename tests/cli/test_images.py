@@ -65,12 +65,16 @@ def test_a_run_is_opened_from_any_folder_and_after_a_move(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     moved = Path(shutil.move(tmp_path / "run", tmp_path / "elsewhere" / "moved"))
-    found = opened(command, moved, "--json").json
+    result = opened(command, moved, "--json").json
     if command == "evaluate":
         expected = prepare(str(mine), ImageOptions(crop="center"))
-        told = found["provenance"]
-        assert (told["data"], told["fingerprint"], told["crop"]) == (str(mine), expected.fingerprint, "center")
-        assert not found["warnings"]
+        provenance = result["provenance"]
+        assert (provenance["data"], provenance["fingerprint"], provenance["crop"]) == (
+            str(mine),
+            expected.fingerprint,
+            "center",
+        )
+        assert not result["warnings"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -81,8 +85,8 @@ def test_nothing_is_opened_on_a_default(command: str, in_memory: Path, run: Path
         shutil.copy(run / name, shared / name)
     for folder, words in ((shared, "does not say what it was trained on"), (in_memory, "on arrays in memory")):
         before = contents(folder)
-        said = opened(command, folder, "--overwrite" if command == "fit-prior" else "--json").complaint
-        assert words in said and "--data" in said
+        message = opened(command, folder, "--overwrite" if command == "fit-prior" else "--json").complaint
+        assert words in message and "--data" in message
         assert contents(folder) == before
         assert opened(command, folder, "--data", mine).code == 0
 
@@ -93,22 +97,22 @@ def test_images_that_changed_are_not_taken(command: str, mine: Path, tmp_path: P
     assert spatialvae("train", "--data", mine, "--images", 20, *SETTINGS, "--out", run).code == 0
     kept, before = Path(shutil.copy(mine, tmp_path / "kept.npz")), contents(run)
     np.savez(mine, images=smooth_images(60, 1, 8, 8, seed=4))
-    said = opened(command, run).complaint
-    assert f"{run} was trained on {mine}, which has changed since" in said and "--data" in said
+    message = opened(command, run).complaint
+    assert f"{run} was trained on {mine}, which has changed since" in message and "--data" in message
     mine.unlink()
-    said = opened(command, run).complaint
-    assert f"{run} was trained on {mine}, which is not there any more: say where with --data" in said
+    message = opened(command, run).complaint
+    assert f"{run} was trained on {mine}, which is not there any more: say where with --data" in message
     assert contents(run) == before
-    found = opened(command, run, "--data", kept, "--json")  # the same images at another place
-    assert found.code == 0 and "was trained on" not in found.out + found.err
+    result = opened(command, run, "--data", kept, "--json")  # the same images at another place
+    assert result.code == 0 and "was trained on" not in result.out + result.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_other_images_are_said_to_be_others(command: str, own_run: Path, images: Path, mine: Path) -> None:
-    found = opened(command, own_run, "--data", mine)
-    assert found.code == 0
-    told = f"the images are {mine} --image-size 8x8 --channels 1; {own_run} was trained on {images}"
-    assert told in found.out + found.err
+    result = opened(command, own_run, "--data", mine)
+    assert result.code == 0
+    message = f"the images are {mine} --image-size 8x8 --channels 1; {own_run} was trained on {images}"
+    assert message in result.out + result.err
 
 
 def test_home_is_expanded(mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +165,8 @@ def test_pictures_go_through_the_run_s_own_preparation(tmp_path: Path) -> None:
         own = prepare(str(folder), ImageOptions((8, 8), crop, channels=1 if crop == "12" else None)).split("all")
         expected = model.reconstruct(torch.from_numpy(own.images)).numpy()
         out = tmp_path / f"{crop}.npz"
-        found = spatialvae("reconstruct", run, folder, "--out", out)
-        assert found.err == ""
+        result = spatialvae("reconstruct", run, folder, "--out", out)
+        assert result.err == ""
         assert np.array_equal(arrays(out), expected)
         line = ("transplant", run, folder / "00.png", folder / "01.png", "--cells", "0,0", "--overwrite")
         assert spatialvae(*line, "--out", out).code == 0
@@ -176,8 +180,8 @@ def test_pictures_for_a_model_alone_are_cropped_and_that_is_said(
     shared.mkdir()
     for name in ("config.json", "model.safetensors"):
         shutil.copy(run / name, shared / name)
-    found = spatialvae("reconstruct", shared, *pictures, "--out", tmp_path / "a.npz")
-    assert f"note: {shared} has no data.json: pictures are cropped to the centre and made 8x8" in found.err
+    result = spatialvae("reconstruct", shared, *pictures, "--out", tmp_path / "a.npz")
+    assert f"note: {shared} has no data.json: pictures are cropped to the centre and made 8x8" in result.err
     assert spatialvae("reconstruct", run, *pictures, "--out", tmp_path / "b.npz").err == ""
     assert np.array_equal(arrays(tmp_path / "a.npz"), arrays(tmp_path / "b.npz"))
 

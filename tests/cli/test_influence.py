@@ -16,17 +16,17 @@ from tests.cli.program import spatialvae
 
 
 def test_a_picture_and_its_numbers(run: Path, images: Path, tmp_path: Path) -> None:
-    found = spatialvae("influence", run, "--images", 3, "--out", tmp_path / "a.png", "--json").json
-    assert (found["images"], found["prior"], found["split"], found["probes"]) == (3, "gaussian", "test", None)
+    result = spatialvae("influence", run, "--images", 3, "--out", tmp_path / "a.png", "--json").json
+    assert (result["images"], result["prior"], result["split"], result["probes"]) == (3, "gaussian", "test", None)
     count = len(prepare(str(images)).split("test"))
-    assert (found["correlated"], found["of"], found["seed"]) == (count, count, 0)
+    assert (result["correlated"], result["of"], result["seed"]) == (count, count, 0)
     few = f"the aggregate is that of {count} image{'s' * (count > 1)} (test), which says little"
-    assert [note.startswith(few) for note in found["notes"]] == ([True] if count < 10 else [])
-    assert found["block"] == pytest.approx(1 / 9)
+    assert [note.startswith(few) for note in result["notes"]] == ([True] if count < 10 else [])
+    assert result["block"] == pytest.approx(1 / 9)
     for what in ("writes", "reads"):
-        assert 0 < found[what]["inside"] < 1
-        assert 0 < found[what]["radius"] < 6
-    assert set(found["correlation"]) == {"posterior", "prior", "aggregate"}
+        assert 0 < result[what]["inside"] < 1
+        assert 0 < result[what]["radius"] < 6
+    assert set(result["correlation"]) == {"posterior", "prior", "aggregate"}
     wide, high = size(tmp_path / "a.png")
     assert 400 < wide < 1000 and 400 < high < 1000
 
@@ -43,7 +43,7 @@ def test_the_images_are_those_of_the_seed(run: Path, images: Path, tmp_path: Pat
 
 
 def test_arrays(run: Path, tmp_path: Path) -> None:
-    found = spatialvae("influence", run, "--images", 2, "--out", tmp_path / "a.npz", "--json").json
+    result = spatialvae("influence", run, "--images", 2, "--out", tmp_path / "a.npz", "--json").json
     with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
         stored = {name: file[name] for name in file.files}
     assert {name: array.shape for name, array in stored.items()} == {
@@ -55,13 +55,16 @@ def test_arrays(run: Path, tmp_path: Path) -> None:
     }
     import torch
 
-    assert inside_share(torch.from_numpy(stored["writes"])).mean() == pytest.approx(found["writes"]["inside"])
+    assert inside_share(torch.from_numpy(stored["writes"])).mean() == pytest.approx(result["writes"]["inside"])
 
 
 def test_the_words(run: Path, tmp_path: Path) -> None:
-    said = spatialvae("influence", run, "--images", 2, "--split", "validation", "--out", tmp_path / "a.png").out
-    assert [line.split()[:3] for line in said.splitlines()[:2]] == [["a", "cell", "writes:"], ["a", "cell", "reads:"]]
-    assert said.splitlines()[-1] == f"writes, reads, correlations: {tmp_path / 'a.png'}"
+    printed = spatialvae("influence", run, "--images", 2, "--split", "validation", "--out", tmp_path / "a.png").out
+    assert [line.split()[:3] for line in printed.splitlines()[:2]] == [
+        ["a", "cell", "writes:"],
+        ["a", "cell", "reads:"],
+    ]
+    assert printed.splitlines()[-1] == f"writes, reads, correlations: {tmp_path / 'a.png'}"
 
 
 @pytest.mark.parametrize(
@@ -79,14 +82,14 @@ def test_what_is_refused(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], words: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = spatialvae("influence", run, *flags).complaint
-    assert all(word in said for word in words), said
+    message = spatialvae("influence", run, *flags).complaint
+    assert all(word in message for word in words), message
     assert not list(tmp_path.glob("*.png"))
 
 
 def test_a_vector_has_no_cells(vector_run: Path, tmp_path: Path) -> None:
-    said = spatialvae("influence", vector_run, "--out", tmp_path / "a.png").complaint
-    assert "a vector, maps of 1x1" in said
+    message = spatialvae("influence", vector_run, "--out", tmp_path / "a.png").complaint
+    assert "a vector, maps of 1x1" in message
 
 
 def test_nothing_is_overwritten_unasked(run: Path, tmp_path: Path) -> None:

@@ -52,16 +52,16 @@ def test_version() -> None:
 def test_help_lists_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     for arguments in ([], ["--help"], ["-h"]):
-        found = spatialvae(*arguments)
-        assert found.code == 0
-        assert all(f" {command} " in found.out for command in COMMANDS)
+        result = spatialvae(*arguments)
+        assert result.code == 0
+        assert all(f" {command} " in result.out for command in COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_json(command: str) -> None:
-    found = spatialvae(command, "--help")
-    assert found.code == 0
-    assert "--json" in found.out
+    result = spatialvae(command, "--help")
+    assert result.code == 0
+    assert "--json" in result.out
     assert all(parameter.help for name, parameter in options(command).items() if name != "help")
 
 
@@ -82,13 +82,13 @@ def test_a_fields_text_is_its_flags_help(
     command: str, settings: type[TrainConfig], without: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    printed, found = spatialvae(command, "--help").out, options(command)
+    printed, result = spatialvae(command, "--help").out, options(command)
     for name, field in settings.flat_fields().items():
         if name in without:
             continue
         assert field.description
-        assert found[name].help.startswith(with_flags(field.description))
-        assert f"--{name.replace('_', '-')}" in found[name].opts
+        assert result[name].help.startswith(with_flags(field.description))
+        assert f"--{name.replace('_', '-')}" in result[name].opts
         assert with_flags(field.description) in printed
         if field.default not in (None, False):
             default = "the run's" if command == "evaluate" else field.default
@@ -111,9 +111,9 @@ print(sorted({{name.partition(".")[0] for name in sys.modules}} & {HEAVY!r}))
 
 def test_the_module_is_the_program(tmp_path: Path) -> None:
     assert python("-m", "spatialvae", "--version").stdout == f"spatialvae {__version__}\n"
-    found = python("-m", "spatialvae", "latents", "--json")
-    assert "low-rank" in [row["name"] for row in json.loads(found.stdout)["latents"]]
-    assert found.stderr == ""
+    result = python("-m", "spatialvae", "latents", "--json")
+    assert "low-rank" in [row["name"] for row in json.loads(result.stdout)["latents"]]
+    assert result.stderr == ""
     wrong = python("-m", "spatialvae", "sample", str(tmp_path / "none"), "--json")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("Error: ")
@@ -146,27 +146,27 @@ def test_completion(typed: str, completions: list[str], monkeypatch: pytest.Monk
 def test_the_completion_script(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     for shell in ("bash", "zsh", "fish"):
-        found = spatialvae("--show-completion", shell)
-        assert found.code == 0
-        assert "_SPATIALVAE_COMPLETE" in found.out
+        result = spatialvae("--show-completion", shell)
+        assert result.code == 0
+        assert "_SPATIALVAE_COMPLETE" in result.out
 
 
 def test_the_list_of_commands_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     printed = spatialvae("--help").out
     group: Any = typer.main.get_command(app)
-    said = " ".join(printed.split())
-    assert all(command.help.partition("\n")[0] in said for command in group.commands.values())
+    message = " ".join(printed.split())
+    assert all(command.help.partition("\n")[0] in message for command in group.commands.values())
     assert max(map(len, printed.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("command", ["train", "compare", "bench", "fit-prior", "evaluate"])
 def test_a_fixed_set_of_choices_is_listed(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = options(command)
+    result = options(command)
     for kind in (TrainConfig, PriorConfig, EvaluationConfig):
         for name, field in kind.flat_fields().items():
-            if get_origin(field.annotation) is Literal and name in found:
-                assert all(choice in found[name].help for choice in get_args(field.annotation)), name
+            if get_origin(field.annotation) is Literal and name in result:
+                assert all(choice in result[name].help for choice in get_args(field.annotation)), name
 
 
 MACHINE = ["train", "sample", "reconstruct", "interpolate", "transplant", "inpaint", "traverse", "influence"]
@@ -254,6 +254,6 @@ def test_too_little_memory_is_told(error: Exception, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_what_the_parser_refuses_is_plain_too(line: str, words: list[str]) -> None:
-    said = spatialvae(*line.split()).complaint
-    assert all(word in said for word in words), said
-    assert not set("│╭╰") & set(said)
+    message = spatialvae(*line.split()).complaint
+    assert all(word in message for word in words), message
+    assert not set("│╭╰") & set(message)

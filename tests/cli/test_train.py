@@ -40,21 +40,21 @@ def test_the_run_folder(run: Path) -> None:
 
 
 def test_json(run: Path, images: Path) -> None:
-    found = spatialvae("train", "--data", images, "--images", 100, *SETTINGS, "--out", run, "--json").json
-    assert found["run"] == str(run)
-    assert found["latent"] == "tensor-normal:maps=2,height=3,width=3"
-    assert found["encoder_outputs"] == 2 * 3 * 3 + 3 + 3
-    assert found["parameters"] == sum(parameter.numel() for parameter in load(run).parameters())
+    result = spatialvae("train", "--data", images, "--images", 100, *SETTINGS, "--out", run, "--json").json
+    assert result["run"] == str(run)
+    assert result["latent"] == "tensor-normal:maps=2,height=3,width=3"
+    assert result["encoder_outputs"] == 2 * 3 * 3 + 3 + 3
+    assert result["parameters"] == sum(parameter.numel() for parameter in load(run).parameters())
     line = [line for line in read_journal(run / "metrics.jsonl") if "validation_bound" in line][-1]
-    assert {key: found[key] for key in line} == line
-    assert found["validation_bound"] == pytest.approx(found["validation_reconstruction"] - found["validation_kl"])
+    assert {key: result[key] for key in line} == line
+    assert result["validation_bound"] == pytest.approx(result["validation_reconstruction"] - result["validation_kl"])
 
 
 def test_words(run: Path, images: Path) -> None:
-    found = spatialvae("train", "--data", images, "--images", 100, *SETTINGS, "--out", run)
-    assert found.code == 0
-    assert "after 100 images: validation bound" in found.out
-    assert f"next: spatialvae sample {run}" in found.out
+    result = spatialvae("train", "--data", images, "--images", 100, *SETTINGS, "--out", run)
+    assert result.code == 0
+    assert "after 100 images: validation bound" in result.out
+    assert f"next: spatialvae sample {run}" in result.out
 
 
 def test_the_same_command_again_does_nothing(own_run: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,14 +74,14 @@ def test_more_images_go_on(own_run: Path, images: Path, tmp_path: Path) -> None:
 
 def test_changed_settings_are_refused(own_run: Path, images: Path) -> None:
     line = ("train", "--data", images, "--images", 100, *SETTINGS, "--out", own_run)
-    said = spatialvae(*line, "--latent", "naive", "--beta", 2).complaint
-    assert "--latent was tensor-normal, now naive; --beta was 1.0, now 2.0" in said
+    message = spatialvae(*line, "--latent", "naive", "--beta", 2).complaint
+    assert "--latent was tensor-normal, now naive; --beta was 1.0, now 2.0" in message
 
 
 def test_a_folder_with_something_else_is_refused(images: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
-    said = spatialvae("train", "--data", images, "--images", 40, "--out", tmp_path).complaint
-    assert "is not empty and holds no run" in said
+    message = spatialvae("train", "--data", images, "--images", 40, "--out", tmp_path).complaint
+    assert "is not empty and holds no run" in message
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
@@ -102,8 +102,8 @@ def test_flags_go_before_the_file(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_embedded_data_are_the_default(tmp_path: Path) -> None:
-    found = spatialvae("train", "--images", 40, *SETTINGS, "--out", tmp_path / "run", "--json").json
-    assert found["images"] == 40
+    result = spatialvae("train", "--images", 40, *SETTINGS, "--out", tmp_path / "run", "--json").json
+    assert result["images"] == 40
     assert load(tmp_path / "run").config.image_size == (8, 8)
 
 
@@ -140,12 +140,12 @@ def test_sigterm_from_outside(images: Path, tmp_path: Path) -> None:
         while child.poll() is None and not (journal.exists() and journal.stat().st_size):
             time.sleep(0.05)
         child.send_signal(signal.SIGTERM)
-        printed, said = child.communicate(timeout=120)
+        printed, errors = child.communicate(timeout=120)
     finally:
         child.kill()
     assert (child.returncode, printed) == (143, "")
-    assert "all saved in" in said and "Traceback" not in said
-    seen = int(said.split("Stopped after ")[1].split()[0])
+    assert "all saved in" in errors and "Traceback" not in errors
+    seen = int(errors.split("Stopped after ")[1].split()[0])
     assert f"{seen:012d}" in [path.name for path in (out / "checkpoints").iterdir()]
     assert load(out).config.channels == 1
 
@@ -195,19 +195,19 @@ def test_sigterm_from_outside(images: Path, tmp_path: Path) -> None:
 )
 def test_mistakes_leave_no_folder_behind(images: Path, tmp_path: Path, flags: str, words: list[str]) -> None:
     source = [] if "--data" in flags else ["--data", images]
-    said = spatialvae("train", *source, *flags.split(), "--out", tmp_path / "out", "--json").complaint
-    assert all(word in said for word in words), said
+    message = spatialvae("train", *source, *flags.split(), "--out", tmp_path / "out", "--json").complaint
+    assert all(word in message for word in words), message
     assert not (tmp_path / "out").exists()
 
 
 def test_a_run_that_diverged_is_told_and_its_folder_taken_again(images: Path, tmp_path: Path) -> None:
     line = ("train", "--data", images, "--images", 100, *SETTINGS, "--out", tmp_path / "run")
     failed = spatialvae(*line, "--learning-rate", "1e20")
-    said = failed.complaint
+    message = failed.complaint
     assert " steps of " in failed.err and ", on cpu in fp32\n" in failed.err
-    assert "weights are of no use after step 1: validation bound nan" in said and "Nothing is stored yet" in said
-    assert "the same command with --learning-rate 0.001 (or --clip 1000)" in said
-    assert len(said.splitlines()) == 2
+    assert "weights are of no use after step 1: validation bound nan" in message and "Nothing is stored yet" in message
+    assert "the same command with --learning-rate 0.001 (or --clip 1000)" in message
+    assert len(message.splitlines()) == 2
     assert "holds no model" in spatialvae("sample", tmp_path / "run", "--out", tmp_path / "a.png").complaint
     assert spatialvae(*line, "--learning-rate", "0.001", "--json").json["images"] == 100
 
@@ -220,8 +220,8 @@ def test_trackers_are_named(images: Path, tmp_path: Path) -> None:
 
 def test_fp16_needs_a_device(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    said = spatialvae("train", "--data", images, "--precision", "fp16", "--out", tmp_path / "out").complaint
-    assert "bf16, fp32 or auto" in said
+    message = spatialvae("train", "--data", images, "--precision", "fp16", "--out", tmp_path / "out").complaint
+    assert "bf16, fp32 or auto" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -237,6 +237,6 @@ def test_fp16_needs_a_device(images: Path, tmp_path: Path, monkeypatch: pytest.M
 )
 def test_settings_that_are_none(tmp_path: Path, text: str, words: list[str]) -> None:
     (tmp_path / "settings.yaml").write_text(text)
-    said = spatialvae("train", "--config", tmp_path / "settings.yaml", "--out", tmp_path / "out").complaint
-    assert all(word in said for word in words), said
-    assert "settings.yaml" in said
+    message = spatialvae("train", "--config", tmp_path / "settings.yaml", "--out", tmp_path / "out").complaint
+    assert all(word in message for word in words), message
+    assert "settings.yaml" in message

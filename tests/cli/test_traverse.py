@@ -12,12 +12,12 @@ from tests.cli.program import spatialvae
 
 
 def test_the_first_principal_directions(run: Path, tmp_path: Path) -> None:
-    found = spatialvae("traverse", run, "--out", tmp_path / "a.png", "--json").json
-    assert [row["moves"] for row in found["rows"]] == [f"component {k}" for k in range(6)]
-    assert (found["prior"], found["spread"]) == ("gaussian", "prior")
-    deviations = [row["deviation"] for row in found["rows"]]
+    result = spatialvae("traverse", run, "--out", tmp_path / "a.png", "--json").json
+    assert [row["moves"] for row in result["rows"]] == [f"component {k}" for k in range(6)]
+    assert (result["prior"], result["spread"]) == ("gaussian", "prior")
+    deviations = [row["deviation"] for row in result["rows"]]
     assert deviations == sorted(deviations, reverse=True)
-    assert all(0 < row["share"] < 1 and row["of"] == "the code" for row in found["rows"])
+    assert all(0 < row["share"] < 1 and row["of"] == "the code" for row in result["rows"])
     assert size(tmp_path / "a.png") == (7 * CELL + 2, 6 * CELL + 2)
 
 
@@ -32,9 +32,9 @@ def test_the_first_principal_directions(run: Path, tmp_path: Path) -> None:
 )
 def test_what_moves(run: Path, tmp_path: Path, pictures: list[Path], flags: tuple[str, ...], moves: list[str]) -> None:
     line = ("traverse", run, pictures[0], *flags, "--steps", 5)
-    found = spatialvae(*line, "--out", tmp_path / "a.npz", "--json").json
-    assert [row["moves"] for row in found["rows"]] == moves
-    assert found["spread"] == "posterior"
+    result = spatialvae(*line, "--out", tmp_path / "a.npz", "--json").json
+    assert [row["moves"] for row in result["rows"]] == moves
+    assert result["spread"] == "posterior"
     shown = arrays(tmp_path / "a.npz").reshape(len(moves), 5, 1, 8, 8)
     assert spatialvae("reconstruct", run, pictures[0], "--out", tmp_path / "b.npz").code == 0
     assert abs(shown[:, 2].astype(int) - arrays(tmp_path / "b.npz")).max() <= 1  # the picture's own code
@@ -72,16 +72,16 @@ def test_how_far(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
     ],
 )
 def test_what_is_refused(run: Path, tmp_path: Path, flags: tuple[str, ...], words: list[str]) -> None:
-    said = spatialvae("traverse", run, *flags, "--out", tmp_path / "a.png").complaint
-    assert all(word in said for word in words), said
+    message = spatialvae("traverse", run, *flags, "--out", tmp_path / "a.png").complaint
+    assert all(word in message for word in words), message
     assert not (tmp_path / "a.png").exists()
 
 
 def test_a_vector_has_maps_but_no_cells(vector_run: Path, tmp_path: Path) -> None:
-    said = spatialvae("traverse", vector_run, "--cell", "0,0", "--out", tmp_path / "a.png").complaint
-    assert "a vector, maps of 1x1" in said
-    found = spatialvae("traverse", vector_run, "--out", tmp_path / "a.png", "--json").json
-    assert [row["moves"] for row in found["rows"]] == [f"component {k}" for k in range(3)]  # it has three numbers
+    message = spatialvae("traverse", vector_run, "--cell", "0,0", "--out", tmp_path / "a.png").complaint
+    assert "a vector, maps of 1x1" in message
+    result = spatialvae("traverse", vector_run, "--out", tmp_path / "a.png", "--json").json
+    assert [row["moves"] for row in result["rows"]] == [f"component {k}" for k in range(3)]  # it has three numbers
     assert spatialvae("traverse", vector_run, "--map", "0", "--out", tmp_path / "b.png").code == 0
 
 

@@ -25,34 +25,34 @@ BETAS = [0.0, 1.0]
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[str]]:
     """Two latents with two betas, one seed, on features; what was said on the way."""
-    folder, said = tmp_path_factory.mktemp("betas"), []
+    folder, messages = tmp_path_factory.mktemp("betas"), []
     evaluation = EvaluationConfig(metrics="bound,frechet,recall", features=str(feature_file(folder)), generated=20)
     wanted = CompareConfig(latent=["vector", "naive"], beta=BETAS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "GENERATED", 5)
         patch.setattr("spatialvae.comparison.plan.SMALL", 10)
-        found = run_comparison(
+        comparison = run_comparison(
             ComparisonSettings(wanted, settings(images=60), evaluation),
             tiny_data(),
             folder / "out",
             progress=False,
-            say=said.append,
+            say=messages.append,
         )
-    return folder, found.as_dict(), said
+    return folder, comparison.as_dict(), messages
 
 
 def test_every_beta_is_a_point_of_its_latents_curve(compared: tuple[Path, dict[str, Any], list[str]]) -> None:
-    folder, found, said = compared
-    assert (found["betas"], found["beta"], found["seeds"]) == (BETAS, 1.0, [0])
-    points = [(point["latent"], point["beta"]) for point in found["rate_distortion"]]
+    folder, result, messages = compared
+    assert (result["betas"], result["beta"], result["seeds"]) == (BETAS, 1.0, [0])
+    points = [(point["latent"], point["beta"]) for point in result["rate_distortion"]]
     assert points == [(latent, beta) for latent in ("vector", "naive") for beta in BETAS]
-    assert said == [*(f"{latent}, beta {beta:g}, seed 0" for latent, beta in points), "timing the models in turn"]
-    for point in found["rate_distortion"]:
+    assert messages == [*(f"{latent}, beta {beta:g}, seed 0" for latent, beta in points), "timing the models in turn"]
+    for point in result["rate_distortion"]:
         run = folder / "out" / point["latent"] / f"beta-{point['beta']:g}" / "seed-0"
         assert yaml.safe_load((run / "config.yaml").read_text())["beta"] == point["beta"]
         assert point["seeds"] == [{"seed": 0, "rate": point["rate"], "distortion": point["distortion"]}]
         assert (run / "evaluation.json").is_file()
-    rates = {(point["latent"], point["beta"]): point["rate"] for point in found["rate_distortion"]}
+    rates = {(point["latent"], point["beta"]): point["rate"] for point in result["rate_distortion"]}
     assert all(rates[latent, 0.0] > rates[latent, 1.0] for latent in ("vector", "naive"))  # a code for free is longer
 
 
@@ -67,22 +67,22 @@ def test_the_table_is_about_one_beta(compared: tuple[Path, dict[str, Any], list[
 
 
 def test_sets_are_told_with_their_networks(compared: tuple[Path, dict[str, Any], list[str]]) -> None:
-    found = compared[1]
-    told = found["evaluation"]["features"]
-    assert set(told) == {"name", "sha256", "title", "dimension", "resize"}
-    assert (told["name"], told["dimension"]) == ("pooled", 12)
-    assert found["evaluation"]["lpips"] is None
+    result = compared[1]
+    message = result["evaluation"]["features"]
+    assert set(message) == {"name", "sha256", "title", "dimension", "resize"}
+    assert (message["name"], message["dimension"]) == ("pooled", 12)
+    assert result["evaluation"]["lpips"] is None
     keys = {f"{name}/{of}" for name in ("frechet", "recall") for of in ("reconstructions", "standard", "gaussian")}
-    for model in found["models"]:
+    for model in result["models"]:
         assert keys < set(model["metrics"])
-    differences = found["models"][1]["differences"]
-    told = [differences[key] for key in keys & set(differences)]
-    assert {(one["paired"], one["over"]) for one in told} == {("none", "images")}
-    assert set(found["best"].values()) == {None}  # one seed
+    differences = result["models"][1]["differences"]
+    message = [differences[key] for key in keys & set(differences)]
+    assert {(one["paired"], one["over"]) for one in message} == {("none", "images")}
+    assert set(result["best"].values()) == {None}  # one seed
     assert differences["frechet/gaussian"]["low"] < differences["frechet/gaussian"]["high"]
-    assert [warning for warning in found["warnings"] if "12" in warning]  # 15 images for 12 features
-    assert len(found["warnings"]) == len(set(found["warnings"]))
-    assert all("--features" in run["command"] for model in found["models"] for run in model["runs"])
+    assert [warning for warning in result["warnings"] if "12" in warning]  # 15 images for 12 features
+    assert len(result["warnings"]) == len(set(result["warnings"]))
+    assert all("--features" in run["command"] for model in result["models"] for run in model["runs"])
 
 
 def test_timed_and_shown_is_the_tables_model(

@@ -106,9 +106,9 @@ def numbers_of_before(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def of_the_first_images(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
-    told = json.loads((folder / "evaluation.json").read_text())
-    del told["failed"]  # such files were written when limits took the first images
-    (folder / "evaluation.json").write_text(json.dumps(told))
+    stored = json.loads((folder / "evaluation.json").read_text())
+    del stored["failed"]  # such files were written when limits took the first images
+    (folder / "evaluation.json").write_text(json.dumps(stored))
     return {}
 
 
@@ -150,9 +150,9 @@ def test_what_changed_is_measured_again(
     measure(folder)
     options = change(folder, monkeypatch)
     for _ in range(2):  # again, and then read
-        found = measure(folder, **options)
-        assert (found.metrics["mse"].value, len(measured)) == (2.0, 2)
-        assert found.values["mse"].tolist() == [2.0] * 4
+        evaluation = measure(folder, **options)
+        assert (evaluation.metrics["mse"].value, len(measured)) == (2.0, 2)
+        assert evaluation.values["mse"].tolist() == [2.0] * 4
 
 
 def test_values_never_stand_beside_numbers_of_another_evaluation(
@@ -163,9 +163,9 @@ def test_values_never_stand_beside_numbers_of_another_evaluation(
         patch.setattr(module, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             measure(folder, EvaluationConfig(split="validation"))
-    found = measure(folder)
-    assert found.values["mse"].tolist() == [3.0] * 4
-    assert found.metrics["mse"].value == 3.0
+    evaluation = measure(folder)
+    assert evaluation.values["mse"].tolist() == [3.0] * 4
+    assert evaluation.metrics["mse"].value == 3.0
 
 
 def test_a_moved_run_tells_its_new_place(folder: Path, measured: list[EvaluationConfig]) -> None:
@@ -173,11 +173,11 @@ def test_a_moved_run_tells_its_new_place(folder: Path, measured: list[Evaluation
     line = "--metrics nll,mse --split validation --importance-samples 8"
     assert measure(folder, config).command == f"spatialvae evaluate '{folder}' {line}"
     moved = folder.rename(folder.parent / "there")
-    found = measure(moved, config)
-    assert found.command == f"spatialvae evaluate {moved} {line}"
-    assert json.loads((moved / "evaluation.json").read_text())["command"] == found.command
+    evaluation = measure(moved, config)
+    assert evaluation.command == f"spatialvae evaluate {moved} {line}"
+    assert json.loads((moved / "evaluation.json").read_text())["command"] == evaluation.command
     assert len(measured) == 1
-    assert replace(found, values={}) == replace(measure(moved, config), values={})
+    assert replace(evaluation, values={}) == replace(measure(moved, config), values={})
 
 
 def test_results_of_arrays_in_memory_have_no_command(folder: Path, measured: list[EvaluationConfig]) -> None:
@@ -198,5 +198,5 @@ def test_results_of_a_newer_version_are_refused(folder: Path, measured: list[Eva
 
 def test_networks_are_known_by_their_content(tmp_path: Path) -> None:
     path = feature_file(tmp_path)
-    found = network_hashes(EvaluationConfig(features=str(path)), (8, 8))
-    assert found == {"features": hashlib.sha256(path.read_bytes()).hexdigest(), "lpips": None}
+    result = network_hashes(EvaluationConfig(features=str(path)), (8, 8))
+    assert result == {"features": hashlib.sha256(path.read_bytes()).hexdigest(), "lpips": None}

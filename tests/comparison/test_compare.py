@@ -87,14 +87,14 @@ def test_every_file_is_there(finished: Path) -> None:
         assert (finished / name).stat().st_size > 0
     for folder in FOLDERS:
         assert load(finished / folder).prior("gaussian").event_shape
-        told = strict(finished / folder / "evaluation.json")
-        assert {"format", "basis", "metrics", "health", "provenance", "warnings", "failed"} == set(told)
-        assert told["provenance"]["split"] == "test"
+        evaluation = strict(finished / folder / "evaluation.json")
+        assert {"format", "basis", "metrics", "health", "provenance", "warnings", "failed"} == set(evaluation)
+        assert evaluation["provenance"]["split"] == "test"
         values = load_file(finished / folder / "evaluation.safetensors")
         assert set(values) == ON_IMAGES
         for name, value in values.items():
-            assert value.mean().item() == pytest.approx(told["metrics"][name]["value"])
-            assert len(value) == told["metrics"][name]["n"] == (10 if name.startswith("nll") else 15)
+            assert value.mean().item() == pytest.approx(evaluation["metrics"][name]["value"])
+            assert len(value) == evaluation["metrics"][name]["n"] == (10 if name.startswith("nll") else 15)
     figures = strict(finished / "comparison.json")["figures"]
     assert {"samples-standard", "samples-gaussian", "reconstructions", "curves"} <= set(figures)
     assert all((finished / path).is_file() for path in figures.values())
@@ -102,31 +102,32 @@ def test_every_file_is_there(finished: Path) -> None:
 
 
 def test_the_comparison_is_complete(finished: Path) -> None:
-    found = strict(finished / "comparison.json")
-    assert found["format"] == 2
-    assert found["command"] == "spatialvae compare"
-    assert found["baseline"] == "vector"
-    assert (found["seeds"], found["intervals"]) == ([0, 1], "over 2 seeds")
-    assert found["training_seconds"] > 0
-    assert found["settings"]["images"] == 60
-    assert not {"latent", "seed", "data", "beta"} & set(found["settings"])
-    assert found["evaluation"] == EvaluationConfig(**FAST).model_dump(mode="json")
-    assert (found["betas"], found["beta"], found["warnings"]) == ([1.0], 1.0, [])
-    assert (found["data"]["crop"], found["data"]["image_size"]) == ("none", None)
-    assert found["data"]["splits"] == {"train": 60, "validation": 25, "test": 15}
-    assert found["machine"]["precision"] == "fp32"
-    assert [model["latent"] for model in found["models"]] == LATENTS
-    for model in found["models"]:
+    comparison = strict(finished / "comparison.json")
+    assert comparison["format"] == 2
+    assert comparison["command"] == "spatialvae compare"
+    assert comparison["baseline"] == "vector"
+    assert (comparison["seeds"], comparison["intervals"]) == ([0, 1], "over 2 seeds")
+    assert comparison["training_seconds"] > 0
+    assert comparison["settings"]["images"] == 60
+    assert not {"latent", "seed", "data", "beta"} & set(comparison["settings"])
+    assert comparison["evaluation"] == EvaluationConfig(**FAST).model_dump(mode="json")
+    assert (comparison["betas"], comparison["beta"], comparison["warnings"]) == ([1.0], 1.0, [])
+    assert (comparison["data"]["crop"], comparison["data"]["image_size"]) == ("none", None)
+    assert comparison["data"]["splits"] == {"train": 60, "validation": 25, "test": 15}
+    assert comparison["machine"]["precision"] == "fp32"
+    assert [model["latent"] for model in comparison["models"]] == LATENTS
+    for model in comparison["models"]:
         assert set(model["metrics"]) == METRICS - ({"rank_one_share"} if model["latent"] == "vector" else set())
         folders = [folder for folder in FOLDERS if model["latent"][:4] in folder]
         assert [entry["folder"] for entry in model["runs"]] == folders
         assert [entry["evaluation"] for entry in model["runs"]] == [f"{folder}/evaluation.json" for folder in folders]
         assert [line["images"] for line in model["runs"][0]["curve"]] == [20, 40, 60]
         assert set(model["cost"]) >= {"epoch_seconds", "epoch_ratio", "generation_seconds", "generation_ratio"}
-    outputs = [model["encoder_outputs"] for model in found["models"]]
-    assert outputs == [2 * found["models"][0]["code"][0], 2 * (3 + 3) * 3]
-    assert [model["kl_weight"] for model in found["models"]] == [None, None]
-    assert (found["models"][0]["cost"]["epoch_ratio"], found["models"][0]["cost"]["generation_ratio"]) == (1, 1)
+    outputs = [model["encoder_outputs"] for model in comparison["models"]]
+    assert outputs == [2 * comparison["models"][0]["code"][0], 2 * (3 + 3) * 3]
+    assert [model["kl_weight"] for model in comparison["models"]] == [None, None]
+    cost = comparison["models"][0]["cost"]
+    assert (cost["epoch_ratio"], cost["generation_ratio"]) == (1, 1)
 
 
 def test_parameters_are_counted_once(finished: Path) -> None:
@@ -148,23 +149,23 @@ def test_standard_errors_are_over_seeds(finished: Path) -> None:
 
 
 def test_differences_are_those_of_the_kept_values(finished: Path) -> None:
-    found = strict(finished / "comparison.json")
-    assert "differences" not in found["models"][0]
-    told = found["models"][1]["differences"]
-    assert set(told) == ON_IMAGES | {"active_units"}
+    comparison = strict(finished / "comparison.json")
+    assert "differences" not in comparison["models"][0]
+    differences = comparison["models"][1]["differences"]
+    assert set(differences) == ON_IMAGES | {"active_units"}
     tables = [
         [load_file(finished / entry["folder"] / "evaluation.safetensors") for entry in model["runs"]]
-        for model in found["models"]
+        for model in comparison["models"]
     ]
     for name in ON_IMAGES:
         baseline, values = (torch.stack([seed[name] for seed in table]) for table in tables)
         expected = paired_by_image(values, baseline)
-        assert expected is not None and told[name] == as_json(expected)
-        means = [model["metrics"][name]["value"] for model in found["models"]]
-        assert told[name]["value"] == pytest.approx(means[1] - means[0])
-    assert told["active_units"]["paired"] == "seed"
-    assert set(found["best"]) == METRICS
-    assert (found["best"]["kl"], found["best"]["rank_one_share"]) == (None, None)
+        assert expected is not None and differences[name] == as_json(expected)
+        means = [model["metrics"][name]["value"] for model in comparison["models"]]
+        assert differences[name]["value"] == pytest.approx(means[1] - means[0])
+    assert differences["active_units"]["paired"] == "seed"
+    assert set(comparison["best"]) == METRICS
+    assert (comparison["best"]["kl"], comparison["best"]["rank_one_share"]) == (None, None)
 
 
 def test_health_is_the_mean_over_seeds(finished: Path) -> None:
@@ -204,9 +205,9 @@ def test_a_finished_comparison_is_reused(finished: Path, no_work: None) -> None:
 def test_other_questions_are_measured_again_without_training(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "train_step", None)
     before = strict(finished / "comparison.json")
-    found = run(finished, split="validation")
-    assert found["evaluation"]["split"] == "validation"
-    assert found["models"][0]["runs"][0]["metrics"]["mse"]["n"] == 25
+    result = run(finished, split="validation")
+    assert result["evaluation"]["split"] == "validation"
+    assert result["models"][0]["runs"][0]["metrics"]["mse"]["n"] == 25
     run(finished)  # as it was
     metrics = [model["metrics"] for model in strict(finished / "comparison.json")["models"]]
     assert metrics == [model["metrics"] for model in before["models"]]
@@ -221,14 +222,14 @@ def test_a_latent_more_trains_only_that(finished: Path, monkeypatch: pytest.Monk
         return step(state, stage, *rest)
 
     monkeypatch.setattr(loop, "train_step", noted)
-    found = run(finished, ["low-rank:rank=2", "naive"], seeds=1)
+    result = run(finished, ["low-rank:rank=2", "naive"], seeds=1)
     assert set(trained) == {"naive"}
-    assert found["baseline"] == "low-rank:rank=2"
-    estimate = found["models"][0]["metrics"]["mse"]
-    assert estimate == found["models"][0]["runs"][0]["metrics"]["mse"]
+    assert result["baseline"] == "low-rank:rank=2"
+    estimate = result["models"][0]["metrics"]["mse"]
+    assert estimate == result["models"][0]["runs"][0]["metrics"]["mse"]
     assert (estimate["n"], estimate["over"]) == (15, "images")
-    assert found["intervals"] == "over images, this training only"
-    assert set(found["best"].values()) == {None}
+    assert result["intervals"] == "over images, this training only"
+    assert set(result["best"].values()) == {None}
     run(finished)
 
 
@@ -252,19 +253,19 @@ def test_an_interrupted_comparison_goes_on(finished: Path, tmp_path: Path, monke
     for folder in FOLDERS:
         parts, whole = (load_file(out / folder / "model.safetensors") for out in (tmp_path / "out", finished))
         assert same(parts, whole)
-    found, expected = (strict(out / "comparison.json") for out in (tmp_path / "out", finished))
-    assert [model["metrics"] for model in found["models"]] == [model["metrics"] for model in expected["models"]]
+    comparison, expected = (strict(out / "comparison.json") for out in (tmp_path / "out", finished))
+    assert [model["metrics"] for model in comparison["models"]] == [model["metrics"] for model in expected["models"]]
 
 
 def test_the_papers_objective_tells_its_kl_weight(tmp_path: Path) -> None:
     config, wanted = settings(images=20, objective="paper"), CompareConfig(latent=["low-rank"], beta=[2.0], seeds=1)
-    found = run_comparison(
+    comparison = run_comparison(
         ComparisonSettings(wanted, config, EvaluationConfig(metrics="mse")), tiny_data(), tmp_path, progress=False
     ).as_dict()
     numbers = 2 * 3 * 3
-    assert found["models"][0]["kl_weight"] == pytest.approx(2 * 64 / (2 * numbers))
-    assert set(found["models"][0]["metrics"]) == {"mse"}
-    assert (found["beta"], found["rate_distortion"], found["models"][0]["health"]) == (2.0, [], None)
+    assert comparison["models"][0]["kl_weight"] == pytest.approx(2 * 64 / (2 * numbers))
+    assert set(comparison["models"][0]["metrics"]) == {"mse"}
+    assert (comparison["beta"], comparison["rate_distortion"], comparison["models"][0]["health"]) == (2.0, [], None)
     assert (tmp_path / "report.html").is_file()
 
 

@@ -26,13 +26,13 @@ def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(evaluate, "latent_health", fail)
     wanted, evaluation = CompareConfig(latent=["vector", "naive"], seeds=1), EvaluationConfig(metrics="mse,health")
-    found = run_comparison(
+    comparison = run_comparison(
         ComparisonSettings(wanted, settings(), evaluation), tiny_data(), tmp_path, progress=False
     ).as_dict()
-    for model in found["models"]:
+    for model in comparison["models"]:
         assert set(model["metrics"]) == {"mse"}
         assert set(model["runs"][0]["failed"]) == {"health"}
-        assert any(f"{model['latent']}, seed 0: health failed: " in line for line in found["warnings"])
+        assert any(f"{model['latent']}, seed 0: health failed: " in line for line in comparison["warnings"])
     for name in ("report.md", "report.html"):
         assert "health failed" in (tmp_path / name).read_text()
 
@@ -43,11 +43,11 @@ def test_data_of_one_class_finishes_without_a_probe(tmp_path: Path) -> None:
     }
     data = replace(tiny_data(), splits=labelled, label_names=["digit"])
     wanted, evaluation = CompareConfig(latent=["vector"], seeds=1), EvaluationConfig(nll_images=10)
-    found = run_comparison(
+    comparison = run_comparison(
         ComparisonSettings(wanted, settings(images=20), evaluation), data, tmp_path / "out", progress=False
     ).as_dict()
-    assert found["warnings"] == ["no linear probe: all training images with a label have one label, 'digit'"]
-    assert "probe" not in found["models"][0]["metrics"] and "elbo" in found["models"][0]["metrics"]
+    assert comparison["warnings"] == ["no linear probe: all training images with a label have one label, 'digit'"]
+    assert "probe" not in comparison["models"][0]["metrics"] and "elbo" in comparison["models"][0]["metrics"]
 
 
 def test_a_network_that_takes_no_images_is_told_before_any_training(

@@ -30,8 +30,8 @@ def two_way(seeds: int, images: int, spread: tuple[float, float, float], truth: 
 
 def test_the_definition_in_loops() -> None:
     values, baseline = two_way(3, 7, (1.0, 2.0, 0.5), 4.0)
-    found = paired_by_image(values, baseline)
-    assert found is not None
+    estimate = paired_by_image(values, baseline)
+    assert estimate is not None
     rows = [[float(values[k, i] - baseline[k, i]) for i in range(7)] for k in range(3)]
     of_seeds = [sum(row) / 7 for row in rows]
     of_images = [sum(row[i] for row in rows) / 3 for i in range(7)]
@@ -39,12 +39,12 @@ def test_the_definition_in_loops() -> None:
     seed_term = sum((value - mean) ** 2 for value in of_seeds) / 2 / 3
     image_term = sum((value - mean) ** 2 for value in of_images) / 6 / 7
     half = math.sqrt(scipy.stats.t.ppf(0.975, 2) ** 2 * seed_term + scipy.stats.t.ppf(0.975, 6) ** 2 * image_term)
-    assert found.value == pytest.approx(mean)
-    assert (found.low, found.high) == pytest.approx((mean - half, mean + half))
-    assert as_json(found) == {
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
+    assert estimate.value == pytest.approx(mean)
+    assert (estimate.low, estimate.high) == pytest.approx((mean - half, mean + half))
+    assert as_json(estimate) == {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
         "paired": "seed and image",
         "over": "seeds and images",
         "confidence": 0.95,
@@ -53,36 +53,36 @@ def test_the_definition_in_loops() -> None:
 
 def test_one_seed_is_the_paired_t_test_over_images() -> None:
     values, baseline = two_way(1, 12, (0.0, 1.0, 1.0), 0.5)
-    found = paired_by_image(values, baseline)
+    estimate = paired_by_image(values, baseline)
     expected = scipy.stats.ttest_rel(values[0], baseline[0]).confidence_interval(0.95)
-    assert found is not None and found.over == "images"
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert estimate is not None and estimate.over == "images"
+    assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_one_image_is_the_paired_t_test_over_seeds() -> None:
     values, baseline = two_way(5, 1, (1.0, 0.0, 0.0), 0.5)
-    found = paired_by_image(values, baseline)
+    estimate = paired_by_image(values, baseline)
     expected = scipy.stats.ttest_rel(values[:, 0], baseline[:, 0]).confidence_interval(0.95)
     by_seed = paired_by_seed(values[:, 0], baseline[:, 0])
-    assert found is not None and by_seed is not None
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert estimate is not None and by_seed is not None
+    assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high))
     assert (by_seed.low, by_seed.high) == pytest.approx((expected.low, expected.high))
-    assert (by_seed.paired, by_seed.over, found.over) == ("seed", "seeds", "seeds")
+    assert (by_seed.paired, by_seed.over, estimate.over) == ("seed", "seeds", "seeds")
 
 
 def test_pairing_takes_away_what_both_share() -> None:
     values, baseline = two_way(3, 200, (0.01, 0.1, 0.1), 0.3)
-    found = paired_by_image(values, baseline)
-    assert found is not None and found.excludes_tie
-    assert (found.high - found.low) / 2 < 0.1 < values.std().item() / math.sqrt(values.numel())
+    estimate = paired_by_image(values, baseline)
+    assert estimate is not None and estimate.excludes_tie
+    assert (estimate.high - estimate.low) / 2 < 0.1 < values.std().item() / math.sqrt(values.numel())
 
 
 def test_unpaired_errors_add_as_squares() -> None:
-    found = unpaired(Estimate(5.0, 3.0, 10), Estimate(1.0, 4.0, 10))
-    assert found is not None
+    estimate = unpaired(Estimate(5.0, 3.0, 10), Estimate(1.0, 4.0, 10))
+    assert estimate is not None
     half = scipy.stats.norm.ppf(0.975) * 5
-    assert (found.value, found.low, found.high) == pytest.approx((4.0, 4 - half, 4 + half))
-    assert (found.paired, found.over, found.excludes_tie) == ("none", "images", False)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((4.0, 4 - half, 4 + half))
+    assert (estimate.paired, estimate.over, estimate.excludes_tie) == ("none", "images", False)
 
 
 def test_what_says_nothing_about_the_spread() -> None:
@@ -134,5 +134,5 @@ def test_the_quantile_is_students(freedom: float) -> None:
 )
 def test_the_interval_holds_the_truth(seeds: int, images: int, spread: tuple[float, float, float]) -> None:
     repeats, truth = 700, 0.7  # the standard error of a share of 0.95 is 0.008
-    found = [paired_by_image(*two_way(seeds, images, spread, truth)) for _ in range(repeats)]
-    assert sum(one is not None and one.low <= truth <= one.high for one in found) / repeats >= 0.93
+    estimate = [paired_by_image(*two_way(seeds, images, spread, truth)) for _ in range(repeats)]
+    assert sum(one is not None and one.low <= truth <= one.high for one in estimate) / repeats >= 0.93

@@ -107,9 +107,9 @@ def test_what_cannot_be_planned(latent: list[str], beta: list[float], words: str
 def test_wrong_settings_are_one_plain_line(values: dict[str, object], words: list[str]) -> None:
     with pytest.raises(UserError) as caught:
         CompareConfig.parse(values, "here")
-    said = str(caught.value)
-    assert said.startswith("here") and "\n" not in said
-    assert [word for word in words if word not in said] == [], said
+    message = str(caught.value)
+    assert message.startswith("here") and "\n" not in message
+    assert [word for word in words if word not in message] == [], message
 
 
 def test_one_value_is_a_list_of_one() -> None:

@@ -28,18 +28,18 @@ def test_networks_are_trained_as_long_as_told(tmp_path: Path, monkeypatch: pytes
         metrics="frechet", features=str(feature_file(tmp_path)), generated=20, prior=["standard", FLOW]
     )
     wanted = CompareConfig(latent=["naive"], seeds=1, prior_images=500)
-    said: list[str] = []
+    messages: list[str] = []
     for _ in range(2):
-        found = run_comparison(
+        comparison = run_comparison(
             ComparisonSettings(wanted, settings(), evaluation),
             tiny_data(),
             tmp_path / "out",
             progress=False,
-            say=said.append,
+            say=messages.append,
         ).as_dict()
-        metrics = found["models"][0]["metrics"]
+        metrics = comparison["models"][0]["metrics"]
         assert {"frechet/standard", f"frechet/{FLOW}", "frechet/reconstructions"} <= metrics.keys()
-    assert said.count(f"fitting {FLOW}") == 1
+    assert messages.count(f"fitting {FLOW}") == 1
     (folder,) = (tmp_path / "out/naive/beta-1/seed-0/priors").iterdir()
     assert read_journal(folder / "metrics.jsonl")[-1]["images"] == 500
 
@@ -53,12 +53,12 @@ def test_a_prior_that_cannot_be_fitted_loses_nothing_else(tmp_path: Path, monkey
     monkeypatch.setattr(fit, "train_prior", diverged)
     evaluation = EvaluationConfig(metrics="prior_gain,mse", prior=["standard", FLOW, "gaussian"])
     wanted = CompareConfig(latent=["naive", "vector"], seeds=1)
-    found = run_comparison(
+    comparison = run_comparison(
         ComparisonSettings(wanted, settings(), evaluation), tiny_data(), tmp_path / "out", progress=False
     ).as_dict()
-    for model in found["models"]:
+    for model in comparison["models"]:
         assert set(model["metrics"]) == {"mse", "prior_gain/gaussian"}
         why = "The loss is not finite. Try a smaller rate."
-        assert f"{model['latent']}, seed 0: no {FLOW} prior: {why}" in found["warnings"]
+        assert f"{model['latent']}, seed 0: no {FLOW} prior: {why}" in comparison["warnings"]
     assert "The loss is not finite" in (tmp_path / "out" / "report.md").read_text()
-    assert {"samples-standard", "samples-gaussian"} <= set(found["figures"])
+    assert {"samples-standard", "samples-gaussian"} <= set(comparison["figures"])

@@ -34,8 +34,10 @@ def set_metric(*values: float, error: float = 0.1) -> list[list[Evaluation]]:
 @pytest.mark.parametrize("key", ["elbo", "frechet/gaussian"])
 def test_with_one_seed_nobody_is_best_however_far_ahead(key: str) -> None:
     ahead = {"elbo": models(0.0, 1000.0, seeds=1), "frechet/gaussian": set_metric(5.0, 4000.0)}[key]
-    found = difference(ahead[1], ahead[0], key)
-    assert found is not None and found.excludes_tie and found.over == "images"  # between these trainings it is sure
+    verdict = difference(ahead[1], ahead[0], key)
+    assert (
+        verdict is not None and verdict.excludes_tie and verdict.over == "images"
+    )  # between these trainings it is sure
     assert best(ahead, key) is None
     assert best(models(0.0, 1000.0, seeds=2), "elbo") == 1
 
@@ -60,18 +62,18 @@ def test_a_best_one_among_many_is_no_best_one_if_the_spread_is_large() -> None:
 
 
 def test_models_without_the_metric_do_not_take_part() -> None:
-    found = models(0.0, 5.0, 1.0, key="ssim")
-    found[1] = [measured() for _ in range(3)]
-    assert best(found, "ssim") == 2
-    found[0] = [measured({"ssim": torch.zeros(20)}), measured(), measured()]  # one seed of three is not enough
-    assert best(found, "ssim") is None
-    assert difference(found[2], found[0], "ssim") is None
+    result = models(0.0, 5.0, 1.0, key="ssim")
+    result[1] = [measured() for _ in range(3)]
+    assert best(result, "ssim") == 2
+    result[0] = [measured({"ssim": torch.zeros(20)}), measured(), measured()]  # one seed of three is not enough
+    assert best(result, "ssim") is None
+    assert difference(result[2], result[0], "ssim") is None
 
 
 def test_sets_of_one_seed_are_compared_by_their_errors() -> None:
     one, other = set_metric(5.0, 4.0)
-    found = difference(one, other, "frechet/gaussian")
-    assert found is not None and (found.value, found.paired) == (1.0, "none")
+    verdict = difference(one, other, "frechet/gaussian")
+    assert verdict is not None and (verdict.value, verdict.paired) == (1.0, "none")
     unknown = [measured(frechet=Estimate(5.0, None, 100))]
     assert difference(unknown, other, "frechet/gaussian") is None
 
@@ -79,15 +81,15 @@ def test_sets_of_one_seed_are_compared_by_their_errors() -> None:
 def test_sets_of_several_seeds_are_paired_by_seed() -> None:
     # The first seed is harder for both models: the difference is the same for all.
     sides = [[measured(frechet=Estimate(value + seed, 9.0, 100)) for seed in (8.0, 1.0, 3.0)] for value in (5.0, 4.0)]
-    found = difference(sides[0], sides[1], "frechet/gaussian")
-    assert found is not None and found.excludes_tie
-    assert (found.value, found.paired) == (1.0, "seed")
+    verdict = difference(sides[0], sides[1], "frechet/gaussian")
+    assert verdict is not None and verdict.excludes_tie
+    assert (verdict.value, verdict.paired) == (1.0, "seed")
     assert best(sides, "frechet/gaussian") == 1
 
 
 def test_images_are_paired() -> None:
     one, other = models(1.0, 0.0)
-    found = difference(one, other, "elbo")
-    assert found is not None and found.paired == "seed and image"
-    assert found.value == pytest.approx(1.0, abs=0.01)
-    assert found.excludes_tie
+    verdict = difference(one, other, "elbo")
+    assert verdict is not None and verdict.paired == "seed and image"
+    assert verdict.value == pytest.approx(1.0, abs=0.01)
+    assert verdict.excludes_tie

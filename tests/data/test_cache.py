@@ -137,10 +137,10 @@ def test_two_processes_at_once(tmp_path: Path, cache: Path) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = {process.communicate(timeout=120)[0].strip() for process in running}
+    messages = {process.communicate(timeout=120)[0].strip() for process in running}
     assert [process.returncode for process in running] == [0, 0]
-    assert len(told) == 1
-    assert entries(cache) == [cache / told.pop()]
+    assert len(messages) == 1
+    assert entries(cache) == [cache / messages.pop()]
     assert len(everything(prepare(str(folder), cache=cache))) == 200
 
 
@@ -178,9 +178,9 @@ def test_changes_while_reading_are_noticed(tmp_path: Path, cache: Path, monkeypa
     original = files.AbstractFileSource.identity
 
     def identity(self: files.AbstractFileSource, root: Path) -> str:
-        found = original(self, root)
+        result = original(self, root)
         (folder / "0000.png").write_bytes((folder / "0001.png").read_bytes())
-        return found
+        return result
 
     monkeypatch.setattr(files.AbstractFileSource, "identity", identity)
     with pytest.raises(UserError, match="changed while it was read"):

@@ -24,16 +24,16 @@ ANIMALS = ["dog", "cat", "unicorn"]
 
 def named_labels(data: ImageData) -> list[str | None]:
     """The class's name of each of IMAGES, None where it has none."""
-    found: list[str | None] = [None] * len(IMAGES)
+    results: list[str | None] = [None] * len(IMAGES)
     for split in data.splits.values():
         assert split.labels is None or split.labels.dtype == np.int64
         for image, label in zip(split.images, split.labels if split.labels is not None else [], strict=False):
             if label >= 0:
                 assert data.label_names is not None
-                found[PLACES[image.tobytes()]] = data.label_names[label]
+                results[PLACES[image.tobytes()]] = data.label_names[label]
             else:
                 assert label == -1
-    return found
+    return results
 
 
 def parquet(path: Path, column: pa.Array, name: str = "label", metadata: dict[bytes, bytes] | None = None) -> Path:
@@ -45,8 +45,8 @@ def parquet(path: Path, column: pa.Array, name: str = "label", metadata: dict[by
 def numbered(labels: list[object], names: Sequence[str] = ()) -> tuple[list[str], list[int]]:
     table = LabelTable(names)
     codes = [table.code(label) for label in labels]
-    found, places = table.finish()
-    return found, places[codes].tolist()
+    result, places = table.finish()
+    return result, places[codes].tolist()
 
 
 def test_numbers_are_compact_and_called_by_their_value() -> None:

@@ -10,8 +10,8 @@ from spatialvae.errors import UserError
 
 def paired(names: list[str] | None, others: list[str] | None) -> tuple[list[int], str]:
     count = len(names or others or [])
-    found = pair(names, others, count, len(others or names or []))
-    return found.order.tolist(), found.how
+    pairs = pair(names, others, count, len(others or names or []))
+    return pairs.order.tolist(), pairs.how
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_names_that_agree(names: list[str], others: list[str], order: list[int])
 
 
 def test_natural_order_where_no_name_agrees() -> None:
-    found = paired(["a1.png", "a10.png", "a2.png"], ["b10.png", "b9.png", "b8.png"])
-    assert found == ([1, 2, 0], "in natural order, as no name agrees")
+    pairs = paired(["a1.png", "a10.png", "a2.png"], ["b10.png", "b9.png", "b8.png"])
+    assert pairs == ([1, 2, 0], "in natural order, as no name agrees")
 
 
 def test_rows_of_arrays_keep_their_order() -> None:

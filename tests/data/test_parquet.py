@@ -155,11 +155,11 @@ def write_paths(path: Path, paths: list[str], contents: list[bytes | None] | Non
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    found = [{"path": name} for name in paths]
+    result = [{"path": name} for name in paths]
     if contents:
-        found = [{**row, "bytes": content} for row, content in zip(found, contents, strict=True)]
+        result = [{**row, "bytes": content} for row, content in zip(result, contents, strict=True)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"image": found}), path)
+    pq.write_table(pa.table({"image": result}), path)
 
 
 def test_rows_that_name_files(tmp_path: Path, cache: Path) -> None:

@@ -103,14 +103,14 @@ def test_words_of_two_splits_say_nothing(name: str) -> None:
 
 
 def test_the_outermost_name_decides_and_what_all_share_comes_last() -> None:
-    def said(*paths: str) -> list[str | None]:
+    def splits(*paths: str) -> list[str | None]:
         return list(splits_of({path: PurePosixPath(path).parts for path in paths}).values())
 
-    assert said("train/test tube/a", "test/bullet train/a") == ["train", "test"]
-    assert said("my-test/train/a", "my-test/test/a") == ["train", "test"]
-    assert said("bottle/train/good", "bottle/test/broken", "cable/test/good") == ["train", "test", "test"]
-    assert said("test/a", "test/b") == ["test", "test"]
-    assert said("a/b", "c") == [None, None]
+    assert splits("train/test tube/a", "test/bullet train/a") == ["train", "test"]
+    assert splits("my-test/train/a", "my-test/test/a") == ["train", "test"]
+    assert splits("bottle/train/good", "bottle/test/broken", "cable/test/good") == ["train", "test", "test"]
+    assert splits("test/a", "test/b") == ["test", "test"]
+    assert splits("a/b", "c") == [None, None]
 
 
 @pytest.mark.parametrize("known", ["test", "validation", "train"])

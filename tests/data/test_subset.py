@@ -16,11 +16,11 @@ def test_all_where_there_are_no_more(limit: int | None) -> None:
 
 
 def test_it_is_sorted_without_repeats_and_a_function_of_the_seed() -> None:
-    found = subset(1000, 100, seed=5)
-    assert found.dtype == np.int64
-    assert (np.diff(found) > 0).all() and found[0] >= 0 and found[-1] < 1000
-    assert np.array_equal(found, subset(1000, 100, seed=5))
-    assert not np.array_equal(found, subset(1000, 100, seed=6))
+    rows = subset(1000, 100, seed=5)
+    assert rows.dtype == np.int64
+    assert (np.diff(rows) > 0).all() and rows[0] >= 0 and rows[-1] < 1000
+    assert np.array_equal(rows, subset(1000, 100, seed=5))
+    assert not np.array_equal(rows, subset(1000, 100, seed=6))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])

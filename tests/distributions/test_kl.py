@@ -13,7 +13,7 @@ from torch.distributions import Independent, Laplace, Normal, kl_divergence
 from torch.testing import assert_close
 
 from spatialvae.distributions import MatrixNormal
-from tests.distributions.laws import (
+from tests.distributions.forms import (
     FORMS,
     LargestTensor,
     arguments,
@@ -21,7 +21,7 @@ from tests.distributions.laws import (
     dense,
     elementwise,
     forms,
-    law,
+    matrix_normal,
     seeds,
     sizes,
 )
@@ -34,8 +34,8 @@ Form = tuple[str, str]
 
 
 def build(form: Form | None, m: int, n: int, shapes: Any = ((), (), ())) -> MatrixNormal | Independent:
-    """A random law of the form; None stands for the elementwise normal."""
-    return law(form, m, n, shapes) if form else elementwise(m, n, *shapes[:2])
+    """A random distribution of the form; None stands for the elementwise normal."""
+    return matrix_normal(form, m, n, shapes) if form else elementwise(m, n, *shapes[:2])
 
 
 @each_pair
@@ -52,9 +52,9 @@ def test_dense_normal_agrees(pair: tuple[Form | None, Form | None], m: int, n: i
 
 @few
 @given(form=forms, m=sizes, n=sizes, seed=seeds)
-def test_a_law_is_at_no_distance_from_itself(form: Form, m: int, n: int, seed: int) -> None:
+def test_a_distribution_is_at_no_distance_from_itself(form: Form, m: int, n: int, seed: int) -> None:
     torch.manual_seed(seed)
-    q = law(form, m, n)
+    q = matrix_normal(form, m, n)
     assert_close(kl_divergence(q, q), torch.zeros((), dtype=torch.float64), atol=1e-10, rtol=0)
     tril = MatrixNormal(
         q.loc,
@@ -69,7 +69,7 @@ def test_a_law_is_at_no_distance_from_itself(form: Form, m: int, n: int, seed: i
 @given(form=forms, m=sizes, n=sizes, seed=seeds)
 def test_the_papers_formula_for_a_standard_normal_prior(form: Form, m: int, n: int, seed: int) -> None:
     torch.manual_seed(seed)
-    q = law(form, m, n)
+    q = matrix_normal(form, m, n)
     p = Independent(Normal(torch.zeros(m, n), torch.ones(())), 2)
     omega, psi = q.row_covariance, q.column_covariance
     trace = omega.trace() * psi.trace() + q.loc.square().sum()
@@ -81,7 +81,7 @@ def test_the_papers_formula_for_a_standard_normal_prior(form: Form, m: int, n: i
 @given(form=forms, m=sizes, n=sizes, shapes=batches, seed=seeds)
 def test_one_expanded_scale_is_the_same_normal(form: Form, m: int, n: int, shapes: Any, seed: int) -> None:
     torch.manual_seed(seed)
-    q, p = law(form, m, n, shapes[:3]), elementwise(m, n, *shapes[3:5])
+    q, p = matrix_normal(form, m, n, shapes[:3]), elementwise(m, n, *shapes[3:5])
     scale = p.stddev[..., :1, :1]
     one = Independent(Normal(p.mean, scale.expand(p.mean.shape)), 2)
     each = Independent(Normal(p.mean, scale.expand(p.mean.shape).clone()), 2)
@@ -94,9 +94,9 @@ def test_one_expanded_scale_is_the_same_normal(form: Form, m: int, n: int, shape
 
 @pytest.mark.parametrize("pair", [(("scale", "scale"), None), (None, ("scale", "scale"))], ids=str)
 def test_diagonal_sides_are_an_elementwise_normal(pair: tuple[Form | None, Form | None]) -> None:
-    laws = build(pair[0], 3, 4), build(pair[1], 3, 4)
-    q, p = (Independent(Normal(a.mean, a.stddev), 2) for a in laws)
-    assert_close(kl_divergence(*laws), kl_divergence(q, p))
+    distributions = build(pair[0], 3, 4), build(pair[1], 3, 4)
+    q, p = (Independent(Normal(a.mean, a.stddev), 2) for a in distributions)
+    assert_close(kl_divergence(*distributions), kl_divergence(q, p))
 
 
 @each_pair
@@ -119,15 +119,15 @@ def test_gradients_reach_every_parameter_twice(pair: tuple[Form | None, Form | N
     q, p = (parameters(form) for form in pair)
 
     def divergence(*tensors: Tensor) -> Tensor:
-        laws = []
+        distributions = []
         for form, names in ((pair[0], list(q)), (pair[1], list(p))):
             given, tensors = tensors[: len(names)], tensors[len(names) :]
             # tril: finite differences would otherwise step outside the triangle.
             named = {k: t.tril() if k.endswith("tril") else t for k, t in zip(names, given, strict=True)}
             make = MatrixNormal if form else Normal
             made = make(**named, validate_args=False)
-            laws.append(made if form else Independent(made, 2))
-        return kl_divergence(*laws)
+            distributions.append(made if form else Independent(made, 2))
+        return kl_divergence(*distributions)
 
     inputs = tuple(tensor.requires_grad_() for tensor in [*q.values(), *p.values()])
     assert gradcheck(divergence, inputs)
@@ -135,17 +135,17 @@ def test_gradients_reach_every_parameter_twice(pair: tuple[Form | None, Form | N
 
 
 def test_a_stack_of_maps_works_inside_independent() -> None:
-    q = law(("scale", "scale"), 2, 3, ((5, 4), (5, 4), (5, 4)))
+    q = matrix_normal(("scale", "scale"), 2, 3, ((5, 4), (5, 4), (5, 4)))
     p = elementwise(2, 3, (4,), ())
-    other = law(("scale_tril", "scale"), 2, 3, ((4,), (), ()))
+    other = matrix_normal(("scale_tril", "scale"), 2, 3, ((4,), (), ()))
     for prior in (p, other):
         whole = kl_divergence(Independent(q, 1), Independent(prior, 1))
         assert whole.shape == (5,)
         assert_close(whole, kl_divergence(q, prior).sum(-1))
 
 
-def test_other_laws_are_left_to_torch() -> None:
-    q = law(("scale", "scale"), 2, 3)
+def test_other_distributions_are_left_to_torch() -> None:
+    q = matrix_normal(("scale", "scale"), 2, 3)
     laplace = Independent(Laplace(torch.zeros(2, 3), torch.ones(2, 3)), 2)
     rows = Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 1)
     for other in (laplace, rows):
@@ -159,7 +159,7 @@ def test_other_laws_are_left_to_torch() -> None:
 
 @pytest.mark.parametrize("form", [*FORMS, None], ids=str)
 def test_events_of_different_shape_are_refused(form: Form | None) -> None:
-    q, p = law(("scale", "scale"), 2, 3), build(form, 3, 2)
+    q, p = matrix_normal(("scale", "scale"), 2, 3), build(form, 3, 2)
     with pytest.raises(ValueError, match=r"q has \[2, 3\] and p has \[3, 2\]"):
         kl_divergence(q, p)
     with pytest.raises(ValueError, match=r"q has \[3, 2\] and p has \[2, 3\]"):
@@ -179,13 +179,13 @@ def test_float32_is_close_to_float64(form: Form) -> None:
 GAUGES = [1e-20, 1e20]
 
 
-def regauged(law: Any, amount: float, dtype: torch.dtype) -> Any:
-    """The same law with rows scaled by `amount` and columns by its inverse, in another number format."""
-    if isinstance(law, Independent):
-        return Independent(Normal(law.mean.to(dtype), law.stddev.to(dtype)), 2)
-    row, column = (side.map(lambda tensor: tensor.to(dtype)) for side in law.sides)
+def regauged(distribution: Any, amount: float, dtype: torch.dtype) -> Any:
+    """The same distribution with rows scaled by `amount` and columns by its inverse, in another number format."""
+    if isinstance(distribution, Independent):
+        return Independent(Normal(distribution.mean.to(dtype), distribution.stddev.to(dtype)), 2)
+    row, column = (side.map(lambda tensor: tensor.to(dtype)) for side in distribution.sides)
     share = torch.tensor(amount, dtype=dtype)
-    return MatrixNormal.of_sides(law.loc.to(dtype), row.scaled(share), column.scaled(1 / share))
+    return MatrixNormal.of_sides(distribution.loc.to(dtype), row.scaled(share), column.scaled(1 / share))
 
 
 @each_pair
@@ -198,16 +198,18 @@ def test_a_divergence_does_not_depend_on_the_gauge(
     slack = 1e-4 if dtype == torch.float32 else 1e-10
     wanted = kl_divergence(q, p)
     for amounts in ((gauge, 1.0), (1.0, gauge), (gauge, gauge), (gauge, 1 / gauge)):
-        laws = [regauged(law, amount, dtype) for law, amount in zip((q, p), amounts, strict=True)]
-        assert_close(kl_divergence(*laws).double(), wanted, rtol=slack, atol=slack)
+        distributions = [
+            regauged(distribution, amount, dtype) for distribution, amount in zip((q, p), amounts, strict=True)
+        ]
+        assert_close(kl_divergence(*distributions).double(), wanted, rtol=slack, atol=slack)
 
 
 @each_form
 @pytest.mark.parametrize("gauge", GAUGES)
 def test_the_divergence_to_a_standard_normal_keeps_its_gradients_in_any_gauge(form: Form, gauge: float) -> None:
-    q = law(form, 3, 4)
+    q = matrix_normal(form, 3, 4)
     zero, one = (torch.full((), value).expand(3, 4) for value in (0.0, 1.0))  # as the models' prior is made
-    found = []
+    results = []
     for amount, dtype in ((1.0, torch.float64), (gauge, torch.float32)):
         other = regauged(q, amount, dtype)
         sides = [side.map(lambda tensor: tensor.detach().requires_grad_()) for side in other.sides]
@@ -215,8 +217,8 @@ def test_the_divergence_to_a_standard_normal_keeps_its_gradients_in_any_gauge(fo
         kl_divergence(with_leaves, Independent(Normal(zero, one), 2)).backward()
         scales = [next(iter(side.parameters.values())) for side in sides]
         assert all(scale.grad is not None for scale in scales)
-        found.append([(scale.grad * scale).detach().double() for scale in scales])  # the gauge drops out
-    for wanted, got in zip(*found, strict=True):
+        results.append([(scale.grad * scale).detach().double() for scale in scales])  # the gauge drops out
+    for wanted, got in zip(*results, strict=True):
         assert_close(got, wanted, rtol=1e-4, atol=1e-4)
 
 

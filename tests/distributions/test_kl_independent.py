@@ -37,7 +37,7 @@ def test_nested_normals_equal_flat_ones() -> None:
             torch.testing.assert_close(kl_divergence(left, right), expected)
 
 
-def test_other_events_and_other_laws_are_refused() -> None:
+def test_other_events_and_other_distributions_are_refused() -> None:
     with pytest.raises(ValueError, match="equal events"):
         kl_divergence(Independent(normals(4, 3), 1), Independent(normals(4, 3), 2))
     with pytest.raises(NotImplementedError):

@@ -17,14 +17,14 @@ from torch.distributions import Independent, Normal, constraints
 from torch.testing import assert_close
 
 from spatialvae.distributions import MatrixNormal
-from tests.distributions.laws import (
+from tests.distributions.forms import (
     FORMS,
     LargestTensor,
     arguments,
     batches,
     dense,
     forms,
-    law,
+    matrix_normal,
     seeds,
     sizes,
 )
@@ -38,7 +38,7 @@ ZEROS, ROW, COLUMN = torch.zeros(4, 2, 3), torch.ones(2), torch.ones(3)
 @given(form=forms, m=sizes, n=sizes, seed=seeds)
 def test_scipy_agrees(form: tuple[str, str], m: int, n: int, seed: int) -> None:
     torch.manual_seed(seed)
-    a, x = law(form, m, n), torch.randn(3, m, n, dtype=torch.float64)
+    a, x = matrix_normal(form, m, n), torch.randn(3, m, n, dtype=torch.float64)
     mean, rowcov, colcov = (t.numpy() for t in (a.mean, a.row_covariance, a.column_covariance))
     oracle: Any = scipy.stats.matrix_normal(mean, rowcov, colcov)  # pyright: ignore[reportArgumentType]
     np.testing.assert_allclose(a.log_prob(x).numpy(), oracle.logpdf(x.numpy()), rtol=1e-8, atol=1e-8)
@@ -49,7 +49,7 @@ def test_scipy_agrees(form: tuple[str, str], m: int, n: int, seed: int) -> None:
 @given(form=forms, m=sizes, n=sizes, shapes=batches, seed=seeds)
 def test_dense_normal_agrees(form: tuple[str, str], m: int, n: int, shapes: Any, seed: int) -> None:
     torch.manual_seed(seed)
-    a = law(form, m, n, shapes)
+    a = matrix_normal(form, m, n, shapes)
     oracle = dense(a)
     assert a.batch_shape == oracle.batch_shape == torch.broadcast_shapes(*shapes[:3])
     assert a.event_shape == (m, n)
@@ -71,7 +71,7 @@ def test_dense_normal_agrees(form: tuple[str, str], m: int, n: int, shapes: Any,
 @given(form=forms, m=sizes, n=sizes, shapes=batches, seed=seeds)
 def test_samples_are_m_plus_l_e_l(form: tuple[str, str], m: int, n: int, shapes: Any, seed: int) -> None:
     torch.manual_seed(seed)
-    a = law(form, m, n, shapes)
+    a = matrix_normal(form, m, n, shapes)
     row, column = (torch.linalg.cholesky(c) for c in (a.row_covariance, a.column_covariance))
     torch.manual_seed(seed)
     sample = a.rsample((2, 3))
@@ -81,8 +81,8 @@ def test_samples_are_m_plus_l_e_l(form: tuple[str, str], m: int, n: int, shapes:
 
 
 @each_form
-def test_samples_have_the_moments_of_the_law(form: tuple[str, str]) -> None:
-    a = law(form, 2, 3)
+def test_samples_have_the_moments_of_the_distribution(form: tuple[str, str]) -> None:
+    a = matrix_normal(form, 2, 3)
     draws = a.sample((200_000,)).flatten(-2)
     wanted = dense(a)
     assert_close(draws.mean(0), wanted.mean, atol=0.02, rtol=0)
@@ -108,7 +108,7 @@ def test_the_split_between_the_sides_is_a_gauge(form: tuple[str, str], m: int, n
 
 @each_form
 def test_one_by_one_is_the_normal(form: tuple[str, str]) -> None:
-    a, value = law(form, 1, 1), torch.randn(5, 1, 1, dtype=torch.float64)
+    a, value = matrix_normal(form, 1, 1), torch.randn(5, 1, 1, dtype=torch.float64)
     oracle = Independent(Normal(a.mean, a.stddev), 2)
     assert_close(a.log_prob(value), oracle.log_prob(value))
     assert_close(a.entropy(), oracle.entropy())
@@ -133,8 +133,8 @@ def test_gradients_reach_every_parameter_twice(form: tuple[str, str]) -> None:
 
 
 @each_form
-def test_expand_keeps_the_law_and_the_memory(form: tuple[str, str]) -> None:
-    a = law(form, 2, 3, ((4, 1), (3,), ()))
+def test_expand_keeps_the_distribution_and_the_memory(form: tuple[str, str]) -> None:
+    a = matrix_normal(form, 2, 3, ((4, 1), (3,), ()))
     b = a.expand((5, 4, 3))
     assert b.batch_shape == (5, 4, 3)
     assert b.loc.data_ptr() == a.loc.data_ptr()
@@ -232,8 +232,8 @@ def test_constraints_name_what_was_given() -> None:
 
 
 @each_form
-def test_deepcopy_is_the_same_law(form: tuple[str, str]) -> None:
-    a = law(form, 2, 3, ((4,), (), (4,)))
+def test_deepcopy_is_the_same_distribution(form: tuple[str, str]) -> None:
+    a = matrix_normal(form, 2, 3, ((4,), (), (4,)))
     b = copy.deepcopy(a)
     assert b.loc.data_ptr() != a.loc.data_ptr()
     assert_close(b.log_prob(a.loc), a.log_prob(a.loc))

@@ -20,7 +20,16 @@ from spatialvae.distributions import (
     TensorNormal,
     TriangularFactor,
 )
-from tests.distributions.laws import SIDES, THREE, LargestTensor, dense, dense_covariance, factor, law, tensor_law
+from tests.distributions.forms import (
+    SIDES,
+    THREE,
+    LargestTensor,
+    dense,
+    dense_covariance,
+    factor,
+    matrix_normal,
+    tensor_normal,
+)
 
 each_form = pytest.mark.parametrize("form", [*THREE, *((side,) for side in SIDES)], ids="-".join)
 each_side = pytest.mark.parametrize("side", SIDES)
@@ -28,14 +37,14 @@ SIZES = (4, 2, 3)
 
 
 def some(form: Sequence[str], batch: bool = True) -> TensorNormal:
-    """A random law, the first side without a batch as when all images share it."""
+    """A random matrix_normal, the first side without a batch as when all images share it."""
     shapes = [(5, 2), (), *[(2,)] * (len(form) - 1)] if batch else None
-    return tensor_law(form, SIZES[-len(form) :], shapes)
+    return tensor_normal(form, SIZES[-len(form) :], shapes)
 
 
 def stack() -> Independent:
     """Independent slices along the first side, each a matrix normal of its own."""
-    return Independent(law(("scale_tril", "scale"), 2, 3, ((4,), (4,), (4,))), 1)
+    return Independent(matrix_normal(("scale_tril", "scale"), 2, 3, ((4,), (4,), (4,))), 1)
 
 
 def sites() -> Independent:
@@ -75,7 +84,7 @@ def test_dense_normal_agrees(form: tuple[str, ...]) -> None:
 
 
 @each_form
-def test_samples_have_the_moments_of_the_law(form: tuple[str, ...]) -> None:
+def test_samples_have_the_moments_of_the_distribution(form: tuple[str, ...]) -> None:
     torch.manual_seed(0)
     a = some(form, batch=False)
     draws = a.sample(torch.Size([200_000])).flatten(1)
@@ -96,7 +105,7 @@ PAIRS: list[tuple[str, Any, Any]] = [
 
 
 def flat(distribution: Distribution) -> torch.distributions.MultivariateNormal:
-    """The dense law of a code of four maps, whatever its parts."""
+    """The dense distribution of a code of four maps, whatever its parts."""
     if isinstance(distribution, TensorNormal):
         return dense(distribution)
     base: Any = distribution
@@ -131,7 +140,7 @@ def test_slices_of_a_batch() -> None:
 
 def test_matrix_normal_is_the_case_of_two_sides() -> None:
     torch.manual_seed(2)
-    a = law(("scale_tril", "correlation"), 3, 4)
+    a = matrix_normal(("scale_tril", "correlation"), 3, 4)
     same = TensorNormal(a.loc, a.sides)
     value = torch.randn(6, 3, 4, dtype=torch.float64)
     assert isinstance(a, TensorNormal)
@@ -158,7 +167,7 @@ def test_gradients_reach_every_parameter(form: tuple[str, ...]) -> None:
 
 
 @each_form
-def test_expand_and_copy_keep_the_law(form: tuple[str, ...]) -> None:
+def test_expand_and_copy_keep_the_distribution(form: tuple[str, ...]) -> None:
     a = some(form)
     b = a.expand(torch.Size([3, 5, 2]))
     value = torch.randn(5, 2, *a.event_shape, dtype=torch.float64)
@@ -184,8 +193,8 @@ def test_float32_is_close_to_float64_at_any_scale(form: tuple[str, ...], amount:
 
 
 def test_nothing_of_the_size_of_the_dense_covariance_is_made() -> None:
-    q = tensor_law(("scale_tril", "correlation", "scale_tril"), (16, 64, 64), [(2,), (), (2,), (2,)])
-    p = tensor_law(("scale_tril", "scale_tril", "correlation"), (16, 64, 64))
+    q = tensor_normal(("scale_tril", "correlation", "scale_tril"), (16, 64, 64), [(2,), (), (2,), (2,)])
+    p = tensor_normal(("scale_tril", "scale_tril", "correlation"), (16, 64, 64))
     with LargestTensor() as largest:
         assert (kl_divergence(q, p) + q.log_prob(q.rsample()) + q.entropy()).isfinite().all()
     assert 0 < largest.numel <= 2 * 2 * 16 * 64 * 64
@@ -217,7 +226,7 @@ def test_wrong_arguments_are_named_in_one_line(loc: tuple[int, ...], sides: list
     assert "\n" not in str(caught.value)
 
 
-def test_other_laws_are_left_to_torch() -> None:
+def test_other_distributions_are_left_to_torch() -> None:
     q = some(THREE[0], batch=False)
     laplace = Independent(Laplace(torch.zeros(SIZES), torch.ones(SIZES)), 3)
     with pytest.raises(NotImplementedError, match="not for 3 of Laplace"):
@@ -225,4 +234,4 @@ def test_other_laws_are_left_to_torch() -> None:
     with pytest.raises(NotImplementedError, match="not for 3 of Laplace"):
         kl_divergence(laplace, q)
     with pytest.raises(ValueError, match="equal events"):
-        kl_divergence(q, tensor_law(THREE[0], (4, 3, 2)))
+        kl_divergence(q, tensor_normal(THREE[0], (4, 3, 2)))

@@ -23,9 +23,9 @@ from spatialvae.errors import UserError
     ],
 )
 def test_cells(text: str, cells: set[tuple[int, int]]) -> None:
-    found = parse_cells(text, (3, 4))
-    assert (found.dtype, found.shape) == (torch.bool, (3, 4))
-    assert {(i, j) for i, j in found.nonzero().tolist()} == cells
+    result = parse_cells(text, (3, 4))
+    assert (result.dtype, result.shape) == (torch.bool, (3, 4))
+    assert {(i, j) for i, j in result.nonzero().tolist()} == cells
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Correlations between cells: of a law with a known Kronecker covariance, and of a model's three laws."""
+"""Correlations between cells: for a known Kronecker covariance, and for the three distributions of a model."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def test_a_known_tensor_normal() -> None:
     trils = [
         torch.linalg.cholesky(x @ x.mT + torch.eye(len(x))) for x in (torch.randn(k, k).double() for k in (4, 2, 3))
     ]
-    law = TensorNormal(torch.randn(4, 2, 3, dtype=torch.float64), [TriangularFactor(tril) for tril in trils])
+    distribution = TensorNormal(torch.randn(4, 2, 3, dtype=torch.float64), [TriangularFactor(tril) for tril in trils])
     row, column = (tril @ tril.mT for tril in trils[1:])
     covariance = torch.kron(row, column)
     scale = covariance.diagonal().sqrt()
-    found = site_correlation(law.sample(torch.Size([20_000])))
-    torch.testing.assert_close(found, covariance / scale / scale[:, None], atol=0.03, rtol=0)
-    assert (found.diagonal() == 1).all()
-    assert found.abs().max() <= 1 + 1e-12
+    correlation = site_correlation(distribution.sample(torch.Size([20_000])))
+    torch.testing.assert_close(correlation, covariance / scale / scale[:, None], atol=0.03, rtol=0)
+    assert (correlation.diagonal() == 1).all()
+    assert correlation.abs().max() <= 1 + 1e-12
 
 
 def test_maps_and_images_are_averaged() -> None:
@@ -38,23 +38,23 @@ def test_maps_and_images_are_averaged() -> None:
 def test_a_number_that_never_changes() -> None:
     draws = torch.randn(20, 1, 1, 3)
     draws[..., 1] = 5.0
-    found = site_correlation(draws)
-    assert found[1].tolist() == [0, 1, 0]
+    correlation = site_correlation(draws)
+    assert correlation[1].tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize("latent", list(LATENTS))
-def test_the_three_laws_of_a_model(latent: str) -> None:
+def test_the_three_distributions_of_a_model(latent: str) -> None:
     model, images = small(latent), pictures(20)
-    found = site_correlations(model, images)
+    correlation = site_correlations(model, images)
     again = site_correlations(model, images)
     sites = model.latent.height * model.latent.width
-    for name, matrix in vars(found).items():
+    for name, matrix in vars(correlation).items():
         assert matrix.shape == (sites, sites), name
         assert (matrix.diagonal() == 1).all()
         assert torch.equal(matrix, vars(again)[name])
     if sites > 1:  # independent numbers, but for what the images have in common
-        assert off_diagonal(found.prior) < 0.05
-        assert off_diagonal(found.posterior) < 0.05
+        assert off_diagonal(correlation.prior) < 0.05
+        assert off_diagonal(correlation.posterior) < 0.05
 
 
 def test_the_posterior_is_of_the_images_of_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_the_aggregate_sees_what_images_share() -> None:
     with torch.no_grad():
         model.posterior.projection.weight[: model.latent.numbers].mul_(10)  # means move far with the image
     images = (torch.arange(20)[:, None, None, None] * 12).expand(20, 1, 8, 8).to(torch.uint8)
-    found = site_correlations(model, images)
+    correlation = site_correlations(model, images)
     with torch.no_grad():
         q = model.encode(images)
     within = q.variance.mean(0).double().flatten(1).diag_embed()
@@ -80,16 +80,16 @@ def test_the_aggregate_sees_what_images_share() -> None:
     scale = covariance.diagonal(dim1=1, dim2=2).sqrt()
     expected = (covariance / scale[:, :, None] / scale[:, None, :]).mean(0)
     assert off_diagonal(expected) > 0.2
-    assert (found.aggregate - expected).abs().max() < 0.07
+    assert (correlation.aggregate - expected).abs().max() < 0.07
 
 
 def test_the_posterior_is_within_an_image() -> None:
     model, images = small("matrix-normal:covariance=full"), pictures(3)
     with torch.no_grad():
         model.posterior.projection.bias.fill_(1.0)  # else signs cancel in the mean over maps
-        law = map_marginals(model.encode(images))
-        assert isinstance(law, TensorNormal)
-        row, column = (side.covariance().double() for side in law.sides)
+        distribution = map_marginals(model.encode(images))
+        assert isinstance(distribution, TensorNormal)
+        row, column = (side.covariance().double() for side in distribution.sides)
     covariance = torch.einsum("bkij,bklm->bkiljm", row, column).flatten(2, 3).flatten(3, 4)
     scale = covariance.diagonal(dim1=-2, dim2=-1).sqrt()
     expected = (covariance / scale[..., None] / scale[..., None, :]).mean((0, 1))

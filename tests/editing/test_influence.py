@@ -25,36 +25,36 @@ def test_a_linear_decoder_and_encoder(images: int) -> None:
     weight = linear()
     expected = weight.square().sum((0, 3)).sqrt().permute(2, 3, 0, 1)
     codes = torch.randn(images, *CODE, dtype=torch.float64)
-    found = writes(lambda z: torch.einsum("chwkij,bkij->bchw", weight, z), codes)
-    torch.testing.assert_close(found, expected)
+    result = writes(lambda z: torch.einsum("chwkij,bkij->bchw", weight, z), codes)
+    torch.testing.assert_close(result, expected)
     pixels = torch.randn(images, *IMAGE, dtype=torch.float64)
-    found = reads(lambda x: torch.einsum("chwkij,bchw->bkij", weight, x), pixels)
-    torch.testing.assert_close(found, expected)
+    result = reads(lambda x: torch.einsum("chwkij,bchw->bkij", weight, x), pixels)
+    torch.testing.assert_close(result, expected)
 
 
 def test_random_signs_are_unbiased_for_squares() -> None:
     weight, codes = linear(), torch.zeros(2, *CODE, dtype=torch.float64)
     expected = weight.square().sum((0, 3)).permute(2, 3, 0, 1)
-    found = writes(lambda z: torch.einsum("chwkij,bkij->bchw", weight, z), codes, probes=4000).square()
-    assert ((found - expected).abs() / expected).max() < 0.1
+    result = writes(lambda z: torch.einsum("chwkij,bkij->bchw", weight, z), codes, probes=4000).square()
+    assert ((result - expected).abs() / expected).max() < 0.1
     pixels = torch.zeros(2, *IMAGE, dtype=torch.float64)
-    found = reads(lambda x: torch.einsum("chwkij,bchw->bkij", weight, x), pixels, probes=4000).square()
-    assert ((found - expected).abs() / expected).max() < 0.1
+    result = reads(lambda x: torch.einsum("chwkij,bchw->bkij", weight, x), pixels, probes=4000).square()
+    assert ((result - expected).abs() / expected).max() < 0.1
 
 
 @pytest.mark.parametrize("latent", ["low-rank", "tensor-normal"])
 def test_the_whole_jacobian_of_a_model(latent: str) -> None:
     model, images = small(latent).double(), pictures(4)
-    found = influence(model, images)
+    result = influence(model, images)
     floats = to_float(images).double()
     code = model.encode(floats).mean.detach()
     written = [jacobian(lambda z: model.decode(z[None]).mean[0], each) for each in code]  # [C H W maps h w]
     squares = torch.stack([part.square().sum((0, 3)).permute(2, 3, 0, 1) for part in written])  # pyright: ignore
-    torch.testing.assert_close(found.writes, squares.mean(0).sqrt())
+    torch.testing.assert_close(result.writes, squares.mean(0).sqrt())
     read = [jacobian(lambda x: model.encode(x[None]).mean[0], each) for each in floats]  # [maps h w C H W]
     squares = torch.stack([part.square().sum((0, 3)) for part in read])  # pyright: ignore
-    torch.testing.assert_close(found.reads, squares.mean(0).sqrt())
-    assert (found.images, found.probes) == (4, None)
+    torch.testing.assert_close(result.reads, squares.mean(0).sqrt())
+    assert (result.images, result.probes) == (4, None)
 
 
 def test_many_maps_take_random_signs() -> None:
@@ -71,10 +71,10 @@ def test_many_maps_take_random_signs() -> None:
 def test_the_mode_and_the_random_numbers_stay() -> None:
     model, images = small().train(), pictures(1)
     state = torch.random.get_rng_state()
-    found = influence(model, images)
+    result = influence(model, images)
     assert model.training
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert torch.equal(found.writes, influence(model.eval(), images).writes)
+    assert torch.equal(result.writes, influence(model.eval(), images).writes)
 
 
 def test_shares_and_radii() -> None:

@@ -80,10 +80,10 @@ def test_independent_cells_are_just_drawn() -> None:
 @pytest.mark.parametrize("latent", list(LATENTS))
 def test_a_learned_prior_of_independent_cells(latent: str) -> None:
     options = (2, 1, 1) if latent == "vector" else SHAPE
-    law = LearnedPrior(LATENTS[latent](*options))()
+    distribution = LearnedPrior(LATENTS[latent](*options))()
     known = torch.zeros(options[1:], dtype=torch.bool)
     with torch.no_grad():
-        assert draws_given_cells(law, torch.zeros(options), known, 5).shape == (5, *options)
+        assert draws_given_cells(distribution, torch.zeros(options), known, 5).shape == (5, *options)
 
 
 @pytest.mark.parametrize("correlated", [1, 2])
@@ -92,9 +92,9 @@ def test_a_learned_prior_of_correlated_cells_is_refused(correlated: int) -> None
     free = TensorNormal(torch.zeros(SHAPE), sides)
     assert draws_given_cells(free, torch.zeros(SHAPE), KNOWN, 3).shape == (3, *SHAPE)  # maps may be correlated
     sides[correlated] = TriangularFactor(torch.eye(SHAPE[correlated]))
-    law = TensorNormal(torch.zeros(SHAPE), sides)
+    distribution = TensorNormal(torch.zeros(SHAPE), sides)
     with pytest.raises(UserError, match="prior learned cannot be conditioned on cells"):
-        draws_given_cells(law, torch.zeros(SHAPE), KNOWN, 3, name="learned")
+        draws_given_cells(distribution, torch.zeros(SHAPE), KNOWN, 3, name="learned")
 
 
 def test_a_region_is_drawn_and_decoded() -> None:
@@ -137,8 +137,8 @@ class Unconditional(AbstractPrior):
 def test_the_default_is_one_that_can_be_given_cells() -> None:
     model = small()
     assert prior_for_cells(model) == "gaussian"
-    law = Unconditional(GaussianFamily(), (2, 3, 3))
-    model.priors["other"], model.priors.chosen = law, "other"
+    distribution = Unconditional(GaussianFamily(), (2, 3, 3))
+    model.priors["other"], model.priors.chosen = distribution, "other"
     assert (model.priors.default, prior_for_cells(model)) == ("other", "gaussian")
     del model.priors["gaussian"]
     assert prior_for_cells(model) == "standard"

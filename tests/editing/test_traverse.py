@@ -25,17 +25,17 @@ def rotated() -> tuple[Tensor, Tensor]:
     return axes, draws_of(gaussian(torch.randn(SHAPE, dtype=torch.float64), torch.linalg.cholesky(covariance))())
 
 
-def test_components_of_a_known_law() -> None:
+def test_components_of_a_known_distribution() -> None:
     axes, draws = rotated()
-    found = component_directions(draws, [0, 1, 2])
-    assert [direction.name for direction in found] == ["component 0", "component 1", "component 2"]
-    for k, direction in enumerate(found):
+    directions = component_directions(draws, [0, 1, 2])
+    assert [direction.name for direction in directions] == ["component 0", "component 1", "component 2"]
+    for k, direction in enumerate(directions):
         assert abs((direction.vector.flatten() @ axes[k]).item()) > 0.99
         assert abs(direction.deviation(draws) / SPREAD[k] - 1) < 0.05
         assert abs(direction.share / (SPREAD[k].square() / SPREAD.square().sum()) - 1) < 0.1
         assert direction.vector.flatten()[direction.vector.abs().argmax()] > 0
     assert [direction.name for direction in component_directions(draws, [2])] == ["component 2"]
-    torch.testing.assert_close(component_directions(draws, [2])[0].vector, found[2].vector)
+    torch.testing.assert_close(component_directions(draws, [2])[0].vector, directions[2].vector)
 
 
 def test_a_randomised_decomposition_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,9 +50,9 @@ def test_a_randomised_decomposition_agrees(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_draws_are_repeatable_and_of_a_batch_of_one() -> None:
-    law = standard_normal(SHAPE)
-    assert torch.equal(draws_of(law, seed=3), draws_of(law, seed=3))
-    assert draws_of(law).shape == draws_of(law.expand(torch.Size([1]))).shape == (2000, *SHAPE)
+    distribution = standard_normal(SHAPE)
+    assert torch.equal(draws_of(distribution, seed=3), draws_of(distribution, seed=3))
+    assert draws_of(distribution).shape == draws_of(distribution.expand(torch.Size([1]))).shape == (2000, *SHAPE)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_draws_are_repeatable_and_of_a_batch_of_one() -> None:
 def test_parts_move_alone(cells: str | None, maps: list[int] | None, names: list[str], where: tuple) -> None:
     _, draws = rotated()
     mask = None if cells is None else parse_cells(cells, SHAPE[1:])
-    found = part_directions(draws, cells=mask, maps=maps)
-    assert [direction.name for direction in found] == names
-    [direction] = found
+    directions = part_directions(draws, cells=mask, maps=maps)
+    assert [direction.name for direction in directions] == names
+    [direction] = directions
     rest = direction.vector.clone()
     rest[where] = 0
     assert (rest == 0).all()
@@ -81,8 +81,8 @@ def test_parts_move_alone(cells: str | None, maps: list[int] | None, names: list
 
 def test_a_row_for_every_map_at_every_cell() -> None:
     _, draws = rotated()
-    found = part_directions(draws, cells=parse_cells("0,0:2", SHAPE[1:]), maps=[1, 0])
-    assert [way.name for way in found] == [f"map {k} at cell 0,{j}" for k in (1, 0) for j in (0, 1)]
+    directions = part_directions(draws, cells=parse_cells("0,0:2", SHAPE[1:]), maps=[1, 0])
+    assert [way.name for way in directions] == [f"map {k} at cell 0,{j}" for k in (1, 0) for j in (0, 1)]
     assert len(part_directions(draws, cells=parse_cells(":,:", SHAPE[1:]))) == 6
 
 
@@ -91,7 +91,7 @@ def test_what_never_changes_has_no_share() -> None:
     assert direction.share == direction.deviation(torch.zeros(10, *SHAPE)) == 0
 
 
-def test_the_deviation_of_another_law() -> None:
+def test_the_deviation_of_another_distribution() -> None:
     _, draws = rotated()
     direction = component_directions(draws, [0])[0]
     assert abs(deviation_along(direction.vector, draws_of(standard_normal(SHAPE))) - 1) < 0.05
@@ -100,12 +100,12 @@ def test_the_deviation_of_another_law() -> None:
 def test_a_walk_is_decoded_row_by_row() -> None:
     model = small()
     draws = draws_of(model.prior("gaussian"))
-    found = part_directions(draws, maps=[0, 1])
+    directions = part_directions(draws, maps=[0, 1])
     origin = torch.randn(model.latent.event_shape)
-    walked = traverse(model, origin, found, [6.0, 2.0], 5)
+    walked = traverse(model, origin, directions, [6.0, 2.0], 5)
     assert walked.shape == (10, 1, 8, 8)
     with torch.no_grad():
-        codes = [origin, origin - 6 * found[0].vector.float(), origin + found[1].vector.float()]
+        codes = [origin, origin - 6 * directions[0].vector.float(), origin + directions[1].vector.float()]
         start, end, half = to_uint8(model.decode(torch.stack(codes)).mean)
     assert near(walked[[2, 7]], torch.stack([start, start]))
     assert near(walked[0], end)

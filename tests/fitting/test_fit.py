@@ -26,8 +26,8 @@ def test_a_prior_with_a_network_is_fitted_kept_and_drawn_from(
 ) -> None:
     model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
     training = PriorConfig(images=100, batch_size=20, warmup=0)
-    found = fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)[name]
-    assert torch.isfinite(torch.tensor(found.held_out.value))
+    prior = fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)[name]
+    assert torch.isfinite(torch.tensor(prior.held_out.value))
     (folder,) = (tmp_path / "run" / "priors").iterdir()
     assert {"config.yaml", "metrics.jsonl", "checkpoints", "network.safetensors"} <= {p.name for p in folder.iterdir()}
     again = load(tmp_path / "run")
@@ -56,8 +56,8 @@ def test_networks_work_on_what_tells_images_apart(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(signal, "SHARE", 1.0)  # nothing reaches it: the two strongest directions remain
     model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
     training = PriorConfig(images=100, batch_size=20, warmup=0)
-    found = fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)[name]
-    assert found.notes == ["Its network works on the 2 of 18 directions that tell images apart."]
+    prior = fit_missing(model, tiny_data(), tmp_path / "run", [name], training=training)[name]
+    assert prior.notes == ["Its network works on the 2 of 18 directions that tell images apart."]
     again = load(tmp_path / "run")
     assert again.priors[name].state_dict()["network.basis"].shape == (18, 2)
     assert torch.equal(again.sample(3, seed=0, prior=name), model.sample(3, seed=0, prior=name))
@@ -70,10 +70,10 @@ def test_a_slow_prior_is_measured_on_drawn_codes(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(GaussianCodes, "log_prob", lambda self, codes: seen.append(codes) or log_prob(self, codes))
     model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
     with PosteriorCodes(model, tiny_data(), limit=40, seed=2) as codes:
-        found = fit_prior(model, tmp_path / "run", GaussianFamily(), codes, seed=2)
+        prior = fit_prior(model, tmp_path / "run", GaussianFamily(), codes, seed=2)
         assert torch.equal(seen[-1], codes.held_out[torch.from_numpy(subset(25, 6, seed=2))])
-    assert found.held_out.n == 6
-    assert found.fitted_to == {"images": 40, "of": 60, "seed": 2}
+    assert prior.held_out.n == 6
+    assert prior.fitted_to == {"images": 40, "of": 60, "seed": 2}
 
 
 def test_a_fit_is_kept_though_it_cannot_be_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

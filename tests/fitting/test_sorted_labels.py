@@ -42,6 +42,6 @@ def test_sorted_images_lose_no_class(tmp_path: Path) -> None:
             nearest = np.abs(drawn[:, None] - middles).argmin(1)
             assert np.bincount(nearest, minlength=3).argmax() == place, (prior, label)
             assert (nearest == place).mean() > 0.7, (prior, label)
-    correct, said = probe(model, data, "test", 10)
-    assert (said.classes, len(correct)) == (3, 10)
+    correct, note = probe(model, data, "test", 10)
+    assert (note.classes, len(correct)) == (3, 10)
     assert correct.mean() > 0.8

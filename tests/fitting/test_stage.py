@@ -106,12 +106,12 @@ def test_a_stopped_stage_goes_on_as_if_it_had_not(
 def test_it_stops_after_three_validations_without_gain_and_keeps_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = iter([3.0, 2.0, 2.5, 2.0, 2.1, 1.0])
+    losses = iter([3.0, 2.0, 2.5, 2.0, 2.1, 1.0])
     kept: list[dict[str, Tensor]] = []
 
     def validate(_: PriorStage, network: torch.nn.Module) -> dict[str, float]:
         kept.append({name: value.clone() for name, value in network.state_dict().items()})
-        return {"held_out_loss": next(told), "held_out_error": 0.1}
+        return {"held_out_loss": next(losses), "held_out_error": 0.1}
 
     monkeypatch.setattr(PriorStage, "validate", validate)
     prior = run(FAMILIES[0], tmp_path / "run", images=2000)

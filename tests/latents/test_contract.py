@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
 from spatialvae.priors import standard_normal
-from tests.distributions.laws import LargestTensor
+from tests.distributions.forms import LargestTensor
 from tests.latents.cases import CASES, outputs, spelled
 
 DRAWS = 20_000
@@ -140,9 +140,9 @@ def test_float32_is_close_to_float64(latent: AbstractLatent) -> None:
 def test_works_without_a_batch(latent: AbstractLatent) -> None:
     # As a learned prior: one distribution for all images.
     raw = {name: value[0] if name in latent.shapes else value for name, value in outputs(latent, batch=1).items()}
-    law = latent.distribution(raw)
-    assert law.batch_shape == ()
-    assert law.sample(torch.Size([2])).shape == (2, *latent.event_shape)
+    distribution = latent.distribution(raw)
+    assert distribution.batch_shape == ()
+    assert distribution.sample(torch.Size([2])).shape == (2, *latent.event_shape)
 
 
 @every_latent
@@ -177,7 +177,7 @@ def test_large_maps_make_nothing_of_the_size_of_their_covariance(spec: str) -> N
 
 
 @every_latent
-def test_posteriors_and_priors_of_all_laws_have_a_divergence(latent: AbstractLatent) -> None:
+def test_posteriors_and_priors_of_all_distributions_have_a_divergence(latent: AbstractLatent) -> None:
     q = latent.distribution(outputs(latent, batch=3))
     for name in LATENTS:
         if name == "vector":

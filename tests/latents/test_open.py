@@ -28,8 +28,8 @@ def test_axes_have_the_sizes_of_the_shapes(latent: AbstractLatent) -> None:
     assert latent.axes.keys() == latent.shapes.keys()
     for name, axes in latent.axes.items():
         assert len(set(axes)) == len(axes), name
-        found = dict(zip(axes, latent.shapes[name], strict=True))
-        assert found == {axis: sizes.setdefault(axis, found[axis]) for axis in axes}, name
+        result = dict(zip(axes, latent.shapes[name], strict=True))
+        assert result == {axis: sizes.setdefault(axis, result[axis]) for axis in axes}, name
 
 
 @every_latent

@@ -46,7 +46,7 @@ def test_the_default_length_of_the_vector(grid: tuple[int, int, int], length: in
 
 
 def elementwise_kl(q: Distribution) -> torch.Tensor:
-    """1/2 sum (sigma^2 + mu^2 - 1 - log sigma^2), for laws whose numbers are independent."""
+    """1/2 sum (sigma^2 + mu^2 - 1 - log sigma^2), for distributions whose numbers are independent."""
     terms = q.variance + q.mean.square() - 1 - q.variance.log()
     return 0.5 * terms.flatten(1).sum(1)
 
@@ -87,9 +87,9 @@ def test_the_split_of_the_scale_is_a_gauge() -> None:
     raw = {name: value.detach() for name, value in outputs(latent).items()}
     moved = {**raw, "row_scale": raw["row_scale"] + 0.8, "column_scale": raw["column_scale"] - 0.8}
     p = standard_normal(latent.event_shape, dtype=torch.float64)
-    laws = [latent.distribution(parameters) for parameters in (raw, moved)]
-    assert_close(laws[0].stddev, laws[1].stddev)
-    assert_close(kl_divergence(laws[0], p), kl_divergence(laws[1], p))
+    distributions = [latent.distribution(parameters) for parameters in (raw, moved)]
+    assert_close(distributions[0].stddev, distributions[1].stddev)
+    assert_close(kl_divergence(distributions[0], p), kl_divergence(distributions[1], p))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
@@ -104,17 +104,17 @@ def test_matrix_normal_of_1x1_is_the_vector(share: float) -> None:
     assert_close(same.log_prob(z), q.log_prob(z))
     assert_close(kl_divergence(same, p), kl_divergence(q, p))
     draws = []
-    for law in (q, same):
+    for distribution in (q, same):
         torch.manual_seed(3)
-        draws.append(law.rsample())
+        draws.append(distribution.rsample())
     assert_close(draws[0], draws[1])
 
 
 def test_naive_of_1x1_is_the_vector() -> None:
     raw = {name: value.detach() for name, value in outputs(Vector(6)).items()}
-    laws = [latent.distribution(raw) for latent in (Vector(6), Naive(6, 1, 1))]
+    distributions = [latent.distribution(raw) for latent in (Vector(6), Naive(6, 1, 1))]
     z = torch.randn(4, 6, 1, 1, dtype=torch.float64)
-    assert_close(laws[0].log_prob(z), laws[1].log_prob(z), rtol=0, atol=0)
+    assert_close(distributions[0].log_prob(z), distributions[1].log_prob(z), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("height", "width"), [(3, 3), (3, 5), (4, 2)])

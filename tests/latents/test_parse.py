@@ -72,9 +72,9 @@ def test_what_is_left_out_comes_from_the_grid(spec: str, latent: AbstractLatent)
 def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None:
     with pytest.raises(UserError) as caught:
         parse_latent(spec, GRID)
-    said = str(caught.value)
-    assert "\n" not in said
-    assert [word for word in words if word not in said] == [], said
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == [], message
 
 
 def test_without_a_grid_the_sizes_must_be_said() -> None:

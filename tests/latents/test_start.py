@@ -21,10 +21,10 @@ def test_a_new_model_encodes_near_the_prior(spec: str) -> None:
     torch.manual_seed(0)
     model = SpatialVAE.from_config(ModelConfig(latent=spec, image_size=(32, 32), map_size="3", maps=16)).train()
     images = torch.from_numpy(smooth_images(8, 3, 32, 32))
-    law = model.encode(images)
-    assert law.mean.abs().max() < 0.5
-    assert law.mean.std() < 0.1
-    assert_close(law.stddev, torch.ones_like(law.stddev), atol=0.6, rtol=0)
+    distribution = model.encode(images)
+    assert distribution.mean.abs().max() < 0.5
+    assert distribution.mean.std() < 0.1
+    assert_close(distribution.stddev, torch.ones_like(distribution.stddev), atol=0.6, rtol=0)
     assert model.elbo(images).kl.mean() / model.latent.numbers < 0.02
 
 
@@ -52,17 +52,17 @@ def test_bf16_autocast_is_finite_and_rounds_no_divergence(spec: str) -> None:
     with torch.no_grad():
         for value in model.learned_prior.parameters():
             value.add_(0.3)
-    laws: list[Distribution] = []
+    distributions: list[Distribution] = []
 
-    def keep(_module: object, _inputs: object, law: Distribution) -> None:
-        laws.append(law)
+    def keep(_module: object, _inputs: object, distribution: Distribution) -> None:
+        distributions.append(distribution)
 
     model.posterior.register_forward_hook(keep)
     with torch.autocast("cpu", torch.bfloat16):
         rough = model(images)
         loss = elbo_loss(rough)
     loss.backward()
-    assert_close(rough.kl, kl_divergence(laws[0], model.prior()), rtol=1e-6, atol=1e-6)
+    assert_close(rough.kl, kl_divergence(distributions[0], model.prior()), rtol=1e-6, atol=1e-6)
     exact = model(images)
     assert rough.kl.dtype == torch.float32
     assert_close(rough.kl, exact.kl, rtol=0.1, atol=0.01)

@@ -36,8 +36,8 @@ def test_mass_is_the_continuous_bernoullis_integral_over_the_bin(logit: float, l
 
 
 def test_a_very_sure_pixel_neither_overflows_nor_underflows() -> None:
-    law = Bernoulli()(pixels(torch.tensor([-1e4, 1e4])))
-    sure, wrong = law.log_mass(pixels(LEVELS[[0, 255]])), law.log_mass(pixels(LEVELS[[255, 0]]))
+    distribution = Bernoulli()(pixels(torch.tensor([-1e4, 1e4])))
+    sure, wrong = distribution.log_mass(pixels(LEVELS[[0, 255]])), distribution.log_mass(pixels(LEVELS[[255, 0]]))
     assert_close(sure, torch.zeros(2, dtype=torch.float64))
     assert_close(wrong, torch.full((2,), -1e4 * 255 / 256, dtype=torch.float64))
 

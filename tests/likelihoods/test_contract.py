@@ -22,12 +22,12 @@ def images(batch: int = 4) -> torch.Tensor:
 
 @every_likelihood
 def test_shapes(spec: str) -> None:
-    law = LIKELIHOODS.parse(spec)(torch.randn(4, 3, 5, 6))
-    assert isinstance(law, AbstractPixels)
-    assert (law.batch_shape, law.event_shape) == ((4,), (3, 5, 6))
-    assert law.mean.shape == law.sample().shape == (4, 3, 5, 6)
-    assert law.sample(torch.Size([2])).shape == (2, 4, 3, 5, 6)
-    assert law.log_prob(images()).shape == law.log_mass(images()).shape == (4,)
+    distribution = LIKELIHOODS.parse(spec)(torch.randn(4, 3, 5, 6))
+    assert isinstance(distribution, AbstractPixels)
+    assert (distribution.batch_shape, distribution.event_shape) == ((4,), (3, 5, 6))
+    assert distribution.mean.shape == distribution.sample().shape == (4, 3, 5, 6)
+    assert distribution.sample(torch.Size([2])).shape == (2, 4, 3, 5, 6)
+    assert distribution.log_prob(images()).shape == distribution.log_mass(images()).shape == (4,)
 
 
 @every_likelihood
@@ -65,8 +65,8 @@ def test_the_mean_is_an_image_and_grows_with_the_output(spec: str) -> None:
 @every_likelihood
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_the_masses_of_the_256_values_add_up_to_one(spec: str, output: float) -> None:
-    law = LIKELIHOODS.parse(spec).double()(pixels(output))
-    assert_close(law.log_mass(pixels(LEVELS)).exp().sum(), torch.ones((), dtype=torch.float64))
+    distribution = LIKELIHOODS.parse(spec).double()(pixels(output))
+    assert_close(distribution.log_mass(pixels(LEVELS)).exp().sum(), torch.ones((), dtype=torch.float64))
 
 
 @every_likelihood
@@ -125,12 +125,12 @@ def test_every_parameter_gets_a_gradient_and_an_update(spec: str) -> None:
 
 @every_likelihood
 def test_samples_have_the_mean(spec: str) -> None:
-    law = LIKELIHOODS.parse(spec)(torch.tensor([-0.5, 0.0, 0.3]).reshape(1, 3, 1, 1))
-    draws = law.sample(torch.Size([20_000]))
+    distribution = LIKELIHOODS.parse(spec)(torch.tensor([-0.5, 0.0, 0.3]).reshape(1, 3, 1, 1))
+    draws = distribution.sample(torch.Size([20_000]))
     assert not draws.requires_grad
-    # The discretised law is clipped to the pixel range, which pulls means towards 0.
+    # The discretised distribution is clipped to the pixel range, which pulls means towards 0.
     tolerance = 0.03 if "logistic" not in spec else 0.08
-    assert_close(draws.mean(0), law.mean.detach(), rtol=0, atol=tolerance)
+    assert_close(draws.mean(0), distribution.mean.detach(), rtol=0, atol=tolerance)
 
 
 def test_the_contract_is_of_modules() -> None:

@@ -27,36 +27,36 @@ def test_density_of_scipy(scale: float) -> None:
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("loc", [-1.0, -0.3, 0.0, 0.004, 1.0])
 def test_mass_of_scipy(scale: float, loc: float) -> None:
-    law = stats.norm(loc, scale)
+    distribution = stats.norm(loc, scale)
     edges = LEVELS.numpy() + HALF
-    oracle = np.diff(np.concatenate([[0.0], law.cdf(edges[:-1]), [1.0]]))
+    oracle = np.diff(np.concatenate([[0.0], distribution.cdf(edges[:-1]), [1.0]]))
     mass = GaussianPixels(pixels(loc), torch.tensor(scale, dtype=torch.float64)).log_mass(pixels(LEVELS)).exp()
     assert_close(mass, torch.from_numpy(oracle), rtol=1e-9, atol=1e-14)
 
 
 def test_far_tails_keep_their_digits() -> None:
     # 100 scales out: the CDFs are 0 and 1 in any float, the difference of their logarithms is not lost.
-    law = GaussianPixels(pixels(0.0), torch.tensor(0.01, dtype=torch.float64))
+    distribution = GaussianPixels(pixels(0.0), torch.tensor(0.01, dtype=torch.float64))
     oracle = stats.norm.logsf((LEVELS[254] - HALF) / 0.01)  # the mass of the bin is that of the tail it starts
     for level in (1, 254):
-        assert_close(law.log_mass(pixels(LEVELS[level])), torch.tensor([oracle]), rtol=1e-9, atol=1e-6)
+        assert_close(distribution.log_mass(pixels(LEVELS[level])), torch.tensor([oracle]), rtol=1e-9, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [0.3, 0.5, 2.0])
 def test_mass_is_density_times_the_bin_for_wide_scales(scale: float) -> None:
-    law, inner = GaussianPixels(pixels(0.1), torch.tensor(scale, dtype=torch.float64)), pixels(LEVELS[1:-1])
-    by_density = law.log_prob(inner) + math.log(2 * HALF)
-    assert_close(law.log_mass(inner), by_density, rtol=0, atol=1e-3)
+    distribution, inner = GaussianPixels(pixels(0.1), torch.tensor(scale, dtype=torch.float64)), pixels(LEVELS[1:-1])
+    by_density = distribution.log_prob(inner) + math.log(2 * HALF)
+    assert_close(distribution.log_mass(inner), by_density, rtol=0, atol=1e-3)
     # The outermost bins are whole tails, never less than their share of the density.
     outer = pixels(LEVELS[[0, -1]])
-    assert (law.log_mass(outer) >= law.log_prob(outer) + math.log(2 * HALF) - 1e-3).all()
+    assert (distribution.log_mass(outer) >= distribution.log_prob(outer) + math.log(2 * HALF) - 1e-3).all()
 
 
 def test_narrow_scales_cannot_earn_more_than_one() -> None:
     # A density of 40 a pixel is a mass of at most 1: bits per dimension come from the mass.
-    law = GaussianPixels(pixels(LEVELS[77]), torch.tensor(0.01, dtype=torch.float64))
-    assert law.log_prob(pixels(LEVELS[77])) > 3
-    assert law.log_mass(pixels(LEVELS[77])) < 0
+    distribution = GaussianPixels(pixels(LEVELS[77]), torch.tensor(0.01, dtype=torch.float64))
+    assert distribution.log_prob(pixels(LEVELS[77])) > 3
+    assert distribution.log_mass(pixels(LEVELS[77])) < 0
 
 
 def test_the_scale_starts_at_a_half_and_has_a_floor() -> None:

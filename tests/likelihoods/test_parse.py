@@ -38,9 +38,9 @@ def test_spellings() -> None:
 def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None:
     with pytest.raises(UserError) as caught:
         LIKELIHOODS.parse(spec)
-    said = str(caught.value)
-    assert "\n" not in said
-    assert [word for word in words if word not in said] == [], said
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == [], message
 
 
 @pytest.mark.parametrize("make", [Gaussian, DiscretizedLogistic])

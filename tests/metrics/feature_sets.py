@@ -1,4 +1,4 @@
-"""Sets of features of known laws, and images for whoever takes features by itself."""
+"""Sets of features of known distributions, and images for whoever takes features by itself."""
 
 from __future__ import annotations
 

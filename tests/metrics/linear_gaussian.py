@@ -17,7 +17,7 @@ SCALE = 0.7
 
 
 class LinearGaussian:
-    """p(z) = N(0, I), p(x|z) = N(W z, s^2 I), and a q(z|x) of the latent's law that depends on x.
+    """p(z) = N(0, I), p(x|z) = N(W z, s^2 I), and a q(z|x) of the latent's distribution that depends on x.
 
     `decoded` notes how many codes each call of `decode` was given.
     """
@@ -36,8 +36,8 @@ class LinearGaussian:
     def encode_checked(self, floats: Tensor) -> Distribution:
         pixels = floats.flatten(1)
         shapes = self.latent.shapes
-        found = {name: (pixels @ head).unflatten(1, shapes[name]) for name, head in self.heads.items()}
-        return self.latent.distribution({**found, **self.shared})
+        results = {name: (pixels @ head).unflatten(1, shapes[name]) for name, head in self.heads.items()}
+        return self.latent.distribution({**results, **self.shared})
 
     def decode(self, codes: Tensor) -> GaussianPixels:
         self.decoded.append(len(codes))
@@ -50,13 +50,15 @@ class LinearGaussian:
     def log_likelihood(self, images: Tensor) -> Tensor:
         """log p(x) = log N(x; 0, W W^T + s^2 I), [B]."""
         noise = SCALE**2 * torch.eye(prod(SHAPE), dtype=torch.float64)
-        law = MultivariateNormal(torch.zeros(prod(SHAPE), dtype=torch.float64), self.weight @ self.weight.mT + noise)
-        return law.log_prob(images.flatten(1))
+        distribution = MultivariateNormal(
+            torch.zeros(prod(SHAPE), dtype=torch.float64), self.weight @ self.weight.mT + noise
+        )
+        return distribution.log_prob(images.flatten(1))
 
     def bound(self, images: Tensor) -> Tensor:
         """The ELBO in closed form: log p(x | mean code) - trace(W Var(z) W^T) / (2 s^2) - KL, [B].
 
-        The sites of all four laws are independent given x, so that their variances are all it takes.
+        The sites of all four distributions are independent given x, so that their variances are all it takes.
         """
         posterior = self.encode_checked(images)
         at_mean = self.decode(posterior.mean).log_prob(images)

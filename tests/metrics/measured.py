@@ -33,9 +33,9 @@ def data_of(test: ImageSplit) -> ImageData:
 
 
 def measure(model: SpatialVAE, test: ImageSplit, **config: Any) -> Evaluation:
-    found = evaluate(model, data_of(test), EvaluationConfig(**{"metrics": "bound,mse,psnr,ssim", **config}))
-    assert not found.failed
-    return found
+    evaluation = evaluate(model, data_of(test), EvaluationConfig(**{"metrics": "bound,mse,psnr,ssim", **config}))
+    assert not evaluation.failed
+    return evaluation
 
 
 def found_by(model: SpatialVAE, test: ImageSplit, **config: Any) -> dict[str, Estimate]:

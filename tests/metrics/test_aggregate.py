@@ -13,21 +13,25 @@ from spatialvae.distributions import DiagonalFactor, TensorNormal, TriangularFac
 from spatialvae.latents import parse_latent
 from spatialvae.latents.base import independent_normals
 from spatialvae.metrics.latent.aggregate import Aggregate, Moments
-from tests.metrics.laws import EVENTS, KINDS, dense, made_up
+from tests.metrics.posteriors import EVENTS, KINDS, dense, made_up
 
 
-def stacked(laws: list[Distribution]) -> tuple[Tensor, Tensor]:
+def stacked(distributions: list[Distribution]) -> tuple[Tensor, Tensor]:
     """Mean [D] and covariance [D, D] of the mixture of all posteriors, by the definition."""
-    means = torch.cat([law.mean.flatten(1) for law in laws])
-    within = [torch.block_diag(*(one.covariance_matrix for one in maps)) for law in laws for maps in dense(law)]
+    means = torch.cat([distribution.mean.flatten(1) for distribution in distributions])
+    within = [
+        torch.block_diag(*(one.covariance_matrix for one in maps))
+        for distribution in distributions
+        for maps in dense(distribution)
+    ]
     second = sum(cov + torch.outer(m, m) for m, cov in zip(means, within, strict=True)) / len(means)
     return means.mean(0), torch.as_tensor(second) - torch.outer(means.mean(0), means.mean(0))
 
 
-def fitted(laws: list[Distribution]) -> Aggregate:
-    total = Moments.of(laws[0])
-    for law in laws[1:]:
-        total = total + Moments.of(law)
+def fitted(distributions: list[Distribution]) -> Aggregate:
+    total = Moments.of(distributions[0])
+    for distribution in distributions[1:]:
+        total = total + Moments.of(distribution)
     return total.aggregate()
 
 
@@ -39,95 +43,95 @@ def correlation(covariance: Tensor) -> Tensor:
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_moments_are_those_of_the_mixture(kind: str, event: tuple[int, int, int]) -> None:
-    laws = [made_up(kind, event, images) for images in (4, 1, 3)]
-    mean, covariance = stacked(laws)
-    found = fitted(laws)
-    assert_close(found.mean.flatten(), mean)
-    assert_close(found.covariance[0], covariance)
-    assert_close(found.variance, covariance.diagonal())
+    distributions = [made_up(kind, event, images) for images in (4, 1, 3)]
+    mean, covariance = stacked(distributions)
+    aggregate = fitted(distributions)
+    assert_close(aggregate.mean.flatten(), mean)
+    assert_close(aggregate.covariance[0], covariance)
+    assert_close(aggregate.variance, covariance.diagonal())
 
 
 def test_draws_agree() -> None:
-    law = made_up("correlated", (2, 2, 2), 3)
-    draws = law.sample(torch.Size([60_000])).flatten(0, 1).flatten(1)
-    found = Moments.of(law).aggregate()
-    scale = found.variance.sqrt()
-    assert ((draws.mT.cov() - found.covariance[0]) / torch.outer(scale, scale)).abs().max() < 0.03
+    distribution = made_up("correlated", (2, 2, 2), 3)
+    draws = distribution.sample(torch.Size([60_000])).flatten(0, 1).flatten(1)
+    aggregate = Moments.of(distribution).aggregate()
+    scale = aggregate.variance.sqrt()
+    assert ((draws.mT.cov() - aggregate.covariance[0]) / torch.outer(scale, scale)).abs().max() < 0.03
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_large_codes_keep_covariances_within_maps(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGEST_FULL", 17)
-    laws = [made_up(kind, (3, 2, 3), images) for images in (4, 3)]
-    mean, covariance = stacked(laws)
-    found = fitted(laws)
+    distributions = [made_up(kind, (3, 2, 3), images) for images in (4, 3)]
+    mean, covariance = stacked(distributions)
+    aggregate = fitted(distributions)
     blocks = torch.stack([covariance[6 * k : 6 * k + 6, 6 * k : 6 * k + 6] for k in range(3)])
-    assert_close(found.mean.flatten(), mean)
-    assert_close(found.covariance, blocks)
-    assert_close(found.site_correlation(), torch.stack([correlation(block) for block in blocks]))
+    assert_close(aggregate.mean.flatten(), mean)
+    assert_close(aggregate.covariance, blocks)
+    assert_close(aggregate.site_correlation(), torch.stack([correlation(block) for block in blocks]))
     wanted = MultivariateNormal(mean, torch.block_diag(*blocks))
     prior = MultivariateNormal(torch.zeros(18).double(), torch.eye(18).double())
-    assert found.divergence_from_standard() == pytest.approx(kl_divergence(wanted, prior).item())
+    assert aggregate.divergence_from_standard() == pytest.approx(kl_divergence(wanted, prior).item())
 
 
 def test_large_maps_keep_variances(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGEST_FULL", 17)
     monkeypatch.setattr(module, "LARGEST_GRID", 5)
-    laws = [made_up("correlated", (3, 2, 3), images) for images in (4, 3)]
-    mean, covariance = stacked(laws)
-    found = fitted(laws)
-    assert found.covariance.shape == (18, 1, 1)
-    assert_close(found.variance, covariance.diagonal())
-    assert_close(found.distances(mean[None] + 1), (1 / covariance.diagonal()).sum()[None].sqrt())
-    assert found.site_correlation() is None
+    distributions = [made_up("correlated", (3, 2, 3), images) for images in (4, 3)]
+    mean, covariance = stacked(distributions)
+    aggregate = fitted(distributions)
+    assert aggregate.covariance.shape == (18, 1, 1)
+    assert_close(aggregate.variance, covariance.diagonal())
+    assert_close(aggregate.distances(mean[None] + 1), (1 / covariance.diagonal()).sum()[None].sqrt())
+    assert aggregate.site_correlation() is None
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_the_gaussian_is_torchs(event: tuple[int, int, int]) -> None:
-    laws = [made_up("mixed", event, 6)]
-    found = fitted(laws)
-    mean, covariance = stacked(laws)
-    law = MultivariateNormal(mean, covariance)
+    distributions = [made_up("mixed", event, 6)]
+    aggregate = fitted(distributions)
+    mean, covariance = stacked(distributions)
+    distribution = MultivariateNormal(mean, covariance)
     prior = MultivariateNormal(torch.zeros_like(mean), torch.eye(len(mean)).double())
-    assert found.divergence_from_standard() == pytest.approx(kl_divergence(law, prior).item())
+    assert aggregate.divergence_from_standard() == pytest.approx(kl_divergence(distribution, prior).item())
     codes = torch.randn(7, len(mean), dtype=torch.float64)
     away = codes - mean
-    assert_close(found.distances(codes), (away @ covariance.inverse() * away).sum(1).sqrt())
+    assert_close(aggregate.distances(codes), (away @ covariance.inverse() * away).sum(1).sqrt())
     level = 0.3 * covariance.diagonal().mean() * torch.eye(len(mean)).double()
-    assert_close(found.distances(codes, 0.3), (away @ (covariance + level).inverse() * away).sum(1).sqrt())
+    assert_close(aggregate.distances(codes, 0.3), (away @ (covariance + level).inverse() * away).sum(1).sqrt())
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_correlation_between_sites_is_within_maps(event: tuple[int, int, int]) -> None:
-    laws = [made_up("correlated", event, 6)]
-    whole, sites = correlation(stacked(laws)[1]), event[1] * event[2]
-    found = fitted(laws).site_correlation()
-    assert found is not None
-    assert found.shape == (event[0], sites, sites)
+    distributions = [made_up("correlated", event, 6)]
+    whole, sites = correlation(stacked(distributions)[1]), event[1] * event[2]
+    result = fitted(distributions).site_correlation()
+    assert result is not None
+    assert result.shape == (event[0], sites, sites)
     for k in range(event[0]):
-        assert_close(found[k], whole[k * sites : (k + 1) * sites, k * sites : (k + 1) * sites])
+        assert_close(result[k], whole[k * sites : (k + 1) * sites, k * sites : (k + 1) * sites])
 
 
 def test_variance_of_the_means() -> None:
-    laws = [made_up("diagonal", (2, 2, 3), images) for images in (4, 2)]
-    means = torch.cat([law.mean for law in laws])
-    found = (Moments.of(laws[0]) + Moments.of(laws[1])).variance_of_means()
-    assert_close(found, means.var(0))
+    distributions = [made_up("diagonal", (2, 2, 3), images) for images in (4, 2)]
+    means = torch.cat([distribution.mean for distribution in distributions])
+    variance = (Moments.of(distributions[0]) + Moments.of(distributions[1])).variance_of_means()
+    assert_close(variance, means.var(0))
     assert Moments.of(made_up("normal", (2, 2, 2), 1)).variance_of_means() is None
 
 
 def test_far_from_zero_no_digits_are_lost() -> None:
     loc = 1e6 + 1e-3 * torch.randn(40, 2, 2, 2, dtype=torch.float64)
     parts = [Moments.of(independent_normals(part, torch.full_like(part, 1e-6))) for part in loc.split(10)]
-    found = ((parts[0] + parts[1]) + (parts[2] + parts[3])).variance_of_means()
-    assert_close(found, loc.var(0), rtol=1e-5, atol=0)
+    variance = ((parts[0] + parts[1]) + (parts[2] + parts[3])).variance_of_means()
+    assert_close(variance, loc.var(0), rtol=1e-5, atol=0)
 
 
 def test_an_image_without_spread_is_no_obstacle() -> None:
     # One image, numbers that differ by thirteen orders: a Cholesky factor needs a nudge at most.
     scale = torch.logspace(-10, 3, 8, dtype=torch.float64).reshape(1, 2, 2, 2)
-    found = Moments.of(independent_normals(torch.ones_like(scale), scale)).aggregate()
-    assert torch.isfinite(found.distances(torch.randn(3, 8))).all()
+    aggregate = Moments.of(independent_normals(torch.ones_like(scale), scale)).aggregate()
+    assert torch.isfinite(aggregate.distances(torch.randn(3, 8))).all()
     rank_one = Aggregate((4, 1, 1), torch.zeros(1, 4).double(), torch.ones(1, 4, 4).double())
     assert torch.isfinite(rank_one.distances(torch.randn(3, 4), 1e-4)).all()
     assert 0 < rank_one.divergence_from_standard() < 1000
@@ -145,25 +149,30 @@ def across_maps(images: int = 4, event: tuple[int, int, int] = (3, 2, 2)) -> Ten
 
 
 def test_maps_that_are_correlated_given_the_image() -> None:
-    laws = [across_maps(images) for images in (4, 3)]
-    shared = laws[0].sides[0]
-    laws[1] = TensorNormal(laws[1].loc, [shared, *laws[1].sides[1:]])
-    means = torch.cat([law.mean.flatten(1) for law in laws])
-    within = torch.cat([law.to_multivariate_normal().covariance_matrix for law in laws]).mean(0)
-    found = fitted(list(laws))
-    assert_close(found.covariance[0], within + means.mT.cov(correction=0))
+    distributions = [across_maps(images) for images in (4, 3)]
+    shared = distributions[0].sides[0]
+    distributions[1] = TensorNormal(distributions[1].loc, [shared, *distributions[1].sides[1:]])
+    means = torch.cat([distribution.mean.flatten(1) for distribution in distributions])
+    within = torch.cat(
+        [distribution.to_multivariate_normal().covariance_matrix for distribution in distributions]
+    ).mean(0)
+    aggregate = fitted(list(distributions))
+    assert_close(aggregate.covariance[0], within + means.mT.cov(correction=0))
 
 
 @pytest.mark.parametrize("prior", ["matrix-normal:covariance=full", "tensor-normal", "naive"])
 def test_the_divergence_from_any_normal_prior(prior: str) -> None:
     latent = parse_latent(prior, (3, 2, 2))
     shapes = {**latent.shapes, **latent.shared_shapes}
-    law = latent.distribution({name: 0.5 * torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()})
-    found = Moments.of(across_maps(40)).aggregate()
-    draws = law.sample(torch.Size([200_000])).flatten(1)
+    distribution = latent.distribution(
+        {name: 0.5 * torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()}
+    )
+    aggregate = Moments.of(across_maps(40)).aggregate()
+    draws = distribution.sample(torch.Size([200_000])).flatten(1)
     wanted = kl_divergence(
-        MultivariateNormal(found.mean[0], found.covariance[0]), MultivariateNormal(draws.mean(0), draws.mT.cov())
+        MultivariateNormal(aggregate.mean[0], aggregate.covariance[0]),
+        MultivariateNormal(draws.mean(0), draws.mT.cov()),
     ).item()
-    assert found.divergence_from(law) == pytest.approx(wanted, rel=0.05)
+    assert aggregate.divergence_from(distribution) == pytest.approx(wanted, rel=0.05)
     standard = independent_normals(torch.zeros(3, 2, 2).double(), torch.ones(3, 2, 2).double())
-    assert found.divergence_from(standard) == pytest.approx(found.divergence_from_standard())
+    assert aggregate.divergence_from(standard) == pytest.approx(aggregate.divergence_from_standard())

@@ -40,16 +40,16 @@ def test_all_is_well() -> None:
     ],
 )
 def test_each_alarm_says_its_numbers_and_what_to_do(change: dict[str, Any], words: list[str]) -> None:
-    found = alarms(**{**WELL, **change})
-    assert len(found) == 1
-    assert found[0].startswith(words[0]) or words[0] in found[0]
-    assert all(word in found[0] for word in words), found
+    raised = alarms(**{**WELL, **change})
+    assert len(raised) == 1
+    assert raised[0].startswith(words[0]) or words[0] in raised[0]
+    assert all(word in raised[0] for word in words), raised
 
 
 def test_several_at_once() -> None:
-    found = alarms(n=100, units=50, kl=90.0, active=2, outside=1.0, median_variance=0.1)
-    assert [sentence.split(":")[0] for sentence in found[:2]] == ["Partial posterior collapse", "Prior holes"]
-    assert len(found) == 3
+    raised = alarms(n=100, units=50, kl=90.0, active=2, outside=1.0, median_variance=0.1)
+    assert [sentence.split(":")[0] for sentence in raised[:2]] == ["Partial posterior collapse", "Prior holes"]
+    assert len(raised) == 3
 
 
 def test_few_images_are_judged_by_their_kl_alone() -> None:
@@ -67,17 +67,17 @@ def normal(maps: int, height: int, width: int) -> Distribution:
 
 def halves(loc: Tensor, scale: float) -> tuple[Aggregate, Tensor, Distribution]:
     """The aggregate of every other image, one code of each image between, and N(0, I)."""
-    laws = [independent_normals(part, torch.full_like(part, scale)) for part in (loc[::2], loc[1::2])]
-    return Moments.of(laws[0]).aggregate(), laws[1].sample().flatten(1), normal(*loc.shape[1:])
+    distributions = [independent_normals(part, torch.full_like(part, scale)) for part in (loc[::2], loc[1::2])]
+    return Moments.of(distributions[0]).aggregate(), distributions[1].sample().flatten(1), normal(*loc.shape[1:])
 
 
 @pytest.mark.parametrize("images", [60, 400, 4000])
 def test_codes_spread_as_the_prior_leave_no_holes(images: int) -> None:
     # Means N(0, 0.8 I) and variances 0.2 make up N(0, I), whether or not the images are many for 90 numbers.
     loc = 0.8**0.5 * torch.randn(images, 10, 3, 3, dtype=torch.float64)
-    found = share_outside(*halves(loc, 0.2**0.5))
-    assert found < 0.12
-    assert found == pytest.approx(0.01, abs=0.015) or images < 4000
+    share = share_outside(*halves(loc, 0.2**0.5))
+    assert share < 0.12
+    assert share == pytest.approx(0.01, abs=0.015) or images < 4000
 
 
 def test_a_collapsed_code_leaves_no_holes() -> None:
@@ -100,7 +100,7 @@ def test_the_share_is_the_definitions() -> None:
     norms = torch.linspace(0, 3, 301, dtype=torch.float64)
     codes = torch.nn.functional.one_hot(torch.arange(301) % 4, 4) * norms[:, None]
     torch.manual_seed(3)
-    found = share_outside(standard, codes, normal(4, 1, 1))
+    share = share_outside(standard, codes, normal(4, 1, 1))
     torch.manual_seed(3)
     draws = torch.randn(1000, 4, dtype=torch.float64)
-    assert found == (draws.norm(dim=1) > 2.97).double().mean().item()
+    assert share == (draws.norm(dim=1) > 2.97).double().mean().item()

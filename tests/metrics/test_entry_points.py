@@ -60,10 +60,10 @@ def test_no_images() -> None:
 def test_images_of_any_kind_are_all_measured() -> None:
     pixels = smooth_images(30, 1, 8, 8)
     model = small()
-    found = [
+    results = [
         evaluate(model, images, metrics="mse") for images in (pixels, torch.from_numpy(pixels), pixels[:, 0] / 255)
     ]
-    assert all(one.metrics["mse"].n == 30 and one.metrics == found[0].metrics for one in found)
+    assert all(one.metrics["mse"].n == 30 and one.metrics == results[0].metrics for one in results)
     few = evaluate(model, {"train": pixels[:20], "test": pixels[20:]}, metrics="mse")
     assert (few.metrics["mse"].n, few.provenance.split) == (10, "test")
 

@@ -33,22 +33,25 @@ def test_all_images_of_all_splits() -> None:
     parts = {name: smooth_images(count, 1, 8, 8, seed=count) for name, count in (("train", 9), ("test", 4))}
     model, data = small(), ImageData.from_arrays(parts)
     config = EvaluationConfig(metrics="mse", split="all")
-    found, alone = evaluate(model, data, config), evaluate(model, data, config.model_copy(update={"split": "test"}))
-    assert found.metrics["mse"].n == 13
-    assert torch.equal(found.values["mse"][9:], alone.values["mse"])
-    assert (found.provenance.data, found.provenance.split) == ("arrays", "all")
+    evaluation, alone = (
+        evaluate(model, data, config),
+        evaluate(model, data, config.model_copy(update={"split": "test"})),
+    )
+    assert evaluation.metrics["mse"].n == 13
+    assert torch.equal(evaluation.values["mse"][9:], alone.values["mse"])
+    assert (evaluation.provenance.data, evaluation.provenance.split) == ("arrays", "all")
 
 
-def values(found: dict[str, Estimate]) -> dict[str, float]:
-    return {name: estimate.value for name, estimate in found.items()}
+def values(result: dict[str, Estimate]) -> dict[str, float]:
+    return {name: estimate.value for name, estimate in result.items()}
 
 
 def test_an_estimate_is_a_mean_and_its_standard_error() -> None:
     numbers = torch.tensor([1.0, 2.0, 6.0, 7.0])
-    found = Estimate.of(numbers)
-    assert found.value == 4.0
-    assert found.standard_error == pytest.approx(numbers.numpy().std(ddof=1) / 2)
-    assert found.as_dict() == {"value": 4.0, "standard_error": found.standard_error, "n": 4, "over": "images"}
+    result = Estimate.of(numbers)
+    assert result.value == 4.0
+    assert result.standard_error == pytest.approx(numbers.numpy().std(ddof=1) / 2)
+    assert result.as_dict() == {"value": 4.0, "standard_error": result.standard_error, "n": 4, "over": "images"}
     assert Estimate.of(torch.tensor([3.0])) == Estimate(3.0, None, 1)
 
 
@@ -60,23 +63,23 @@ def test_sums_run_in_double_precision() -> None:
 @pytest.mark.parametrize("latent", ["vector", "low-rank"])
 def test_the_bound_is_the_models_own(latent: str) -> None:
     model, images = small(latent=latent), split()
-    found = found_by(model, images, seed=5)
+    evaluation = found_by(model, images, seed=5)
     torch.manual_seed(5)
     with torch.no_grad():
         terms = model.elbo(torch.from_numpy(images.images))
     expected = {"elbo": terms.bound, "kl": terms.kl, "reconstruction": terms.reconstruction}
     for name, value in expected.items():
         own = Estimate.of(value)
-        assert found[name].value == pytest.approx(own.value, rel=1e-4)
-        assert found[name].standard_error == pytest.approx(own.standard_error, rel=1e-3)
-        assert found[name].n == 12
-    assert found["elbo"].value == pytest.approx(found["reconstruction"].value - found["kl"].value)
+        assert evaluation[name].value == pytest.approx(own.value, rel=1e-4)
+        assert evaluation[name].standard_error == pytest.approx(own.standard_error, rel=1e-3)
+        assert evaluation[name].n == 12
+    assert evaluation["elbo"].value == pytest.approx(evaluation["reconstruction"].value - evaluation["kl"].value)
 
 
 @pytest.mark.parametrize("likelihood", list(LIKELIHOODS))
 def test_bits_per_dim_is_the_formula(likelihood: str) -> None:
     model, images = small(likelihood=likelihood), split()
-    found = found_by(model, images, seed=2)["bits_per_dim"]
+    evaluation = found_by(model, images, seed=2)["bits_per_dim"]
     floats = to_float(torch.from_numpy(images.images))
     torch.manual_seed(2)
     with torch.no_grad():
@@ -84,50 +87,50 @@ def test_bits_per_dim_is_the_formula(likelihood: str) -> None:
         mass = model.decode(posterior.sample()).log_mass(floats)
         kl = torch.distributions.kl_divergence(posterior, model.prior())
     expected = ((kl - mass) / (PIXELS * math.log(2))).mean().item()
-    assert found.value == pytest.approx(expected, rel=1e-4)
-    assert found.value > 0
+    assert evaluation.value == pytest.approx(expected, rel=1e-4)
+    assert evaluation.value > 0
 
 
 def test_bits_per_dim_is_above_the_code_length_of_the_tighter_bound() -> None:
     # A discretised likelihood's log-density is the mass itself: the bound, in bits a number, is the code length.
     model, images = small(likelihood="discretized-logistic"), split(40)
-    found = found_by(model, images, metrics="bound,nll", importance_samples=50)
+    evaluation = found_by(model, images, metrics="bound,nll", importance_samples=50)
     bits = PIXELS * math.log(2)
-    assert found["bits_per_dim"].value == pytest.approx(-found["elbo"].value / bits, rel=1e-5)
-    assert found["bits_per_dim"].value >= found["nll"].value / bits
-    assert found["nll"].value <= -found["elbo"].value
+    assert evaluation["bits_per_dim"].value == pytest.approx(-evaluation["elbo"].value / bits, rel=1e-5)
+    assert evaluation["bits_per_dim"].value >= evaluation["nll"].value / bits
+    assert evaluation["nll"].value <= -evaluation["elbo"].value
 
 
 def test_an_untrained_model_pays_about_eight_bits() -> None:
-    found = found_by(small(), split(40))["bits_per_dim"]
-    assert 5 < found.value < 12
+    evaluation = found_by(small(), split(40))["bits_per_dim"]
+    assert 5 < evaluation.value < 12
 
 
 def test_reconstructions_are_those_of_the_mean_code() -> None:
     model, images = small(), split()
-    found = found_by(model, images)
+    evaluation = found_by(model, images)
     pictures = model.reconstruct(torch.from_numpy(images.images)).numpy().astype(float)
     errors = ((images.images - pictures) / 255) ** 2
-    assert found["mse"].value == pytest.approx(errors.mean(), rel=0.01)
+    assert evaluation["mse"].value == pytest.approx(errors.mean(), rel=0.01)
     psnr = -10 * np.log10(errors.mean((1, 2, 3)))
-    assert found["psnr"].value == pytest.approx(psnr.mean(), rel=0.01)
+    assert evaluation["psnr"].value == pytest.approx(psnr.mean(), rel=0.01)
 
 
 def test_names_and_numbers_of_images() -> None:
-    found = found_by(small(), split(), metrics="bound,nll,mse,psnr,ssim", importance_samples=3, nll_images=5)
-    assert set(found) == {*BOUND, *PAIRS, *NLL}
+    evaluation = found_by(small(), split(), metrics="bound,nll,mse,psnr,ssim", importance_samples=3, nll_images=5)
+    assert set(evaluation) == {*BOUND, *PAIRS, *NLL}
     expected = {**dict.fromkeys(BOUND + PAIRS, 12), **dict.fromkeys(NLL, 5)}
-    assert {name: estimate.n for name, estimate in found.items()} == expected
-    assert all(math.isfinite(estimate.value) for estimate in found.values())
-    assert all(estimate.standard_error for estimate in found.values())
+    assert {name: estimate.n for name, estimate in evaluation.items()} == expected
+    assert all(math.isfinite(estimate.value) for estimate in evaluation.values())
+    assert all(estimate.standard_error for estimate in evaluation.values())
 
 
 def test_the_values_an_image_are_kept() -> None:
-    found = measure(small(), split(), metrics="bound,nll,mse", importance_samples=2, nll_images=5)
-    assert set(found.values) == {*BOUND, "mse", *NLL}
-    for name, each in found.values.items():
+    evaluation = measure(small(), split(), metrics="bound,nll,mse", importance_samples=2, nll_images=5)
+    assert set(evaluation.values) == {*BOUND, "mse", *NLL}
+    for name, each in evaluation.values.items():
         assert each.dtype == torch.float64
-        assert Estimate.of(each) == found.metrics[name]
+        assert Estimate.of(each) == evaluation.metrics[name]
 
 
 def test_the_default_is_all_that_is_possible(tmp_path: Path) -> None:
@@ -163,9 +166,9 @@ def test_what_the_numbers_depend_on_is_part_of_the_result(tmp_path: Path) -> Non
 
 
 def test_few_images_for_the_features_are_warned_of(tmp_path: Path) -> None:
-    found = measure(small(), split(), metrics="frechet", features=str(feature_file(tmp_path)), generated=20)
-    assert len(found.warnings) == 1
-    assert "12" in found.warnings[0]
+    evaluation = measure(small(), split(), metrics="frechet", features=str(feature_file(tmp_path)), generated=20)
+    assert len(evaluation.warnings) == 1
+    assert "12" in evaluation.warnings[0]
 
 
 def test_reconstructions_that_are_the_images_are_at_distance_zero(tmp_path: Path) -> None:
@@ -175,9 +178,9 @@ def test_reconstructions_that_are_the_images_are_at_distance_zero(tmp_path: Path
     from spatialvae.metrics.samples.reference import Reference
 
     config = EvaluationConfig(features=str(feature_file(tmp_path)), metrics="frechet,precision,recall")
-    found = Reference(data_of(images), config, 30, select(config)).on_features(decoded, "same")
-    assert found.metrics["frechet/same"].value == pytest.approx(0, abs=1e-6)
-    assert (found.metrics["precision/same"].value, found.metrics["recall/same"].value) == (1, 1)
+    result = Reference(data_of(images), config, 30, select(config)).on_features(decoded, "same")
+    assert result.metrics["frechet/same"].value == pytest.approx(0, abs=1e-6)
+    assert (result.metrics["precision/same"].value, result.metrics["recall/same"].value) == (1, 1)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_leaves_no_trace() -> None:
@@ -205,13 +208,13 @@ def test_dropout_and_batch_norm_are_off(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_colour_and_odd_sizes() -> None:
     model = small(channels=3, image_size=(9, 14))
-    found = found_by(model, split(3, 3, 9, 14))
-    assert all(math.isfinite(estimate.value) for estimate in found.values())
+    evaluation = found_by(model, split(3, 3, 9, 14))
+    assert all(math.isfinite(estimate.value) for estimate in evaluation.values())
 
 
 def test_a_single_image_has_no_standard_error() -> None:
-    found = found_by(small(), split(1))
-    assert {estimate.standard_error for estimate in found.values()} == {None}
+    evaluation = found_by(small(), split(1))
+    assert {estimate.standard_error for estimate in evaluation.values()} == {None}
 
 
 @pytest.mark.parametrize(
@@ -244,6 +247,6 @@ def test_bright_images_are_not_taken_for_floats_of_another_range(monkeypatch: py
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spatialvae.progress.FIRST_LINE", 0.0)
     evaluate(small(), data_of(split(2)), EvaluationConfig(metrics="bound"), progress=True)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "metrics" in said.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "metrics" in captured.err

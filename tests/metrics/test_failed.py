@@ -37,11 +37,11 @@ def test_what_fails_loses_nothing_else(
     if network is not None:
         path = str(saved(network, tmp_path / "odd.pt"))
         config = {**config, "generated": 4, "lpips" if "lpips" in config["metrics"] else "features": path}
-    found = evaluate(small(), data_of(images), EvaluationConfig(**config))
-    assert set(found.failed) == keys
-    assert all(words in why and "\n" not in why for why in found.failed.values())
-    assert set(found.metrics) == {*BOUND, "mse"}
-    assert as_json(found)["failed"] == found.failed
+    evaluation = evaluate(small(), data_of(images), EvaluationConfig(**config))
+    assert set(evaluation.failed) == keys
+    assert all(words in why and "\n" not in why for why in evaluation.failed.values())
+    assert set(evaluation.metrics) == {*BOUND, "mse"}
+    assert as_json(evaluation)["failed"] == evaluation.failed
 
 
 def test_a_fault_of_our_own_is_no_failed_metric(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,8 @@ def test_what_they_depend_on(cache: Path) -> None:
         ("0a", replace(DATA, fingerprint="ff"), "test", 5),
     ):
         noted = Noted()
-        found = reference_features(network(noted, other), data, split, count)
-        torch.testing.assert_close(found, mean_colours(split, count))
+        features = reference_features(network(noted, other), data, split, count)
+        torch.testing.assert_close(features, mean_colours(split, count))
         assert noted.looked_at == count + 2
     assert len(list(cache.iterdir())) == 5
 
@@ -76,8 +76,8 @@ def test_what_they_depend_on(cache: Path) -> None:
 def test_another_seed_draws_others_unless_all_are_taken() -> None:
     noted = Noted()
     for seed in (0, 1, 0, 1):
-        found = reference_features(network(noted), DATA, "test", 5, seed=seed)
-        torch.testing.assert_close(found, mean_colours("test", 5, seed))
+        features = reference_features(network(noted), DATA, "test", 5, seed=seed)
+        torch.testing.assert_close(features, mean_colours("test", 5, seed))
     assert not torch.equal(mean_colours("test", 5), mean_colours("test", 5, 1))
     whole = [reference_features(network(noted), DATA, "test", 7, seed=seed) for seed in (0, 1)]
     assert torch.equal(*whole)
@@ -111,8 +111,8 @@ def test_the_file_says_what_it_holds(cache: Path) -> None:
     reference_features(network(Noted()), DATA, "test", 5)
     [path] = cache.iterdir()
     with safe_open(path, "pt") as file:
-        told = file.metadata()
-    assert {"data": "0a1b", "split": "test", "count": "5", "network": "0a"}.items() <= told.items()
+        metadata = file.metadata()
+    assert {"data": "0a1b", "split": "test", "count": "5", "network": "0a"}.items() <= metadata.items()
 
 
 def test_a_network_that_fails_leaves_nothing(cache: Path) -> None:
@@ -140,6 +140,6 @@ def test_no_such_split_and_no_images() -> None:
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spatialvae.progress.FIRST_LINE", 0.0)
     reference_features(network(Noted()), DATA, "test", 5, progress=True)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "features, noted" in said.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "features, noted" in captured.err

@@ -50,18 +50,18 @@ def test_features_are_the_networks_in_order(tmp_path: Path, monkeypatch: pytest.
     network, images = FeatureNetwork.open(saved(MeanColour(), tmp_path / "a.pt")), pictures(11)
     expected = images.double().mean((2, 3))
     for batches in ([images], images.split(3), iter([images[:10], images[10:]])):
-        found = network.extract(batches)
-        assert found.dtype == torch.float32
-        assert found.shape == (11, 3)
-        torch.testing.assert_close(found.double(), expected)
+        features = network.extract(batches)
+        assert features.dtype == torch.float32
+        assert features.shape == (11, 3)
+        torch.testing.assert_close(features.double(), expected)
     monkeypatch.setattr(module, "AT_ONCE", 4)
     torch.testing.assert_close(network.extract([images]).double(), expected)
 
 
 def test_no_graph_and_no_inference_tensor_comes_out(tmp_path: Path) -> None:
-    found = FeatureNetwork.open(saved(MeanColour(), tmp_path / "a.pt")).extract([pictures(2)])
-    assert not found.requires_grad
-    assert not found.is_inference()
+    features = FeatureNetwork.open(saved(MeanColour(), tmp_path / "a.pt")).extract([pictures(2)])
+    assert not features.requires_grad
+    assert not features.is_inference()
 
 
 def test_the_network_is_in_eval_mode(tmp_path: Path) -> None:
@@ -92,13 +92,13 @@ def test_images_of_a_size_that_the_network_refuses_are_resized(tmp_path: Path, s
     assert network.size(side, side) is None
     assert network.resize(48, 40) == f"bilinear antialiased to {side}x{side}"
     images = pictures(2, 3, 48, 40)
-    found = network.extract([images]).reshape(2, 3, side, side)
+    features = network.extract([images]).reshape(2, 3, side, side)
     # Pillow's reducing bilinear filter is an antialiased one too, on whole numbers of its own rounding.
-    for image, resized in zip(images, found, strict=True):
+    for image, resized in zip(images, features, strict=True):
         planes = [Image.fromarray(plane.numpy()).resize((side, side), Image.Resampling.BILINEAR) for plane in image]
         expected = torch.stack([torch.frombuffer(bytearray(p.tobytes()), dtype=torch.uint8) for p in planes])
         assert (resized.flatten(1) - expected).abs().max() <= 1
-    assert torch.equal(found, found.round())
+    assert torch.equal(features, features.round())
 
 
 @pytest.mark.parametrize("side", [64, 299])
@@ -106,8 +106,8 @@ def test_a_network_that_asserts_its_size_gets_it(tmp_path: Path, side: int) -> N
     network = FeatureNetwork.open(saved(Asserts(side), tmp_path / "a.pt"))
     assert network.resize(16, 16) == f"bilinear antialiased to {side}x{side}"
     assert network.resize(side, side) == "none"
-    found = network.extract([pictures(3)])
-    torch.testing.assert_close(found, pictures(3).float().mean((2, 3)), rtol=0, atol=3.0)
+    features = network.extract([pictures(3)])
+    torch.testing.assert_close(features, pictures(3).float().mean((2, 3)), rtol=0, atol=3.0)
 
 
 def test_an_error_of_the_network_is_a_line(tmp_path: Path) -> None:

@@ -51,10 +51,10 @@ def test_gaussians_of_known_parameters() -> None:
     loc = torch.tensor([1.0, -2.0, 0.5, 0.0], dtype=torch.float64)
     expected = 5.25 + (root @ root.mT).trace().item()
     n = 60_000
-    found = frechet(gaussian(n, torch.zeros_like(loc), root, 1), gaussian(n, loc, 2 * root, 2), resamples=20)
-    assert found.standard_error is not None
-    assert found.value == pytest.approx(expected, abs=5 * found.standard_error)
-    assert found.value == pytest.approx(expected, rel=0.03)
+    distance = frechet(gaussian(n, torch.zeros_like(loc), root, 1), gaussian(n, loc, 2 * root, 2), resamples=20)
+    assert distance.standard_error is not None
+    assert distance.value == pytest.approx(expected, abs=5 * distance.standard_error)
+    assert distance.value == pytest.approx(expected, rel=0.03)
 
 
 def test_exact_moments_give_the_closed_form() -> None:
@@ -69,8 +69,8 @@ def test_exact_moments_give_the_closed_form() -> None:
 @pytest.mark.parametrize("dimension", [3, 30])
 def test_equal_sets(dimension: int) -> None:
     features = skewed(20, dimension, 1)  # 20 images have a singular covariance of 30 features
-    found = frechet_distance(features, features.clone())
-    assert 0 <= found < 1e-5
+    distance = frechet_distance(features, features.clone())
+    assert 0 <= distance < 1e-5
     shuffled = features[torch.randperm(20)]
     assert 0 <= frechet_distance(features, shuffled) < 1e-5
 
@@ -103,8 +103,8 @@ def test_torchmetrics_agrees() -> None:
     metric.set_dtype(torch.float64)
     metric.update(real, real=True)
     metric.update(fake, real=False)
-    found = frechet_distance(Pooled()(fake), Pooled()(real))
-    assert found == pytest.approx(metric.compute().item(), rel=1e-4)
+    distance = frechet_distance(Pooled()(fake), Pooled()(real))
+    assert distance == pytest.approx(metric.compute().item(), rel=1e-4)
 
 
 @pytest.mark.parametrize("shift", [0.2, 0.5])
@@ -126,8 +126,8 @@ def test_resamples_are_resampled_sets() -> None:
     draws = []
     for one, other in zip(bootstrap_counts(30, 9, generator), bootstrap_counts(25, 9, generator), strict=True):
         draws.append(definition(features.repeat_interleave(one.long(), 0), others.repeat_interleave(other.long(), 0)))
-    found = frechet(features, others, resamples=9, seed=7)
-    assert found.standard_error == pytest.approx(np.std(draws, ddof=1), rel=1e-6)
+    distance = frechet(features, others, resamples=9, seed=7)
+    assert distance.standard_error == pytest.approx(np.std(draws, ddof=1), rel=1e-6)
 
 
 def test_an_estimate_and_its_seed() -> None:
@@ -164,9 +164,9 @@ def test_the_linear_error_is_the_derivative(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_many_features_are_not_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "bootstrap_counts", None)
-    found = frechet(skewed(300, 257, 1, 0.2), skewed(300, 257, 2))
-    assert found.standard_error is not None
-    assert 0 < found.standard_error < found.value
+    distance = frechet(skewed(300, 257, 1, 0.2), skewed(300, 257, 2))
+    assert distance.standard_error is not None
+    assert 0 < distance.standard_error < distance.value
 
 
 def test_few_images_are_warned_of() -> None:
@@ -175,7 +175,7 @@ def test_few_images_are_warned_of() -> None:
     assert warning is not None
     assert "639 images" in warning
     assert "640 or more" in warning
-    # And rightly: the distance of two sets of one law falls with their size.
+    # And rightly: the distance of two sets of one distribution falls with their size.
     values = [frechet_distance(skewed(n, 16, 1), skewed(n, 16, 2)) for n in (40, 160, 2560)]
     assert values == sorted(values, reverse=True)
     assert math.isclose(values[0], 4 * values[1], rel_tol=1)

@@ -1,4 +1,4 @@
-"""The scales of a matrix normal with the gauge fixed: what the law determines, and nothing else."""
+"""The scales of a matrix normal with the gauge fixed: what the distribution determines, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spatialvae.metrics.latent.gauge import ScaleSums, fixed_gauge
 ROW, COLUMN = torch.tensor([0.5, 1.0, 6.0]).double(), torch.tensor([2.0, 0.1]).double()
 
 
-def law(row: Tensor, column: Tensor, triangular: bool = False) -> MatrixNormal:
+def matrix_normal(row: Tensor, column: Tensor, triangular: bool = False) -> MatrixNormal:
     loc = torch.randn(*row.shape[:-1], row.shape[-1], column.shape[-1], dtype=torch.float64)
     if not triangular:
         return MatrixNormal(loc, row_scale=row, column_scale=column)
@@ -24,14 +24,14 @@ def law(row: Tensor, column: Tensor, triangular: bool = False) -> MatrixNormal:
 @pytest.mark.parametrize("c", [1e-8, 0.3, 1.0, 7.0, 1e8])
 def test_c_does_not_matter(c: float, triangular: bool) -> None:
     # (c Omega, Psi / c): the scales change by sqrt(c).
-    found = fixed_gauge(law(ROW * c**0.5, COLUMN / c**0.5, triangular))
-    for part, wanted in zip(found, fixed_gauge(law(ROW, COLUMN)), strict=True):
+    fixed = fixed_gauge(matrix_normal(ROW * c**0.5, COLUMN / c**0.5, triangular))
+    for part, wanted in zip(fixed, fixed_gauge(matrix_normal(ROW, COLUMN)), strict=True):
         assert_close(part, wanted)
 
 
-def test_another_law_has_another_total() -> None:
-    row, column, total = fixed_gauge(law(ROW, COLUMN))
-    wider = fixed_gauge(law(3 * ROW, COLUMN))
+def test_another_distribution_has_another_total() -> None:
+    row, column, total = fixed_gauge(matrix_normal(ROW, COLUMN))
+    wider = fixed_gauge(matrix_normal(3 * ROW, COLUMN))
     assert_close(wider[0], row)
     assert_close(wider[1], column)
     assert_close(wider[2], 3 * total)
@@ -52,18 +52,18 @@ def test_they_make_the_standard_deviations_again(shape: tuple[int, int]) -> None
 
 
 def test_sums_are_geometric_means_over_all_maps() -> None:
-    parts = [law(torch.rand(n, 2, 3).double() + 0.1, torch.rand(n, 2, 4).double() + 0.1) for n in (5, 3)]
+    parts = [matrix_normal(torch.rand(n, 2, 3).double() + 0.1, torch.rand(n, 2, 4).double() + 0.1) for n in (5, 3)]
     first, second = (ScaleSums.of(part) for part in parts)
     assert first is not None
     assert second is not None
-    found = (first + second).means()
+    result = (first + second).means()
     every = [torch.cat([a.flatten(0, 1), b.flatten(0, 1)]) for a, b in zip(*map(fixed_gauge, parts), strict=True)]
-    for values, mean in zip(every, (found.row, found.column, found.total), strict=True):
+    for values, mean in zip(every, (result.row, result.column, result.total), strict=True):
         product = values.prod(0) ** (1 / len(values))
         assert_close(torch.tensor(mean, dtype=torch.float64), product)
-    assert torch.tensor(found.row).prod().item() == pytest.approx(1)
+    assert torch.tensor(result.row).prod().item() == pytest.approx(1)
 
 
-def test_other_laws_have_no_rows_and_columns() -> None:
+def test_other_distributions_have_no_rows_and_columns() -> None:
     sites = torch.distributions.Normal(torch.zeros(2, 3, 3), 1.0)
     assert ScaleSums.of(torch.distributions.Independent(sites, 3)) is None

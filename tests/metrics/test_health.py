@@ -69,46 +69,46 @@ def numbers(value: Any) -> list[float]:
 @pytest.mark.parametrize("count", [60, 7, 1])
 @pytest.mark.parametrize("latent", [*LATENTS, "vector:maps=1"])
 def test_plain_finite_numbers_of_every_latent(latent: str, count: int) -> None:
-    found = latent_health(small(latent=latent), split(count))
-    written = as_json(found)
+    health = latent_health(small(latent=latent), split(count))
+    written = as_json(health)
     assert list(written) == NAMES
     assert list(written["aggregate"]) == AGGREGATE
-    assert parse(LatentHealth, json.loads(json.dumps(written, allow_nan=False)), "evaluation.json") == found
+    assert parse(LatentHealth, json.loads(json.dumps(written, allow_nan=False)), "evaluation.json") == health
     assert np.isfinite(numbers(written)).all()
-    assert found.n == count
-    height, width = np.shape(found.kl_per_site)
-    assert len(found.kl_per_map or ()) * height * width == found.units
-    assert np.shape(found.aggregate.site_correlation or ()) == (height * width, height * width)
+    assert health.n == count
+    height, width = np.shape(health.kl_per_site)
+    assert len(health.kl_per_map or ()) * height * width == health.units
+    assert np.shape(health.aggregate.site_correlation or ()) == (height * width, height * width)
 
 
 @pytest.mark.parametrize("latent", list(LATENTS))
 def test_the_divergence_by_map_and_site(latent: str) -> None:
     model, images = small(latent=latent), split(23)
-    found = latent_health(model, images)
-    law = encoded(model, images)
-    assert found.kl == pytest.approx(kl_divergence(law, model.prior()).double().mean().item(), rel=1e-5)
-    own = kl_divergence(Normal(law.mean, law.variance.sqrt()), Normal(0.0, 1.0)).double().mean(0)
-    np.testing.assert_allclose(found.kl_per_map or (), own.sum((1, 2)), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found.kl_per_site, own.sum(0), rtol=1e-4, atol=1e-5)
-    assert sum(found.kl_per_map or ()) == pytest.approx(found.kl)
-    assert np.sum(found.kl_per_site) == pytest.approx(found.kl)
+    health = latent_health(model, images)
+    distribution = encoded(model, images)
+    assert health.kl == pytest.approx(kl_divergence(distribution, model.prior()).double().mean().item(), rel=1e-5)
+    own = kl_divergence(Normal(distribution.mean, distribution.variance.sqrt()), Normal(0.0, 1.0)).double().mean(0)
+    np.testing.assert_allclose(health.kl_per_map or (), own.sum((1, 2)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(health.kl_per_site, own.sum(0), rtol=1e-4, atol=1e-5)
+    assert sum(health.kl_per_map or ()) == pytest.approx(health.kl)
+    assert np.sum(health.kl_per_site) == pytest.approx(health.kl)
 
 
 def test_spreads_over_images() -> None:
     model, images = small(latent="naive"), split(31)
-    found, law = latent_health(model, images), encoded(model, images)
-    active = law.mean.double().var(0) > 0.01
+    health, distribution = latent_health(model, images), encoded(model, images)
+    active = distribution.mean.double().var(0) > 0.01
     assert 0 < active.sum() <= 27
-    assert found.active_units == active.sum()
-    assert np.array_equal(np.array(found.active_per_site), active.sum(0))
-    means = law.mean.double().flatten(1)
-    variance = law.variance.double().flatten(1).mean(0) + means.var(0, correction=0)
-    aggregate = found.aggregate
+    assert health.active_units == active.sum()
+    assert np.array_equal(np.array(health.active_per_site), active.sum(0))
+    means = distribution.mean.double().flatten(1)
+    variance = distribution.variance.double().flatten(1).mean(0) + means.var(0, correction=0)
+    aggregate = health.aggregate
     assert aggregate.largest_mean == pytest.approx(means.mean(0).abs().max().item(), rel=1e-5)
     assert aggregate.smallest_variance == pytest.approx(variance.min().item(), rel=1e-5)
     assert aggregate.median_variance == pytest.approx(variance.quantile(0.5).item(), rel=1e-5)
     assert aggregate.largest_variance == pytest.approx(variance.max().item(), rel=1e-5)
-    covariance = means.mT.cov(correction=0) + law.variance.double().flatten(1).mean(0).diag()
+    covariance = means.mT.cov(correction=0) + distribution.variance.double().flatten(1).mean(0).diag()
     correlation = covariance / torch.outer(variance, variance).sqrt()
     blocks = torch.stack([correlation[9 * k : 9 * k + 9, 9 * k : 9 * k + 9] for k in range(3)])
     np.testing.assert_allclose(aggregate.site_correlation or (), blocks.mean(0), atol=1e-5)
@@ -118,11 +118,11 @@ def test_spreads_over_images() -> None:
 def test_active_numbers_are_those_above_the_threshold() -> None:
     # A head whose means are one pixel's brightness, each by another weight.
     model, images = small(latent="vector:maps=6"), split(40)
-    law = encoded(model, images)
+    distribution = encoded(model, images)
     with torch.no_grad():
         weight, bias = model.posterior.projection.weight, model.posterior.projection.bias
         weight[1:6] = weight[0]
-        weight[:6] /= law.mean[:, 0].std()
+        weight[:6] /= distribution.mean[:, 0].std()
         weight[:6] *= torch.tensor([1.0, 0.3, 0.101, 0.099, 0.05, 0.0])[:, None]
         bias.zero_()
     assert latent_health(model, images).active_units == 3
@@ -131,14 +131,14 @@ def test_active_numbers_are_those_above_the_threshold() -> None:
 @pytest.mark.parametrize("latent", ["matrix-normal", "low-rank"])
 def test_scales_and_rank(latent: str) -> None:
     model, images = small(latent=latent, map_size="2x3"), split(19)
-    found, law = latent_health(model, images), encoded(model, images)
-    maps: Any = getattr(law, "base_dist")  # noqa: B009
+    health, distribution = latent_health(model, images), encoded(model, images)
+    maps: Any = getattr(distribution, "base_dist")  # noqa: B009
     assert isinstance(maps, MatrixNormal)
     row, column, total = fixed_gauge(maps)
-    np.testing.assert_allclose(found.row_scale or (), row.log().mean((0, 1)).exp(), rtol=1e-4)
-    np.testing.assert_allclose(found.column_scale or (), column.log().mean((0, 1)).exp(), rtol=1e-4)
-    assert found.total_scale == pytest.approx(total.log().mean().exp().item(), rel=1e-4)
-    share = found.rank_one_share
+    np.testing.assert_allclose(health.row_scale or (), row.log().mean((0, 1)).exp(), rtol=1e-4)
+    np.testing.assert_allclose(health.column_scale or (), column.log().mean((0, 1)).exp(), rtol=1e-4)
+    assert health.total_scale == pytest.approx(total.log().mean().exp().item(), rel=1e-4)
+    share = health.rank_one_share
     assert share is not None and share.standard_error is not None
     assert share.n == 19
     assert (share.value == pytest.approx(1, abs=1e-6)) == (latent == "low-rank")
@@ -146,18 +146,18 @@ def test_scales_and_rank(latent: str) -> None:
 
 
 @pytest.mark.parametrize(("latent", "map_size"), [("naive", "1x3"), ("naive", "2x1"), ("vector", "3")])
-def test_what_a_law_does_not_have_is_none(latent: str, map_size: str) -> None:
-    found = latent_health(small(latent=latent, map_size=map_size), split(5))
-    assert [getattr(found, name) for name in ("row_scale", "column_scale", "total_scale", "rank_one_share")] == [
+def test_what_a_distribution_does_not_have_is_none(latent: str, map_size: str) -> None:
+    health = latent_health(small(latent=latent, map_size=map_size), split(5))
+    assert [getattr(health, name) for name in ("row_scale", "column_scale", "total_scale", "rank_one_share")] == [
         None
     ] * 4
 
 
 def test_one_image_has_no_spread_over_images() -> None:
-    found = latent_health(small(latent="matrix-normal"), split(1))
-    assert (found.active_units, found.active_per_site, found.outside) == (None, None, None)
-    assert found.rank_one_share is not None and found.rank_one_share.standard_error is None
-    assert found.kl > 0
+    health = latent_health(small(latent="matrix-normal"), split(1))
+    assert (health.active_units, health.active_per_site, health.outside) == (None, None, None)
+    assert health.rank_one_share is not None and health.rank_one_share.standard_error is None
+    assert health.kl > 0
 
 
 @pytest.mark.parametrize("latent", list(LATENTS))
@@ -166,12 +166,12 @@ def test_a_collapsed_model_raises_the_alarm(latent: str) -> None:
     with torch.no_grad():
         for parameter in model.posterior.parameters():
             parameter.zero_()
-    found = latent_health(model, split())
-    assert found.kl == pytest.approx(0, abs=1e-6)
-    assert found.active_units == 0
-    assert found.rank_one_share is None
-    assert len(found.alarms) == 1  # N(0, I) itself has no holes and the right width
-    assert found.alarms[0].startswith("Posterior collapse")
+    health = latent_health(model, split())
+    assert health.kl == pytest.approx(0, abs=1e-6)
+    assert health.active_units == 0
+    assert health.rank_one_share is None
+    assert len(health.alarms) == 1  # N(0, I) itself has no holes and the right width
+    assert health.alarms[0].startswith("Posterior collapse")
 
 
 def test_narrow_codes_far_from_zero_raise_the_alarms() -> None:
@@ -181,11 +181,11 @@ def test_narrow_codes_far_from_zero_raise_the_alarms() -> None:
         model.posterior.projection.bias[:27] = 3.0
         model.posterior.projection.bias[27:] = -4.0
         model.posterior.projection.weight[:27] *= 0.1
-    found = latent_health(model, split())
-    said = " ".join(found.alarms)
-    assert found.outside is not None and found.outside > 0.9
-    assert "Prior holes" in said
-    assert "narrower" in said
+    health = latent_health(model, split())
+    alarms = " ".join(health.alarms)
+    assert health.outside is not None and health.outside > 0.9
+    assert "Prior holes" in alarms
+    assert "narrower" in alarms
 
 
 def test_codes_are_held_against_the_aggregate_of_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,11 +206,11 @@ def test_codes_are_held_against_the_aggregate_of_other_images(monkeypatch: pytes
 @pytest.mark.parametrize("images", [1, 2, 3, 999, 1000, 1999, 2001, 5000])
 def test_about_as_many_codes_of_however_many_images(images: int) -> None:
     numbers = torch.arange(images, dtype=torch.float32).reshape(-1, 1, 1, 1)
-    found = []
+    results = []
     for part in numbers.split(250):
-        law = independent_normals(part, torch.full_like(part, 1e-4))
-        found.append(module._draws(law, int(part[0]), images))
-    codes = torch.cat(found).round().flatten()
+        distribution = independent_normals(part, torch.full_like(part, 1e-4))
+        results.append(module._draws(distribution, int(part[0]), images))
+    codes = torch.cat(results).round().flatten()
     assert 1000 <= len(codes) <= 2000
     assert codes.unique().diff().unique().numel() <= 1  # spread evenly, over batches too
 
@@ -268,14 +268,14 @@ def test_a_model_whose_training_diverged(value: float) -> None:
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spatialvae.progress.FIRST_LINE", 0.0)
     latent_health(small(), split(2), progress=True)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "latent health" in said.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "latent health" in captured.err
 
 
 @pytest.mark.parametrize("latent", ["tensor-normal:covariance=full", "matrix-normal:covariance=ar1", "low-rank"])
 @pytest.mark.parametrize("prior", ["learned", "learned:latent=tensor-normal", "standard"])
-def test_laws_beyond_the_paper(latent: str, prior: str) -> None:
+def test_distributions_beyond_the_paper(latent: str, prior: str) -> None:
     model, images = small(latent=latent, prior=prior), split(60)
     with torch.no_grad():
         for value in model.learned_prior.parameters() if model.learned_prior else []:
@@ -283,9 +283,9 @@ def test_laws_beyond_the_paper(latent: str, prior: str) -> None:
         for value in model.posterior.shared.values():
             value.add_(0.4)
         wanted = kl_divergence(encoded(model, images), model.prior()).mean().item()
-    found = latent_health(model, images)
-    assert found.kl == pytest.approx(wanted, rel=1e-4)
-    assert sum(found.kl_per_map or ()) == pytest.approx(found.kl)
-    assert sum(sum(row) for row in found.kl_per_site) == pytest.approx(found.kl)
-    assert np.isfinite(numbers(as_json(replace(found, alarms=())))).all()
-    assert (abs(found.row_correlation or 0.0) > 1e-3) == ("covariance" in latent)
+    health = latent_health(model, images)
+    assert health.kl == pytest.approx(wanted, rel=1e-4)
+    assert sum(health.kl_per_map or ()) == pytest.approx(health.kl)
+    assert sum(sum(row) for row in health.kl_per_site) == pytest.approx(health.kl)
+    assert np.isfinite(numbers(as_json(replace(health, alarms=())))).all()
+    assert (abs(health.row_correlation or 0.0) > 1e-3) == ("covariance" in latent)

@@ -32,6 +32,6 @@ def test_a_limit_takes_the_same_pairs_of_both_sides() -> None:
 
 def test_a_metric_that_fails_is_told_beside_the_others(tmp_path: Path) -> None:
     config = EvaluationConfig(metrics="mse,lpips", lpips=str(saved(NotFinite(), tmp_path / "odd.pt")))
-    found = evaluate_images(torch.from_numpy(IMAGES), DATA, config, paired=True)
-    assert set(found.metrics) == {"mse"}
-    assert "not finite" in found.failed["lpips"]
+    evaluation = evaluate_images(torch.from_numpy(IMAGES), DATA, config, paired=True)
+    assert set(evaluation.metrics) == {"mse"}
+    assert "not finite" in evaluation.failed["lpips"]

@@ -1,4 +1,4 @@
-"""The importance-weighted bound against a model whose log p(x) is known, for every law of the codes."""
+"""The importance-weighted bound against a model whose log p(x) is known, for every distribution of the codes."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def test_every_image_has_its_own_value_in_order(samples: int) -> None:
     model = toy("matrix-normal")
     images = torch.rand(5, *SHAPE, dtype=torch.float64) * 1.6 - 0.8
     draws = [importance_weighted_bound(model, images, samples) for _ in range(4000 // samples)]
-    found = torch.stack(draws).mean(0)
-    assert found.shape == (5,)
-    assert (found - model.log_likelihood(images)).abs().max() < 0.15
+    result = torch.stack(draws).mean(0)
+    assert result.shape == (5,)
+    assert (result - model.log_likelihood(images)).abs().max() < 0.15
     assert model.log_likelihood(images).std() > 0.2  # else their order would not show
 
 
 @pytest.mark.parametrize(("images", "samples"), [(3, 1200), (200, 7), (7, 64), (2, 500), (1, 501), (900, 1), (1, 1)])
 def test_it_decodes_at_most_500_codes_at_a_time(images: int, samples: int) -> None:
     model = toy("low-rank")
-    found = importance_weighted_bound(model, picture().expand(images, *SHAPE), samples)
-    assert found.shape == (images,)
+    result = importance_weighted_bound(model, picture().expand(images, *SHAPE), samples)
+    assert result.shape == (images,)
     assert max(model.decoded) <= 500
     assert sum(model.decoded) == images * samples  # no draw is left out, none is made twice
 

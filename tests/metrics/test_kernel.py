@@ -37,9 +37,9 @@ def unbiased(features: Tensor, others: Tensor) -> float:
 @pytest.mark.parametrize(("n", "m", "dimension"), [(2, 2, 1), (9, 13, 4), (30, 20, 2)])
 def test_it_is_the_definition(n: int, m: int, dimension: int) -> None:
     features, others = skewed(n, dimension, 1), skewed(m, dimension, 2, shift=0.4)
-    found = kernel_distance(features, others, resamples=0)
-    assert found.value == pytest.approx(unbiased(features, others), rel=1e-9)
-    assert (found.standard_error, found.n) == (None, n)
+    distance = kernel_distance(features, others, resamples=0)
+    assert distance.value == pytest.approx(unbiased(features, others), rel=1e-9)
+    assert (distance.standard_error, distance.n) == (None, n)
 
 
 @pytest.mark.parametrize("rows", [1, 4, 1000])
@@ -60,8 +60,8 @@ def test_resamples_leave_out_pairs_of_an_image_with_its_copy() -> None:
     for one, other in zip(*counts, strict=True):
         chosen = [torch.arange(len(each)).repeat_interleave(each.long()) for each in (one, other)]
         draws.append(definition(features[chosen[0]], others[chosen[1]], chosen[0].tolist(), chosen[1].tolist()))
-    found = kernel_distance(features, others, resamples=5, seed=4)
-    assert found.standard_error == pytest.approx(np.std(draws, ddof=1), rel=1e-8)
+    distance = kernel_distance(features, others, resamples=5, seed=4)
+    assert distance.standard_error == pytest.approx(np.std(draws, ddof=1), rel=1e-8)
 
 
 @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save all:UserWarning")
@@ -74,12 +74,12 @@ def test_torchmetrics_agrees() -> None:
     metric.update(real, real=True)
     metric.update(fake, real=False)
     expected = metric.compute()[0].item()
-    found = kernel_distance(Pooled()(fake), Pooled()(real), resamples=0)
-    assert found.value == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    distance = kernel_distance(Pooled()(fake), Pooled()(real), resamples=0)
+    assert distance.value == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def test_it_is_unbiased() -> None:
-    # Sets of one law: zero on average, above and below.
+    # Sets of one distribution: zero on average, above and below.
     values = np.array(
         [kernel_distance(skewed(15, 3, i), skewed(10, 3, 900 + i), resamples=0).value for i in range(400)]
     )
@@ -93,10 +93,10 @@ def test_it_sees_what_the_moments_hide() -> None:
     left = -torch.empty(4000, 1).exponential_(generator=generator)
     right = torch.empty(4000, 1).exponential_(generator=generator)
     same = [(each - each.mean()) / each.std() for each in (left, right)]
-    found = kernel_distance(same[0], same[1], resamples=20)
+    distance = kernel_distance(same[0], same[1], resamples=20)
     # k(a, b) = sum over moments: 1 + 3 ab + 3 a^2 b^2 + a^3 b^3, so that the distance is (E a^3 - E b^3)^2.
     expected = (same[0].double().pow(3).mean() - same[1].double().pow(3).mean()).square().item()
-    assert found.value == pytest.approx(expected, rel=0.05)
+    assert distance.value == pytest.approx(expected, rel=0.05)
 
 
 def test_the_error_is_the_spread_of_many_draws() -> None:
@@ -119,9 +119,9 @@ def test_the_same_seed_gives_the_same_error_and_leaves_no_trace() -> None:
 
 def test_two_images_still_have_a_finite_error() -> None:
     # Half of the resamples are one image twice.
-    found = kernel_distance(skewed(2, 3, 1), skewed(2, 3, 2))
-    assert found.standard_error is not None
-    assert np.isfinite(found.standard_error)
+    distance = kernel_distance(skewed(2, 3, 1), skewed(2, 3, 2))
+    assert distance.standard_error is not None
+    assert np.isfinite(distance.standard_error)
 
 
 def test_large_features_do_not_overflow_or_cancel() -> None:

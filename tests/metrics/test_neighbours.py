@@ -31,39 +31,39 @@ def per_image(real: Tensor, fake: Tensor, k: int, ball_k: int) -> dict[str, np.n
     """One value an averaged image, by loops over the definitions."""
     x, y = real.double().numpy(), fake.double().numpy()
     x_radii, y_radii, balls = radii(x, k), radii(y, k), radii(x, ball_k)
-    found: dict[str, list[float]] = {name: [] for name in NAMES}
+    results: dict[str, list[float]] = {name: [] for name in NAMES}
     for b in y:
-        found["precision"].append(any(np.linalg.norm(a - b) <= r for a, r in zip(x, x_radii, strict=True)))
-        found["density"].append(sum(np.linalg.norm(a - b) <= r for a, r in zip(x, balls, strict=True)) / ball_k)
+        results["precision"].append(any(np.linalg.norm(a - b) <= r for a, r in zip(x, x_radii, strict=True)))
+        results["density"].append(sum(np.linalg.norm(a - b) <= r for a, r in zip(x, balls, strict=True)) / ball_k)
     for a, ball in zip(x, balls, strict=True):
-        found["recall"].append(any(np.linalg.norm(a - b) <= r for b, r in zip(y, y_radii, strict=True)))
-        found["coverage"].append(any(np.linalg.norm(a - b) <= ball for b in y))
-    return {name: np.array(values, dtype=float) for name, values in found.items()}
+        results["recall"].append(any(np.linalg.norm(a - b) <= r for b, r in zip(y, y_radii, strict=True)))
+        results["coverage"].append(any(np.linalg.norm(a - b) <= ball for b in y))
+    return {name: np.array(values, dtype=float) for name, values in results.items()}
 
 
-def values(found: dict[str, Estimate]) -> dict[str, float]:
-    return {name: estimate.value for name, estimate in found.items()}
+def values(result: dict[str, Estimate]) -> dict[str, float]:
+    return {name: estimate.value for name, estimate in result.items()}
 
 
 @pytest.mark.parametrize("rows", [1, 4, 2048])
 def test_they_are_the_definitions_in_any_blocks(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distances, "BLOCK_ROWS", rows)
     real, fake = clouds()
-    found, expected = neighbour_metrics(real, fake), per_image(real, fake, 3, 5)
-    assert list(found) == NAMES
+    metrics, expected = neighbour_metrics(real, fake), per_image(real, fake, 3, 5)
+    assert list(metrics) == NAMES
     for name, each in expected.items():
-        assert found[name].value == pytest.approx(each.mean(), abs=1e-12)
-        assert found[name].standard_error == pytest.approx(each.std(ddof=1) / len(each) ** 0.5)
-        assert found[name].n == len(each)
-        assert 0.1 < found[name].value < 0.95  # else the case would tell nothing
+        assert metrics[name].value == pytest.approx(each.mean(), abs=1e-12)
+        assert metrics[name].standard_error == pytest.approx(each.std(ddof=1) / len(each) ** 0.5)
+        assert metrics[name].n == len(each)
+        assert 0.1 < metrics[name].value < 0.95  # else the case would tell nothing
 
 
 @pytest.mark.parametrize("k", [1, 2, 7])
 def test_any_number_of_neighbours(k: int) -> None:
     real, fake = clouds()
     expected = per_image(real, fake, k, k)
-    found = {**precision_recall(real, fake, k), **density_coverage(real, fake, k)}
-    assert values(found) == pytest.approx({name: each.mean() for name, each in expected.items()})
+    metrics = {**precision_recall(real, fake, k), **density_coverage(real, fake, k)}
+    assert values(metrics) == pytest.approx({name: each.mean() for name, each in expected.items()})
     assert list(precision_recall(real, fake)) == NAMES[:2]
     assert list(density_coverage(real, fake)) == NAMES[2:]
 
@@ -81,8 +81,8 @@ def test_a_set_against_itself(dtype: torch.dtype, shift: float, monkeypatch: pyt
     # Every point is in its own ball and, on the surface included, in those of which it is among the k nearest.
     monkeypatch.setattr(distances, "BLOCK_ROWS", 17)
     points = torch.randn(60, 40, dtype=dtype) + shift
-    found = values(neighbour_metrics(points, points[torch.randperm(60)]))
-    assert found == {"precision": 1.0, "recall": 1.0, "density": pytest.approx(6 / 5), "coverage": 1.0}
+    metrics = values(neighbour_metrics(points, points[torch.randperm(60)]))
+    assert metrics == {"precision": 1.0, "recall": 1.0, "density": pytest.approx(6 / 5), "coverage": 1.0}
 
 
 def test_copies_have_balls_of_radius_zero_that_hold_them() -> None:
@@ -108,9 +108,9 @@ def test_equal_rows_are_at_distance_zero_exactly() -> None:
 
 def test_sets_far_from_each_other() -> None:
     real, fake = clouds()
-    found = neighbour_metrics(real, fake + 1000)
-    assert values(found) == dict.fromkeys(NAMES, 0.0)
-    assert {estimate.standard_error for estimate in found.values()} == {0.0}
+    metrics = neighbour_metrics(real, fake + 1000)
+    assert values(metrics) == dict.fromkeys(NAMES, 0.0)
+    assert {estimate.standard_error for estimate in metrics.values()} == {0.0}
 
 
 def test_a_dropped_mode_lowers_recall_and_coverage_alone() -> None:
@@ -131,27 +131,27 @@ def test_a_dropped_mode_lowers_recall_and_coverage_alone() -> None:
 def test_an_outlier_opens_precision_but_not_density() -> None:
     real = torch.cat([torch.randn(100, 2), torch.tensor([[500.0, 0.0]])])
     fake = torch.rand(100, 2) * 50 + 100
-    found = values(neighbour_metrics(real, fake))
-    assert found["precision"] == 1.0  # all in the outlier's ball
-    assert found["density"] == pytest.approx(1 / 5)
-    assert found["coverage"] == pytest.approx(1 / 101)
+    metrics = values(neighbour_metrics(real, fake))
+    assert metrics["precision"] == 1.0  # all in the outlier's ball
+    assert metrics["density"] == pytest.approx(1 / 5)
+    assert metrics["coverage"] == pytest.approx(1 / 101)
 
 
-def test_two_sets_of_one_law() -> None:
+def test_two_sets_of_one_distribution() -> None:
     # E density = 1 and E coverage = 1 - [(n-1)...(n-k)] / [(2n-1)...(2n-k)] (Naeem et al., 2020, lemmas 1 and 2).
     n, k = 800, 5
-    found = density_coverage(torch.randn(n, 4), torch.randn(n, 4), k)
+    metrics = density_coverage(torch.randn(n, 4), torch.randn(n, 4), k)
     missed = np.prod([(n - i) / (2 * n - i) for i in range(1, k + 1)])
-    assert found["density"].value == pytest.approx(1, abs=0.1)
-    assert found["coverage"].value == pytest.approx(1 - missed, abs=0.03)
+    assert metrics["density"].value == pytest.approx(1, abs=0.1)
+    assert metrics["coverage"].value == pytest.approx(1 - missed, abs=0.03)
 
 
 def test_the_standard_error_is_a_bootstrap_over_the_averaged_set() -> None:
     real, fake = clouds(80, 60)
-    found = neighbour_metrics(real, fake)
+    metrics = neighbour_metrics(real, fake)
     for name, each in per_image(real, fake, 3, 5).items():
         draws = torch.randint(len(each), (4000, len(each))).numpy()
-        assert found[name].standard_error == pytest.approx(each[draws].mean(1).std(), rel=0.06)
+        assert metrics[name].standard_error == pytest.approx(each[draws].mean(1).std(), rel=0.06)
 
 
 def test_resampling_the_points_of_the_radii_would_shrink_the_balls() -> None:

@@ -75,11 +75,11 @@ def test_blocks_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_set_far_from_zero_loses_nothing() -> None:
     images, samples = pictures(5), pictures(6)
-    found = log_likelihood(images + 1e6, samples + 1e6, 0.1)
-    assert torch.allclose(found, log_likelihood(images, samples, 0.1), rtol=1e-6)
+    density = log_likelihood(images + 1e6, samples + 1e6, 0.1)
+    assert torch.allclose(density, log_likelihood(images, samples, 0.1), rtol=1e-6)
     assert torch.allclose(
         log_likelihood(images.float() + 500, samples.float() + 500, 0.3),
-        found.new_tensor(
+        density.new_tensor(
             by_definition((images.float() + 500).double(), (samples.float() + 500).double(), 0.3).tolist()
         ),
         rtol=1e-4,
@@ -103,9 +103,9 @@ def test_uint8_is_read_as_pixels_from_0_to_1_and_left_alone() -> None:
 def test_single_precision_products_are_close() -> None:
     images, samples = pictures(8, (3, 32, 32)), pictures(200, (3, 32, 32))
     samples[:8] = images + 0.01 * torch.randn_like(images)
-    found = log_likelihood(images.float(), samples.float(), 0.1)
-    assert found.dtype == torch.float64
-    assert (found - log_likelihood(images, samples, 0.1)).abs().max() < 0.01
+    density = log_likelihood(images.float(), samples.float(), 0.1)
+    assert density.dtype == torch.float64
+    assert (density - log_likelihood(images, samples, 0.1)).abs().max() < 0.01
 
 
 def test_copies_of_an_image_among_the_samples() -> None:
@@ -143,11 +143,11 @@ def test_the_grids() -> None:
 
 def test_held_out_images_do_not_choose_the_sigma() -> None:
     images, samples, validation = pictures(30), pictures(50), pictures(40)
-    found, how = parzen(images, samples, validation)
+    estimate, how = parzen(images, samples, validation)
     sigma, at_edge = choose_sigma(validation, samples, module.HELD_OUT_SIGMAS)
     values = by_definition(images, samples, sigma)
-    assert found.value == pytest.approx(values.mean().item())
-    assert found.standard_error == pytest.approx(values.numpy().std(ddof=1) / 30**0.5)
+    assert estimate.value == pytest.approx(values.mean().item())
+    assert estimate.standard_error == pytest.approx(values.numpy().std(ddof=1) / 30**0.5)
     assert asdict(how) == {
         "protocol": "held-out",
         "sigma": sigma,
@@ -184,10 +184,10 @@ def test_the_authors_protocol_is_theirs(monkeypatch: pytest.MonkeyPatch, count: 
     images, samples = pictures(count, (12,)), pictures(60, (12,))
     images[3::10] += 3  # on these images every sigma looks bad: each sigma has its own
     sigma, value = released(images.numpy(), samples.numpy(), each)
-    found, how = parzen(images, samples, protocol="authors")
+    estimate, how = parzen(images, samples, protocol="authors")
     assert how.sigma == pytest.approx(sigma)
-    assert found.value == pytest.approx(value)
-    assert found.n == count
+    assert estimate.value == pytest.approx(value)
+    assert estimate.n == count
     assert how.pixels == "[-1, 1]"
     assert how.chosen_on == how.scored_again == min(count, 10 * each)
     assert f"{min(count, 10 * each)} of the {count} images" in how.note
@@ -196,9 +196,9 @@ def test_the_authors_protocol_is_theirs(monkeypatch: pytest.MonkeyPatch, count: 
 def test_pixels_of_another_range_shift_the_density() -> None:
     # At a sigma of the same width in the image: D log 2 nats less than in [0, 1].
     images, samples = pictures(40), pictures(30)
-    found, how = parzen(images, samples, protocol="authors")
+    estimate, how = parzen(images, samples, protocol="authors")
     plain = log_likelihood(images, samples, how.sigma / 2).mean().item()
-    assert found.value == pytest.approx(plain - 6 * math.log(2))
+    assert estimate.value == pytest.approx(plain - 6 * math.log(2))
 
 
 def test_an_edge_is_told() -> None:

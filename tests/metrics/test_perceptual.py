@@ -32,22 +32,22 @@ def test_both_conventions(tmp_path: Path, network: nn.Module, monkeypatch: pytes
     path = saved(network, tmp_path / "vgg16.pt")
     distance, (images, others) = PerceptualDistance.open(path), pictures()
     assert (distance.name, distance.sha256) == ("vgg16", hashlib.sha256(path.read_bytes()).hexdigest())
-    found = distance(images, others)
-    assert found.shape == (5,)
-    assert found.dtype == torch.float32
-    assert not found.is_inference()
-    torch.testing.assert_close(found.double(), expected(network, images, others), rtol=1e-5, atol=1e-6)
+    result = distance(images, others)
+    assert result.shape == (5,)
+    assert result.dtype == torch.float32
+    assert not result.is_inference()
+    torch.testing.assert_close(result.double(), expected(network, images, others), rtol=1e-5, atol=1e-6)
     assert distance(images, images).tolist() == [0] * 5
     monkeypatch.setattr(features, "AT_ONCE", 2)
-    assert torch.equal(distance(images, others), found)
+    assert torch.equal(distance(images, others), result)
 
 
 @pytest.mark.parametrize("network", [Vectors(), TwoImages()], ids=["vectors", "two images"])
 def test_grey_images_are_repeated_and_one_is_enough(tmp_path: Path, network: nn.Module) -> None:
     distance, (images, others) = PerceptualDistance.open(saved(network, tmp_path / "a.pt")), pictures(1, 1)
-    found = distance(images, others)
-    assert found.shape == (1,)
-    assert torch.equal(found, distance(images.repeat(1, 3, 1, 1), others.repeat(1, 3, 1, 1)))
+    result = distance(images, others)
+    assert result.shape == (1,)
+    assert torch.equal(result, distance(images.repeat(1, 3, 1, 1), others.repeat(1, 3, 1, 1)))
 
 
 def test_a_file_of_neither_convention(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_it_is_the_difference_of_two_bounds() -> None:
     with_it, without = (bounds(model, images, model.prior(name)) for name in ("gaussian", "standard"))
     error = sum(each.var() / len(each) for each in (values, with_it, without)) ** 0.5
     assert abs(values.mean() - (with_it.mean() - without.mean())) < 4.5 * error
-    assert values.mean().abs() > 4.5 * error  # a law as far off as this one is told from N(0, I)
+    assert values.mean().abs() > 4.5 * error  # a distribution as far off as this one is told from N(0, I)
 
 
 def test_it_is_the_difference_of_two_divergences() -> None:
@@ -76,9 +76,9 @@ def test_it_takes_as_many_images_as_a_prior_is_scored_by() -> None:
     model.priors["gaussian"], model.priors["slow"] = gaussian(model, 1.0), gaussian(model, 1.0)
     model.priors["slow"].scored = 7  # pyright: ignore[reportAttributeAccessIssue]
     split = ImageSplit(smooth_images(300, 1, 8, 8), None)
-    found = prior_gains(model, split, 300, ["standard", "gaussian", "slow"])
-    assert {name: len(values) for name, values in found.items()} == {"gaussian": 300, "slow": 7}
-    assert_close(found["slow"], found["gaussian"][torch.from_numpy(subset(300, 7))])
+    gains = prior_gains(model, split, 300, ["standard", "gaussian", "slow"])
+    assert {name: len(values) for name, values in gains.items()} == {"gaussian": 300, "slow": 7}
+    assert_close(gains["slow"], gains["gaussian"][torch.from_numpy(subset(300, 7))])
     assert len(prior_gains(model, split, 5, ["slow"])["slow"]) == 5
     assert prior_gains(model, split, 5, ["standard"]) == {}
 
@@ -111,12 +111,12 @@ def test_an_estimated_density_moves_no_code(monkeypatch: pytest.MonkeyPatch) -> 
     model.priors["gaussian"] = gaussian(model, 0.8)
     start = DiffusionFamily(width=16, blocks=1, steps=2).start(gaussian(model, 0.8), 0)
     model.priors["diffusion"] = diffusion = stirred(start, 0.3)
-    found = []
+    results = []
     for names in (["gaussian"], ["gaussian", "diffusion"], ["diffusion"]):
         torch.manual_seed(4)
-        found.append(prior_gains(model, split, 300, names))
-    assert torch.equal(found[0]["gaussian"], found[1]["gaussian"])
-    assert torch.equal(found[1]["diffusion"][:250], found[2]["diffusion"][:250])  # of the first batch
+        results.append(prior_gains(model, split, 300, names))
+    assert torch.equal(results[0]["gaussian"], results[1]["gaussian"])
+    assert torch.equal(results[1]["diffusion"][:250], results[2]["diffusion"][:250])  # of the first batch
     # Two batches, so that signs would repeat if each began anew: of equal images and codes every gain differs.
     equal = ImageSplit(np.repeat(smooth_images(1, 1, 8, 8), 256, 0), None)
     monkeypatch.setattr(model, "encode_checked", lambda images: Normal(torch.ones(len(images), 2, 3, 3), 1e-30))

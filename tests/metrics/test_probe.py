@@ -48,17 +48,17 @@ def model(**options: Any) -> SpatialVAE:
 
 
 def test_separable_codes_are_told_apart() -> None:
-    found = linear_probe(*clusters(60), *clusters(40))
-    assert found.dtype == torch.float64
-    assert found.tolist() == [1.0] * 40
+    accuracy = linear_probe(*clusters(60), *clusters(40))
+    assert accuracy.dtype == torch.float64
+    assert accuracy.tolist() == [1.0] * 40
 
 
 def test_shuffled_labels_are_guessed_at_chance_level() -> None:
     codes, labels = clusters(600, spread=1.0)
     others, asked = clusters(400, spread=1.0)
-    found = Estimate.of(linear_probe(codes, labels[torch.randperm(600)], others, asked[torch.randperm(400)]))
-    assert found.standard_error is not None
-    assert abs(found.value - 1 / 3) < 4 * found.standard_error
+    accuracy = Estimate.of(linear_probe(codes, labels[torch.randperm(600)], others, asked[torch.randperm(400)]))
+    assert accuracy.standard_error is not None
+    assert abs(accuracy.value - 1 / 3) < 4 * accuracy.standard_error
 
 
 def test_accuracy_is_scikit_learns() -> None:
@@ -73,8 +73,8 @@ def test_accuracy_is_scikit_learns() -> None:
     classifier = LogisticRegression(C=1 / (0.01 * 90), max_iter=300)
     classifier.fit(scaler.transform(codes.flatten(1).numpy()), labels.numpy())
     score = classifier.score(scaler.transform(others.flatten(1).numpy()), asked.numpy())
-    found = linear_probe(codes, labels, others, asked)
-    assert found.mean().item() == pytest.approx(score)
+    accuracy = linear_probe(codes, labels, others, asked)
+    assert accuracy.mean().item() == pytest.approx(score)
     assert 0.3 < score < 1
 
 
@@ -102,16 +102,16 @@ def test_many_codes_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     codes, labels = clusters(300, spread=1.2)
     order = labels.argsort()
     others = clusters(300, spread=1.2)
-    found = [linear_probe(codes[order], labels[order], *others, seed=seed) for seed in (1, 1, 2)]
-    assert found[0].mean() > 0.6
-    assert torch.equal(found[0], found[1])
-    assert not torch.equal(found[0], found[2])
+    accuracy = [linear_probe(codes[order], labels[order], *others, seed=seed) for seed in (1, 1, 2)]
+    assert accuracy[0].mean() > 0.6
+    assert torch.equal(accuracy[0], accuracy[1])
+    assert not torch.equal(accuracy[0], accuracy[2])
 
 
 def test_a_models_codes_tell_black_from_white() -> None:
-    correct, said = probe(model().train(), data(np.arange(40) % 2, np.arange(25) % 2), "test")
+    correct, note = probe(model().train(), data(np.arange(40) % 2, np.arange(25) % 2), "test")
     assert correct.tolist() == [1.0] * 25
-    assert said == ProbeDetails(classes=2, train_images=40, largest_class=13 / 25)
+    assert note == ProbeDetails(classes=2, train_images=40, largest_class=13 / 25)
 
 
 def test_limit_takes_the_subset_of_the_seed() -> None:
@@ -125,8 +125,8 @@ def test_limit_takes_the_subset_of_the_seed() -> None:
 def test_of_many_training_images_some_are_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_CODES", 12)
     images = data(np.repeat([0, 1], 40), np.arange(10) % 2)
-    correct, said = probe(model(), images, "test")
-    assert said.train_images == 12
+    correct, note = probe(model(), images, "test")
+    assert note.train_images == 12
     assert correct.sum() == 10
 
 
@@ -161,9 +161,9 @@ def test_images_without_a_label_take_no_part() -> None:
     some, some_asked = np.where(np.arange(40) % 3, labels, -1), np.where(np.arange(25) % 4, asked, -1)
     fixed, images = model(), data(labels, asked)
     splits = {name: ImageSplit(images.split(name).images, own) for name, own in (("train", some), ("test", some_asked))}
-    correct, said = probe(fixed, replace(images, splits=splits), "test")
-    assert said.classes == 2
-    assert said.train_images == (some >= 0).sum()
+    correct, note = probe(fixed, replace(images, splits=splits), "test")
+    assert note.classes == 2
+    assert note.train_images == (some >= 0).sum()
     assert len(correct) == (some_asked >= 0).sum()
     assert correct.mean() == 1.0
     # The same as if these images were not there.

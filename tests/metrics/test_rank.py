@@ -24,17 +24,17 @@ def test_by_singular_values(shape: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("grid", [(3, 3, 3), (2, 2, 4), (1, 5, 3)])
 def test_the_low_rank_latent_has_all_of_it(grid: tuple[int, int, int]) -> None:
     latent = parse_latent("low-rank", grid)
-    law = latent.distribution({name: torch.randn(50, *shape) for name, shape in latent.shapes.items()})
-    assert_close(rank_one_share(law.mean), torch.ones(50).double(), rtol=0, atol=1e-6)
+    distribution = latent.distribution({name: torch.randn(50, *shape) for name, shape in latent.shapes.items()})
+    assert_close(rank_one_share(distribution.mean), torch.ones(50).double(), rtol=0, atol=1e-6)
     free = parse_latent("matrix-normal", grid)
-    law = free.distribution({name: torch.randn(50, *shape) for name, shape in free.shapes.items()})
-    assert rank_one_share(law.mean).max() < 0.99
+    distribution = free.distribution({name: torch.randn(50, *shape) for name, shape in free.shapes.items()})
+    assert rank_one_share(distribution.mean).max() < 0.99
 
 
 def test_maps_count_by_their_energy() -> None:
     identity, outer = torch.eye(2), 10 * torch.ones(2, 2)  # shares 1/2 of energy 2, and 1 of energy 400
-    found = rank_one_share(torch.stack([identity, outer])[None])
-    assert found.item() == pytest.approx((1 + 400) / 402)
+    result = rank_one_share(torch.stack([identity, outer])[None])
+    assert result.item() == pytest.approx((1 + 400) / 402)
 
 
 def test_images_without_energy_are_left_out() -> None:

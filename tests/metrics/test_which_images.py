@@ -36,8 +36,8 @@ def test_a_smaller_subset_lies_in_a_larger_one() -> None:
     for limit in (8, 20):
         some = measure(model, images, metrics="mse", limit=limit).values["mse"]
         assert torch.allclose(some, whole[torch.from_numpy(subset(60, limit))])
-    told = measure(model, images, metrics="mse", limit=8, seed=2).provenance
-    assert (told.images, told.of, told.seed) == (8, 60, 2)
+    provenance = measure(model, images, metrics="mse", limit=8, seed=2).provenance
+    assert (provenance.images, provenance.of, provenance.seed) == (8, 60, 2)
 
 
 def test_images_sorted_by_class_are_all_seen() -> None:
@@ -46,7 +46,7 @@ def test_images_sorted_by_class_are_all_seen() -> None:
     shades = np.repeat(np.array([20, 120, 220], np.uint8), 40)[:, None, None, None]
     images = ImageSplit(shades + smooth_images(120, 1, 8, 8) // 16, np.repeat(np.arange(3), 40))
     model.priors["gaussian"] = GaussianPrior(GaussianFamily(), CodeNormal(torch.zeros(2, 3, 3), (torch.eye(18),)))
-    found = evaluate(
+    evaluation = evaluate(
         model,
         data_of(images),
         EvaluationConfig(metrics="all", limit=40, nll_images=20, importance_samples=2, generated=20),
@@ -54,16 +54,16 @@ def test_images_sorted_by_class_are_all_seen() -> None:
     whole = measure(model, images, metrics="bound,mse", limit=120).values
     rows = {n: torch.from_numpy(subset(120, n)) for n in (40, 20)}
     assert all(set((each // 40).tolist()) == {0, 1, 2} for each in rows.values())
-    assert torch.allclose(found.values["mse"], whole["mse"][rows[40]])
-    assert as_json(found)["provenance"]["probe"]["largest_class"] < 0.6
+    assert torch.allclose(evaluation.values["mse"], whole["mse"][rows[40]])
+    assert as_json(evaluation)["provenance"]["probe"]["largest_class"] < 0.6
     # The bound of nll's images is of the same ones: one draw each there, two here.
-    assert (found.values["nll_bound"] - whole["elbo"][rows[20]]).abs().mean() < 0.2 * whole["elbo"].std()
+    assert (evaluation.values["nll_bound"] - whole["elbo"][rows[20]]).abs().mean() < 0.2 * whole["elbo"].std()
 
 
 def test_nll_stands_beside_the_bound_of_the_same_images() -> None:
     model, images = small(), split(40)
     for seed, samples in ((0, 1), (1, 20)):
-        found = measure(model, images, metrics="nll", nll_images=15, importance_samples=samples, seed=seed)
-        nll, bound = found.values["nll"], found.values["nll_bound"]
+        evaluation = measure(model, images, metrics="nll", nll_images=15, importance_samples=samples, seed=seed)
+        nll, bound = evaluation.values["nll"], evaluation.values["nll_bound"]
         assert (nll <= -bound + 1e-4).all()  # image by image, whatever the draws
         assert len(nll) == len(bound) == 15

@@ -60,14 +60,14 @@ def test_the_decoder_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bf16_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder, codes = trained(), torch.randn(50, 4, 3, 3)
     exact = decoder(codes)
-    found = {}
+    results = {}
     for amx in (False, True):
         monkeypatch.setattr(precision, "_cpu_has_amx", lambda amx=amx: amx)
-        found[amx] = fast_decoder(decoder, codes, compile=False)(codes)
-        assert found[amx].dtype == torch.float32
-    assert_close(found[False], exact, rtol=1e-5, atol=1e-5)
-    assert not torch.equal(found[False], found[True])
-    grey = 127.5 * (found[True].tanh() - exact.tanh()).abs()
+        results[amx] = fast_decoder(decoder, codes, compile=False)(codes)
+        assert results[amx].dtype == torch.float32
+    assert_close(results[False], exact, rtol=1e-5, atol=1e-5)
+    assert not torch.equal(results[False], results[True])
+    grey = 127.5 * (results[True].tanh() - exact.tanh()).abs()
     assert grey.max() < 2
     assert grey.mean() < 0.3
 

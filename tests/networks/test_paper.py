@@ -114,8 +114,8 @@ def test_all_but_the_first_and_last_layers_are_shared(image_size: tuple[int, int
 @pytest.mark.parametrize("image_size", SIZES, ids=str)
 @pytest.mark.parametrize("spec", ["vector", "vector:maps=1", "vector:maps=576"])
 def test_decoders_have_nearly_the_same_count(image_size: tuple[int, int], spec: str) -> None:
-    wanted, came = count(make("low-rank", image_size).decoder), count(make(spec, image_size).decoder)
-    assert came == pytest.approx(wanted, rel=0.05)
+    wanted, actual = count(make("low-rank", image_size).decoder), count(make(spec, image_size).decoder)
+    assert actual == pytest.approx(wanted, rel=0.05)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 3), (2, 2), (3, 5), (5, 5), (8, 8), (12, 12)])

@@ -102,8 +102,8 @@ def test_an_impossible_layer_up_is_named() -> None:
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("padded", [True, False])
 def test_a_layer_down_says_its_size(size: tuple[int, int], kernel: int, stride: int, padded: bool) -> None:
-    layer, said = down(2, 3, size, kernel, stride, padded)
-    assert layer.eval()(torch.zeros(1, 2, *size)).shape == (1, 3, *said)
+    layer, description = down(2, 3, size, kernel, stride, padded)
+    assert layer.eval()(torch.zeros(1, 2, *size)).shape == (1, 3, *description)
 
 
 def test_evaluation_is_deterministic_and_training_is_not() -> None:

@@ -19,10 +19,10 @@ def test_centres_stay_with_their_classes() -> None:
     codes[:, 0, 0, 0] += 12.0 * mode
     codes[:, 1, 1, 1] += 2.0 * labels
     centres, owners = centres_of(ToyCodes(codes, labels), 2)
-    found = centres.reshape(-1, *EVENT)
+    result = centres.reshape(-1, *EVENT)
     assert owners is not None
     assert torch.equal(owners, torch.eye(2, dtype=torch.bool))
-    assert_close(found[:, 1, 1, 1], torch.tensor([0.0, 2.0]), rtol=0, atol=0.15)
-    assert_close(found[:, 0, 0, 0], torch.tensor([6.0, 6.0]), rtol=0, atol=0.5)
+    assert_close(result[:, 1, 1, 1], torch.tensor([0.0, 2.0]), rtol=0, atol=0.15)
+    assert_close(result[:, 0, 0, 0], torch.tensor([6.0, 6.0]), rtol=0, atol=0.5)
     _, nobodys = centres_of(ToyCodes(codes, labels), 1)
     assert nobodys is None

@@ -80,9 +80,9 @@ def test_its_density_is_that_of_its_map() -> None:
     assert isinstance(jacobian, Tensor)
     wanted = torch.distributions.Normal(0, 1).log_prob(noise).sum() - torch.linalg.slogdet(jacobian).logabsdet
     with torch.inference_mode():
-        found = prior().log_prob(code(noise).reshape(1, 2, 2))
-    assert_close(found, wanted, rtol=0, atol=1e-3)
-    assert (found - prior.gaussian().log_prob(code(noise).reshape(1, 2, 2))).abs() > 0.01
+        density = prior().log_prob(code(noise).reshape(1, 2, 2))
+    assert_close(density, wanted, rtol=0, atol=1e-3)
+    assert (density - prior.gaussian().log_prob(code(noise).reshape(1, 2, 2))).abs() > 0.01
 
 
 @pytest.fixture
@@ -102,12 +102,12 @@ def exactly(prior: DiffusionPrior, codes: Tensor) -> Tensor:
 
 def test_the_estimated_density_is_a_function_of_torchs_seed(estimated: DiffusionPrior) -> None:
     codes = estimated.gaussian().sample([5])
-    found = []
+    results = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        found.append(estimated().log_prob(codes))
-    assert torch.equal(found[0], found[1])
-    assert (found[0] != found[2]).all()
+        results.append(estimated().log_prob(codes))
+    assert torch.equal(results[0], results[1])
+    assert (results[0] != results[2]).all()
 
 
 def test_each_code_has_an_error_of_its_own(estimated: DiffusionPrior) -> None:
@@ -115,10 +115,10 @@ def test_each_code_has_an_error_of_its_own(estimated: DiffusionPrior) -> None:
     code = estimated.gaussian().sample([1])
     exact, trials = exactly(estimated, code), 40
     errors = torch.stack([estimated().log_prob(code.expand(100, 2, 2, 2)) - exact for _ in range(trials)])
-    means, said = errors.mean(1), errors.std(1) / 100**0.5
+    means, message = errors.mean(1), errors.std(1) / 100**0.5
     assert errors.std() > 0.05
     assert means.mean().abs() < 4 * errors.std() / (100 * trials) ** 0.5  # unbiased
-    spread = (means / said).square().sum().item()  # chi-squared if the standard errors are right
+    spread = (means / message).square().sum().item()  # chi-squared if the standard errors are right
     low, high = chi2.ppf([1e-4, 1 - 1e-4], trials)
     assert low < spread < high
 
@@ -147,9 +147,9 @@ def test_training_raises_the_density(trained: DiffusionPrior) -> None:
     modes = torch.tensor([-2.0, 2.0])[:, None, None, None].expand(2, 1, 1, 2)
     normal = CodeNormal(modes, (0.3 * torch.eye(2).expand(2, 2, 2),))
     truth = (normal.log_prob(codes).logsumexp(-1) - torch.tensor(2.0).log()).mean()
-    found, start = trained().log_prob(codes).mean(), trained.gaussian().log_prob(codes).mean()
+    density, start = trained().log_prob(codes).mean(), trained.gaussian().log_prob(codes).mean()
     assert start < truth - 0.8
-    assert truth - 0.4 < found < truth + 0.1
+    assert truth - 0.4 < density < truth + 0.1
 
 
 def test_more_steps_change_little(trained: DiffusionPrior) -> None:
@@ -172,16 +172,16 @@ def test_a_file_brings_it_back(trained: DiffusionPrior) -> None:
         parse_family("diffusion:width=32,blocks=2").restore((1, 1, 2), trained.state_dict())
 
 
-def test_codes_without_a_label_speak_for_the_law_of_all() -> None:
+def test_codes_without_a_label_speak_for_the_distribution_of_all() -> None:
     """As the tenth of the others' labels that are dropped does: with a tenth of the weight."""
     prior, (codes, labels) = FAMILY.start(correlated((1, 1, 2)), 2), two_modes(50)
     for seed, wanted in enumerate((torch.full((50,), -1), torch.where(labels > 0, -1, labels))):
         torch.manual_seed(seed)
-        found = prior.loss(codes, wanted)
+        result = prior.loss(codes, wanted)
         torch.manual_seed(seed)
         whole = prior.loss(codes, None)
-        assert_close(found[wanted < 0], 0.1 * whole[wanted < 0])
-        assert torch.isfinite(found).all()
+        assert_close(result[wanted < 0], 0.1 * whole[wanted < 0])
+        assert torch.isfinite(result).all()
 
 
 def test_labels_that_are_not_there(trained: DiffusionPrior) -> None:

@@ -22,9 +22,9 @@ CASES = [((2, 1, 3), FlatFlow), ((3, 2, 2), FlatFlow), ((2, 3, 6), MapFlow), ((1
 def prior(request: pytest.FixtureRequest) -> AbstractTrainedPrior:
     """The flow before training, over correlated codes of each form."""
     event, kind = request.param
-    found = FAMILY.start(correlated(event), 0)
-    assert isinstance(found.network, kind)
-    return found
+    result = FAMILY.start(correlated(event), 0)
+    assert isinstance(result.network, kind)
+    return result
 
 
 def test_it_begins_as_the_gaussian(prior: AbstractTrainedPrior) -> None:
@@ -114,9 +114,9 @@ def test_training_finds_two_modes() -> None:
     torch.manual_seed(0)
     codes = torch.randn(2000, 1, 1, 2) * 0.3 + torch.where(torch.rand(2000, 1, 1, 1) < 0.5, 2.0, -2.0)
     spread = codes.flatten(1).mT.cov()
-    law = correlated((1, 1, 2)).normal.map(torch.Tensor.float)
+    distribution = correlated((1, 1, 2)).normal.map(torch.Tensor.float)
     start = type(correlated((1, 1, 2)))(
-        correlated((1, 1, 2)).family, type(law)(codes.mean(0), (torch.linalg.cholesky(spread),))
+        correlated((1, 1, 2)).family, type(distribution)(codes.mean(0), (torch.linalg.cholesky(spread),))
     )
     prior = FAMILY.start(start, 0)
     optimizer = torch.optim.Adam(prior.network.parameters(), 1e-2)

@@ -26,10 +26,10 @@ def test_it_recovers_the_moments_of_known_codes() -> None:
     factor = torch.randn(NUMBERS, NUMBERS).tril() + torch.eye(NUMBERS)
     count, shift = 40_000, torch.randn(NUMBERS)
     codes = (shift + torch.randn(count, NUMBERS) @ factor.mT).view(count, *EVENT)
-    prior, said = GaussianFamily().fit(ToyCodes(codes))
+    prior, notes = GaussianFamily().fit(ToyCodes(codes))
     wanted = factor @ factor.mT
     spread = wanted.diagonal().sqrt()
-    assert said == []
+    assert notes == []
     assert (prior().mean.shape, prior().mean.dtype) == (EVENT, torch.float32)
     assert ((covariance(prior) - wanted) / torch.outer(spread, spread)).abs().max() < 6 / count**0.5
     assert ((prior().mean.flatten() - shift).abs() / spread).max() < 6 / count**0.5
@@ -43,19 +43,19 @@ def test_large_codes_get_kronecker_covariances(monkeypatch: pytest.MonkeyPatch) 
     factors = [torch.tensor([[1.0, 0, 0], [0.8, 0.5, 0], [0, -0.4, 2.0]]), torch.randn(4, 4).tril() + 2 * torch.eye(4)]
     codes = CodeNormal(torch.ones(event), tuple(factors)).sample(8000)
     prior, _ = GaussianFamily().fit(ToyCodes(codes))
-    found, wanted = (torch.kron(*[f @ f.mT for f in law]) for law in (prior.normal.factors, factors))
+    result, wanted = (torch.kron(*[f @ f.mT for f in distribution]) for distribution in (prior.normal.factors, factors))
     spread = wanted.diagonal().sqrt()
     assert [len(factor) for factor in prior.normal.factors] == [3, 4]
-    assert ((found - wanted) / torch.outer(spread, spread)).abs().max() < 0.06
+    assert ((result - wanted) / torch.outer(spread, spread)).abs().max() < 0.06
     assert_close(prior().mean, torch.ones(event), rtol=0, atol=0.15)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_degenerate_covariance_is_said_and_mended(count: int) -> None:
     codes = ToyCodes(torch.randn(count, *EVENT))
-    prior, said = GaussianFamily().fit(codes)
-    assert "degenerate" in said[0]
-    assert "0.0001 of the mean variance was added" in said[0]
+    prior, notes = GaussianFamily().fit(codes)
+    assert "degenerate" in notes[0]
+    assert "0.0001 of the mean variance was added" in notes[0]
     assert torch.isfinite(prior().sample(torch.Size([8]))).all()
 
 
@@ -73,9 +73,9 @@ def test_tempered_draws_and_the_mean() -> None:
 
 def test_what_is_stored_comes_back() -> None:
     prior = gaussian(torch.randn(EVENT), torch.eye(NUMBERS) + torch.rand(NUMBERS, NUMBERS).tril(-1))
-    found = GaussianFamily().restore(EVENT, prior.state_dict())
+    result = GaussianFamily().restore(EVENT, prior.state_dict())
     codes = torch.randn(5, *EVENT)
-    assert torch.equal(found().log_prob(codes), prior().log_prob(codes))
+    assert torch.equal(result().log_prob(codes), prior().log_prob(codes))
 
 
 def test_noise_is_not_tied_to_signal_by_chance() -> None:
@@ -93,10 +93,10 @@ def test_noise_is_not_tied_to_signal_by_chance() -> None:
 
     codes = Noisy(means)
     prior, _ = GaussianFamily().fit(codes)
-    found = covariance(prior)
-    assert found[0, 1:].abs().max() < 5 / len(codes) ** 0.5
+    total = covariance(prior)
+    assert total[0, 1:].abs().max() < 5 / len(codes) ** 0.5
     own = codes.codes.flatten(1)[:, 0].var(correction=0) + 1
-    assert_close(found[0, 0], own, rtol=0.01, atol=0)
+    assert_close(total[0, 0], own, rtol=0.01, atol=0)
 
 
 def test_sampling_leaves_a_prior_that_gradients_can_pass_through() -> None:

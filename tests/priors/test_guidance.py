@@ -20,10 +20,10 @@ def test_a_gaussian_is_filled_in_exactly(axes: tuple[int, ...]) -> None:
     # With the network at zero a draw is an affine map of its noise: its mean and covariance are read off.
     prior = FAMILY.start(correlated((2, 2, 3), axes), 0)
     code = prior.gaussian().sample()
-    law = prior().given_cells(code, KNOWN)
-    assert isinstance(law, GuidedCells)
+    distribution = prior().given_cells(code, KNOWN)
+    assert isinstance(distribution, GuidedCells)
     noise = torch.cat([torch.zeros(1, 12), torch.eye(12)]).double().reshape(13, 2, 2, 3)
-    ends = law.drawn_from(noise).flatten(1)
+    ends = distribution.drawn_from(noise).flatten(1)
     effect = ends[1:] - ends[0]
     covariance = torch.eye(1, dtype=torch.float64)
     for factor in prior.gaussian.normal.factors:
@@ -34,7 +34,7 @@ def test_a_gaussian_is_filled_in_exactly(axes: tuple[int, ...]) -> None:
     assert_close(ends[0, ~inside], loc[~inside] + gain @ (value - loc)[inside])
     left = covariance[~inside][:, ~inside] - gain @ covariance[inside][:, ~inside]
     assert_close((effect.mT @ effect)[~inside][:, ~inside], left)
-    assert_close(law.mean, prior.gaussian().given_cells(code, KNOWN).mean)
+    assert_close(distribution.mean, prior.gaussian().given_cells(code, KNOWN).mean)
 
 
 def test_known_cells_stay_to_the_last_bit() -> None:
@@ -50,11 +50,11 @@ def test_known_cells_stay_to_the_last_bit() -> None:
 
 
 def test_the_pull_puts_known_numbers_right_and_changes_no_more_than_it_must() -> None:
-    law = correlated((2, 2, 3), (2, 6))
-    code, white = law().sample(), torch.randn(5, 2, 2, 3, dtype=torch.float64)
-    pull = Pull(law, code, KNOWN)
+    distribution = correlated((2, 2, 3), (2, 6))
+    code, white = distribution().sample(), torch.randn(5, 2, 2, 3, dtype=torch.float64)
+    pull = Pull(distribution, code, KNOWN)
     moved = pull(white)
-    assert_close(law.colour(white + moved)[..., KNOWN], code[..., KNOWN].expand(5, 2, 2))
+    assert_close(distribution.colour(white + moved)[..., KNOWN], code[..., KNOWN].expand(5, 2, 2))
     assert_close(pull(white + moved), torch.zeros_like(white), rtol=0, atol=1e-9)
     # The least change is orthogonal to every change that leaves the known numbers alone.
     free = pull(torch.zeros_like(white)) - pull(white) - white

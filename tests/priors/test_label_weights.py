@@ -24,21 +24,21 @@ def on_a_line(count: int = 3000) -> tuple[Tensor, Tensor]:
 
 
 def components(loc: list[float], scale: list[float]) -> Components:
-    law = CodeNormal(torch.tensor(loc).reshape(-1, 1, 1, 1), (torch.tensor(scale).reshape(-1, 1, 1),))
-    return Components(torch.full((len(loc),), 1 / len(loc)).log(), law)
+    distribution = CodeNormal(torch.tensor(loc).reshape(-1, 1, 1, 1), (torch.tensor(scale).reshape(-1, 1, 1),))
+    return Components(torch.full((len(loc),), 1 / len(loc)).log(), distribution)
 
 
 def best(codes: Tensor, loc: list[float], scale: list[float]) -> np.ndarray:
     """The weights of largest likelihood, by scipy."""
     density = scipy.stats.norm.pdf(codes.double().flatten()[:, None].numpy(), np.array(loc), np.array(scale))
-    found = scipy.optimize.minimize(
+    result = scipy.optimize.minimize(
         lambda w: -np.log(density @ w).mean(),
         np.full(len(loc), 1 / len(loc)),
         bounds=[(0, 1)] * len(loc),
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1},
         options={"ftol": 1e-12},
     )
-    return found.x
+    return result.x
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def best(codes: Tensor, loc: list[float], scale: list[float]) -> np.ndarray:
 def test_weights_are_those_of_largest_likelihood(loc: list[float], scale: list[float]) -> None:
     codes, labels = on_a_line()
     toy = ToyCodes(codes, labels)
-    found = with_labels(toy, components(loc, scale)).log_label_weights
-    assert found is not None
+    weights = with_labels(toy, components(loc, scale)).log_label_weights
+    assert weights is not None
     for label in range(3):
         expected = torch.from_numpy(best(toy.codes[labels[: len(toy)] == label], loc, scale))
-        assert_close(found[label].exp().double(), expected, rtol=0, atol=0.01)
-        assert_close(found[label].exp().sum().item(), 1.0)
+        assert_close(weights[label].exp().double(), expected, rtol=0, atol=0.01)
+        assert_close(weights[label].exp().sum().item(), 1.0)
 
 
 def test_fewer_components_than_classes() -> None:
@@ -71,11 +71,11 @@ def test_a_class_keeps_to_its_own_components() -> None:
     start = components([-3.0, 0.0, 3.0], [1.0, 1.0, 1.0])
     owners = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
     start = Components(start.log_weights, start.normal, owners.log())
-    found = with_labels(ToyCodes(codes, labels.clamp(max=1)), start).log_label_weights
-    assert found is not None
-    assert_close(found[0].exp(), owners[0])
+    weights = with_labels(ToyCodes(codes, labels.clamp(max=1)), start).log_label_weights
+    assert weights is not None
+    assert_close(weights[0].exp(), owners[0])
     assert_close(
-        found[1].exp(), torch.tensor([0.0, 10 / 17, 7 / 17]), rtol=0, atol=0.03
+        weights[1].exp(), torch.tensor([0.0, 10 / 17, 7 / 17]), rtol=0, atol=0.03
     )  # 300 of the last are held out
 
 
@@ -93,7 +93,7 @@ def test_a_code_without_a_label_may_be_of_any_component() -> None:
     start, codes = components([-3.0, 0.0, 3.0], [1.0, 2.0, 3.0]), torch.tensor([-2.0, 1.0, 1.0]).reshape(3, 1, 1, 1)
     owners = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
     owned = Components(start.log_weights, start.normal, owners.log())
-    found = owned.shares(codes, torch.tensor([-1, -1, 1]))
-    assert_close(found[:2], start.shares(codes[:2], None))
-    assert_close(found[2, 0].item(), 0.0)
-    assert_close(found.sum(1), torch.ones(3))
+    result = owned.shares(codes, torch.tensor([-1, -1, 1]))
+    assert_close(result[:2], start.shares(codes[:2], None))
+    assert_close(result[2, 0].item(), 0.0)
+    assert_close(result.sum(1), torch.ones(3))

@@ -1,4 +1,4 @@
-"""The prior that is trained with the model: the law, how it is spelled, and that everything uses it."""
+"""The prior that is trained with the model: the distribution, how it is spelled, and that everything uses it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ def small(prior: str, latent: str = "low-rank") -> SpatialVAE:
 
 @pytest.mark.parametrize("latent", EVERY, ids=LATENTS.spell)
 def test_it_starts_as_the_standard_normal(latent: AbstractLatent) -> None:
-    law, standard = LearnedPrior(latent)(), standard_normal(latent.event_shape)
-    assert law.batch_shape == ()
-    assert_close(kl_divergence(law, standard), torch.zeros(()), atol=1e-6, rtol=0)
-    assert_close(law.log_prob(torch.ones(latent.event_shape)), standard.log_prob(torch.ones(latent.event_shape)))
+    distribution, standard = LearnedPrior(latent)(), standard_normal(latent.event_shape)
+    assert distribution.batch_shape == ()
+    assert_close(kl_divergence(distribution, standard), torch.zeros(()), atol=1e-6, rtol=0)
+    assert_close(
+        distribution.log_prob(torch.ones(latent.event_shape)), standard.log_prob(torch.ones(latent.event_shape))
+    )
 
 
 @pytest.mark.parametrize("latent", EVERY, ids=LATENTS.spell)
@@ -56,7 +58,7 @@ def test_training_reaches_every_number_of_it(latent: AbstractLatent) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "latent", "law"),
+    ("spec", "latent", "distribution"),
     [
         ("learned", "low-rank:rank=2", "low-rank:rank=2"),
         ("learned:covariance=full", "matrix-normal", "matrix-normal:covariance=full"),
@@ -66,9 +68,9 @@ def test_training_reaches_every_number_of_it(latent: AbstractLatent) -> None:
         ("learned:latent=tensor-normal,covariance=ar1", "naive", "tensor-normal:covariance=ar1"),
     ],
 )
-def test_what_is_left_out_is_the_posteriors(spec: str, latent: str, law: str) -> None:
+def test_what_is_left_out_is_the_posteriors(spec: str, latent: str, distribution: str) -> None:
     posterior = parse_latent(latent, GRID)
-    assert parse_learned(spec, posterior) == parse_latent(law, posterior.event_shape)
+    assert parse_learned(spec, posterior) == parse_latent(distribution, posterior.event_shape)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +89,9 @@ def test_what_is_left_out_is_the_posteriors(spec: str, latent: str, law: str) ->
 def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None:
     with pytest.raises(UserError) as caught:
         parse_learned(spec, parse_latent("low-rank", GRID))
-    said = str(caught.value)
-    assert "\n" not in said
-    assert [word for word in words if word not in said] == [], said
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == [], message
 
 
 def test_the_bound_and_what_is_drawn_are_of_the_learned_prior() -> None:

@@ -44,12 +44,12 @@ def test_it_finds_the_components_and_their_labels() -> None:
     torch.manual_seed(0)
     codes, labels, centres = blobs()
     prior, _ = MixtureFamily(3).fit(ToyCodes(codes, labels))
-    law = prior().over_codes()
-    match = torch.cdist(law.loc.flatten(1), centres.flatten(1)).argmin(1)
+    distribution = prior().over_codes()
+    match = torch.cdist(distribution.loc.flatten(1), centres.flatten(1)).argmin(1)
     assert sorted(match.tolist()) == [0, 1, 2]
-    assert_close(law.loc, centres[match], rtol=0, atol=0.15)
+    assert_close(distribution.loc, centres[match], rtol=0, atol=0.15)
     if prior.basis is not None:  # a Kronecker base spreads components along each other
-        assert_close(law.variance(), torch.full((3, *EVENT), 0.25), rtol=0.2, atol=0)
+        assert_close(distribution.variance(), torch.full((3, *EVENT), 0.25), rtol=0.2, atol=0)
     assert_close(prior.components.log_weights.exp(), torch.full((3,), 1 / 3), rtol=0.1, atol=0)
     assert prior.classes == 3
     for label in range(3):
@@ -106,8 +106,8 @@ def test_along_directions_it_is_a_mixture_with_noise_beside(temperature: float) 
     for m, factor in zip(loc.flatten(1).numpy(), factors.numpy(), strict=True):
         white = np.eye(8) - b @ b.T + b @ factor @ factor.T @ b.T
         mean = base.loc.flatten().numpy() + root @ b @ m
-        law = scipy.stats.multivariate_normal(mean, temperature**2 * root @ white @ root)
-        each.append(law.logpdf(codes.flatten(1).numpy()))
+        distribution = scipy.stats.multivariate_normal(mean, temperature**2 * root @ white @ root)
+        each.append(distribution.logpdf(codes.flatten(1).numpy()))
     assert_close(mixture.log_prob(codes), torch.from_numpy(logsumexp(np.stack(each, -1), axis=-1, b=weights)))
     dense = Components(parts.log_weights, mixture.over_codes())
     assert_close(dense.joint(codes).logsumexp(-1), mixture.log_prob(codes))
@@ -202,9 +202,9 @@ def test_given_cells_reweights_and_conditions() -> None:
 def test_what_is_stored_comes_back() -> None:
     codes, labels, _ = blobs(500)
     prior, _ = MixtureFamily(4).fit(ToyCodes(codes, labels))
-    found = MixtureFamily(4).restore(EVENT, prior.state_dict())
-    assert found.classes == 3
-    assert torch.equal(found().log_prob(codes), prior().log_prob(codes))
+    result = MixtureFamily(4).restore(EVENT, prior.state_dict())
+    assert result.classes == 3
+    assert torch.equal(result().log_prob(codes), prior().log_prob(codes))
     with pytest.raises(UserError, match=r"loc came as \[4, 8, 1, 1\], wanted is \[5, 8, 1, 1\]"):
         MixtureFamily(5).restore(EVENT, {**prior.state_dict(), "log_weights": torch.zeros(5)})
 

@@ -1,4 +1,4 @@
-"""Normal laws over codes: densities, draws and conditional laws against dense matrices."""
+"""Normal distributions over codes: densities, draws and conditional distributions against dense matrices."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def made_up(axes: tuple[int, ...], several: tuple[int, ...] = ()) -> CodeNormal:
     return CodeNormal(torch.randn(*several, *EVENT, dtype=torch.float64), tuple(factors))
 
 
-def dense(law: CodeNormal) -> Tensor:
-    return reduce(torch.kron, [factor @ factor.mT for factor in law.factors])
+def dense(distribution: CodeNormal) -> Tensor:
+    return reduce(torch.kron, [factor @ factor.mT for factor in distribution.factors])
 
 
 def oracle(mean: Tensor, covariance: Tensor, values: Tensor) -> Tensor:
-    found = stats.multivariate_normal.logpdf(values.numpy(), mean.numpy(), covariance.numpy())  # pyright: ignore
-    return torch.as_tensor(found)
+    result = stats.multivariate_normal.logpdf(values.numpy(), mean.numpy(), covariance.numpy())  # pyright: ignore
+    return torch.as_tensor(result)
 
 
 def test_which_axes() -> None:
@@ -41,32 +41,34 @@ def test_which_axes() -> None:
 
 @pytest.mark.parametrize("axes", AXES)
 def test_density_and_draws(axes: tuple[int, ...]) -> None:
-    law = made_up(axes)
+    distribution = made_up(axes)
     codes = torch.randn(5, *EVENT, dtype=torch.float64)
-    assert_close(law.log_prob(codes), oracle(law.loc.flatten(), dense(law), codes.flatten(1)))
-    assert_close(law.variance().flatten(), dense(law).diagonal())
-    many = law.sample(40_000).flatten(1)
-    spread = dense(law).diagonal().sqrt()
-    assert ((many.mT.cov() - dense(law)) / torch.outer(spread, spread)).abs().max() < 0.05
-    assert_close(law.scaled(2.0).variance(), 4 * law.variance())
+    assert_close(
+        distribution.log_prob(codes), oracle(distribution.loc.flatten(), dense(distribution), codes.flatten(1))
+    )
+    assert_close(distribution.variance().flatten(), dense(distribution).diagonal())
+    many = distribution.sample(40_000).flatten(1)
+    spread = dense(distribution).diagonal().sqrt()
+    assert ((many.mT.cov() - dense(distribution)) / torch.outer(spread, spread)).abs().max() < 0.05
+    assert_close(distribution.scaled(2.0).variance(), 4 * distribution.variance())
 
 
 @pytest.mark.parametrize("axes", AXES)
 def test_several_at_once_are_each_by_itself(axes: tuple[int, ...]) -> None:
-    law = made_up(axes, (3,))
+    distribution = made_up(axes, (3,))
     codes = torch.randn(5, *EVENT, dtype=torch.float64)
-    assert_close(law.log_prob(codes), torch.stack([law.one(k).log_prob(codes) for k in range(3)], -1))
+    assert_close(distribution.log_prob(codes), torch.stack([distribution.one(k).log_prob(codes) for k in range(3)], -1))
 
 
 @pytest.mark.parametrize("axes", AXES)
 @pytest.mark.parametrize("several", [(), (3,)])
 def test_given_cells_is_dense_conditioning(axes: tuple[int, ...], several: tuple[int, ...]) -> None:
-    law, code = made_up(axes, several), torch.randn(EVENT, dtype=torch.float64)
+    distribution, code = made_up(axes, several), torch.randn(EVENT, dtype=torch.float64)
     known = torch.tensor([[True, False, True], [False, True, True]])
-    found, evidence = law.given(code, known)
+    conditional, evidence = distribution.given(code, known)
     inside = known.flatten().repeat(EVENT[0])
     for k in range(several[0] if several else 1):
-        one, own = (law.one(k), found.one(k)) if several else (law, found)
+        one, own = (distribution.one(k), conditional.one(k)) if several else (distribution, conditional)
         covariance, mean, value = dense(one), one.loc.flatten(), code.flatten()
         gain = covariance[~inside][:, inside] @ torch.linalg.inv(covariance[inside][:, inside])
         wanted = mean[~inside] + gain @ (value - mean)[inside]
@@ -74,19 +76,19 @@ def test_given_cells_is_dense_conditioning(axes: tuple[int, ...], several: tuple
         assert own.event_shape == (2, 2, 1)
         assert_close(own.loc.flatten(), wanted)
         assert_close(dense(own), spread, rtol=1e-4, atol=1e-5)
-        said = evidence[k] if several else evidence
-        assert_close(said, oracle(mean[inside], covariance[inside][:, inside], value[inside]))
+        log_evidence = evidence[k] if several else evidence
+        assert_close(log_evidence, oracle(mean[inside], covariance[inside][:, inside], value[inside]))
 
 
 @pytest.mark.parametrize("axes", AXES)
 def test_whitening(axes: tuple[int, ...]) -> None:
-    law = made_up(axes)
-    prior = gaussian(law.loc, *law.factors)
+    distribution = made_up(axes)
+    prior = gaussian(distribution.loc, *distribution.factors)
     codes = torch.randn(4, *EVENT, dtype=torch.float64)
     assert_close(prior.colour(prior.whiten(codes)), codes)
     jacobian = torch.autograd.functional.jacobian(lambda z: prior.colour(z).flatten(), codes[0])
     matrix = torch.as_tensor(jacobian).reshape(12, 12)
-    assert_close(matrix @ matrix.mT, dense(law))
+    assert_close(matrix @ matrix.mT, dense(distribution))
     assert_close(matrix, matrix.mT)  # symmetric: numbers keep their places
     assert_close(prior.log_volume, torch.linalg.slogdet(matrix).logabsdet)
 
@@ -94,21 +96,22 @@ def test_whitening(axes: tuple[int, ...]) -> None:
 def test_codes_with_known_cells_keep_them() -> None:
     prior, code = gaussian(torch.zeros(EVENT)), torch.arange(12.0).reshape(EVENT)
     known = torch.tensor([[True, False, True], [False, True, True]])
-    law = prior().given_cells(code, known)
-    assert isinstance(law, GivenCells)
-    drawn = law.sample([6])
+    distribution = prior().given_cells(code, known)
+    assert isinstance(distribution, GivenCells)
+    drawn = distribution.sample([6])
     assert drawn.shape == (6, *EVENT)
     assert torch.equal(drawn[..., known], code[..., known].expand(6, -1, -1))
     assert drawn[..., ~known].std() > 0.5
     assert_close(
-        law.log_prob(drawn), prior().log_prob(drawn) - prior().log_prob(code * known) + 4 * stats.norm.logpdf(0)
+        distribution.log_prob(drawn),
+        prior().log_prob(drawn) - prior().log_prob(code * known) + 4 * stats.norm.logpdf(0),
     )
 
 
 @pytest.mark.parametrize("axes", AXES)
-def test_given_nothing_is_the_law_itself(axes: tuple[int, ...]) -> None:
-    law, code = made_up(axes, (2,)), torch.zeros(EVENT, dtype=torch.float64)
-    found, evidence = law.given(code, torch.zeros(2, 3, dtype=torch.bool))
+def test_given_nothing_is_the_distribution_itself(axes: tuple[int, ...]) -> None:
+    distribution, code = made_up(axes, (2,)), torch.zeros(EVENT, dtype=torch.float64)
+    conditional, evidence = distribution.given(code, torch.zeros(2, 3, dtype=torch.bool))
     codes = torch.randn(4, *EVENT, dtype=torch.float64)
-    assert_close(found.log_prob(codes.flatten(-2).unsqueeze(-1)), law.log_prob(codes))
+    assert_close(conditional.log_prob(codes.flatten(-2).unsqueeze(-1)), distribution.log_prob(codes))
     assert torch.equal(evidence, torch.zeros(2, dtype=torch.float64))

@@ -54,22 +54,25 @@ class EmptyCodes(PlantedCodes):
 
 def fitted(codes: ToyCodes) -> GaussianPrior:
     torch.manual_seed(0)
-    found, _ = GaussianFamily().fit(codes)
-    loc, factor = found.normal.loc.double(), found.normal.factors[0].double()
-    return GaussianPrior(found.family, type(found.normal)(loc, (factor,)))
+    prior, _ = GaussianFamily().fit(codes)
+    loc, factor = prior.normal.loc.double(), prior.normal.factors[0].double()
+    return GaussianPrior(prior.family, type(prior.normal)(loc, (factor,)))
 
 
 def test_they_are_the_generalised_eigenvectors() -> None:
     codes = PlantedCodes()
-    law = fitted(codes)
-    basis = signal_directions(codes, law)
+    distribution = fitted(codes)
+    basis = signal_directions(codes, distribution)
     assert basis.shape == (12, 3)
     assert_close(basis.mT @ basis, torch.eye(3, dtype=torch.float64))
     between = codes.codes.flatten(1).numpy()
-    total = law.normal.factors[0] @ law.normal.factors[0].mT
+    total = distribution.normal.factors[0] @ distribution.normal.factors[0].mT
     shares, vectors = scipy.linalg.eigh(np.cov(between.T, bias=True), total.numpy())
     # The function of a code that a direction b reads is b^T R^-1 (z - loc): a generalised eigenvector, up to its sign.
-    read = law.whiten(torch.eye(12, dtype=torch.float64).reshape(12, *EVENT) + law.loc).flatten(1) @ basis
+    read = (
+        distribution.whiten(torch.eye(12, dtype=torch.float64).reshape(12, *EVENT) + distribution.loc).flatten(1)
+        @ basis
+    )
     wanted = torch.from_numpy(vectors[:, ::-1][:, :3].copy())
     assert (shares[:-3] < 0.01).all()
     assert (shares[-3:] > 0.05).all()

@@ -10,11 +10,11 @@ from spatialvae.priors import standard_normal
 
 
 def test_it_is_the_standard_normal() -> None:
-    law, z = standard_normal((4, 3, 5), dtype=torch.float64), torch.randn(6, 4, 3, 5, dtype=torch.float64)
-    assert (law.batch_shape, law.event_shape) == ((), (4, 3, 5))
-    assert_close(law.log_prob(z), Normal(0.0, 1.0).log_prob(z).flatten(1).sum(1))
-    assert_close(law.mean, torch.zeros(4, 3, 5, dtype=torch.float64))
-    assert law.sample().dtype == torch.float64
+    distribution, z = standard_normal((4, 3, 5), dtype=torch.float64), torch.randn(6, 4, 3, 5, dtype=torch.float64)
+    assert (distribution.batch_shape, distribution.event_shape) == ((), (4, 3, 5))
+    assert_close(distribution.log_prob(z), Normal(0.0, 1.0).log_prob(z).flatten(1).sum(1))
+    assert_close(distribution.mean, torch.zeros(4, 3, 5, dtype=torch.float64))
+    assert distribution.sample().dtype == torch.float64
 
 
 def test_draws_are_independent_numbers() -> None:

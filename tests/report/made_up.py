@@ -30,7 +30,7 @@ def difference(value: float, half: float, paired: str = "seed and image") -> dic
 
 def metrics(index: int) -> dict[str, Any]:
     """The bound clearly better with the index, the squared error not; the last model's features were not measured."""
-    found = {
+    results = {
         "elbo": estimate(-30.0 + 2 * index, 0.4),
         "kl": estimate(12.0 + index, 0.1),
         "reconstruction": estimate(-18.0 + index, 0.3),
@@ -43,17 +43,17 @@ def metrics(index: int) -> dict[str, Any]:
         "probe": estimate(0.81 + 0.01 * index, 0.02),
     }
     if index:  # maps of one site have no rank
-        found["rank_one_share"] = estimate(0.5 * index, 0.01)
+        results["rank_one_share"] = estimate(0.5 * index, 0.01)
     if index < 2:
         for of, worse in (("standard", 20.0), ("gaussian", 10.0), ("reconstructions", 0.0)):
-            found[f"frechet/{of}"] = estimate(30.0 + worse - 8 * index, 0.7)
-            found[f"precision/{of}"] = estimate(0.7 - worse / 100, 0.01)
-    return found
+            results[f"frechet/{of}"] = estimate(30.0 + worse - 8 * index, 0.7)
+            results[f"precision/{of}"] = estimate(0.7 - worse / 100, 0.01)
+    return results
 
 
 def differences(index: int) -> dict[str, Any]:
     """To the first model, as `metrics` has them."""
-    found = {
+    results = {
         "elbo": difference(2.0 * index, 0.5),
         "kl": difference(1.0 * index, 0.2),
         "bits_per_dim": difference(-0.1 * index, 0.012),
@@ -65,9 +65,9 @@ def differences(index: int) -> dict[str, Any]:
     }
     if index < 2:
         for of in ("standard", "gaussian", "reconstructions"):
-            found[f"frechet/{of}"] = difference(-8.0 * index, 2.1, "seed")
-            found[f"precision/{of}"] = difference(0.0, 0.02, "seed")
-    return found
+            results[f"frechet/{of}"] = difference(-8.0 * index, 2.1, "seed")
+            results[f"precision/{of}"] = difference(0.0, 0.02, "seed")
+    return results
 
 
 def health(index: int, maps: int = 4, height: int = 3, width: int = 3) -> dict[str, Any]:

@@ -92,14 +92,14 @@ def opened(request: pytest.FixtureRequest, chromium: Browser, report: Path, sche
     """The page on one screen in one scheme, where no message and no request but the file came until the end."""
     context = chromium.new_context(viewport=request.param, color_scheme=scheme)
     page = context.new_page()
-    said, asked = [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    messages, asked = [], []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda sent: asked.append(sent.url))
     page.goto(report.as_uri())
     yield page
     context.close()
-    assert said == []
+    assert messages == []
     assert {url for url in asked if not url.startswith("data:")} == {report.as_uri()}
 
 

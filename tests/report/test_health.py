@@ -165,7 +165,7 @@ def test_the_file_holds_every_panel_and_escapes_names():
     assert "<script" not in drawn
     images = [element for element in root.iter() if element.get("role") == "img" and element is not root]
     figures = health_figures(made_up.read(comparison))
-    assert len(images) == sum(len(found.panels) + (found.legend is not None) for found in figures)
+    assert len(images) == sum(len(result.panels) + (result.legend is not None) for result in figures)
     width, height = float(root.get("width") or 0), float(root.get("height") or 0)
     for image in images:
         right, bottom = (

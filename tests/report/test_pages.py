@@ -109,7 +109,7 @@ HOSTILE = '<script>alert("1")</script>|`*x*`'
 def test_hostile_text_stays_text(tmp_path):
     comparison = made_up.comparison()
     model = comparison["models"][1]
-    model.update(latent=HOSTILE, spec=HOSTILE, law=HOSTILE, equation=HOSTILE)
+    model |= {"latent": HOSTILE, "spec": HOSTILE, "law": HOSTILE, "equation": HOSTILE}
     comparison["command"] = f"spatialvae compare --data '{HOSTILE}'\n```\n# out"
     comparison["data"].update(name=HOSTILE, source=HOSTILE + "x", fingerprint=HOSTILE)
     comparison["settings"][HOSTILE] = HOSTILE

@@ -15,9 +15,9 @@ BETAS = (0.3, 1.0, 3.0)
 
 
 def drawn(comparison, **options) -> ElementTree.Element:
-    found = rate_distortion_svg(made_up.read(comparison), **options)
-    assert found is not None
-    return ElementTree.fromstring(svg_file(found))
+    drawing = rate_distortion_svg(made_up.read(comparison), **options)
+    assert drawing is not None
+    return ElementTree.fromstring(svg_file(drawing))
 
 
 def named(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:

@@ -23,12 +23,12 @@ def texts(comparison: dict[str, Any], folder: Path) -> dict[str, str]:
     """What the three forms say, on one line each, without their markup of names."""
     stream = io.StringIO()
     Console(file=stream, width=400).print(terminal_table(made_up.read(comparison)))
-    found = {
+    results = {
         "terminal": stream.getvalue(),
         "markdown": markdown_report(made_up.read(comparison)).replace("\\", ""),
         "html": html_report(folder, made_up.read(comparison)),
     }
-    return {name: " ".join(text.split()) for name, text in found.items()}
+    return {name: " ".join(text.split()) for name, text in results.items()}
 
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "html"])

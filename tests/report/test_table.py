@@ -52,13 +52,13 @@ def test_rows_stand_in_the_order_of_their_groups_and_samples_by_what_they_are_of
 def test_every_row_of_a_metric_has_the_words_of_the_catalogue():
     comparison = made_up.comparison()
     comparison["models"][0]["metrics"] |= {name: made_up.estimate(1.0, 0.1) for name in quantities()}
-    found = {row.metric: row for row in table_of(comparison).rows if row.metric in quantities()}
-    assert set(found) == set(quantities())
+    results = {row.metric: row for row in table_of(comparison).rows if row.metric in quantities()}
+    assert set(results) == set(quantities())
     for name, metric in quantities().items():
         if name != "frechet":  # the features say what its distance is called
-            assert found[name].title == metric.title
-        assert found[name].unit.startswith(metric.unit) and found[name].meaning.startswith(metric.meaning)
-        assert ("↑" in found[name].unit, "↓" in found[name].unit) == (
+            assert results[name].title == metric.title
+        assert results[name].unit.startswith(metric.unit) and results[name].meaning.startswith(metric.meaning)
+        assert ("↑" in results[name].unit, "↓" in results[name].unit) == (
             metric.better == "higher",
             metric.better == "lower",
         )
@@ -68,9 +68,9 @@ def test_every_row_of_a_metric_has_the_words_of_the_catalogue():
 def test_the_frechet_distance_is_called_what_its_features_allow(title):
     comparison = made_up.comparison()
     comparison["evaluation"]["features"]["title"] = title
-    found = row(table_of(comparison), title, "samples from the fitted Gaussian")
-    assert found.heading == f"{title}, samples from the fitted Gaussian (squared, ↓)"
-    assert found.cells == ("40.0 ± 0.7", "32.0 ± 0.7", MISSING)
+    result = row(table_of(comparison), title, "samples from the fitted Gaussian")
+    assert result.heading == f"{title}, samples from the fitted Gaussian (squared, ↓)"
+    assert result.cells == ("40.0 ± 0.7", "32.0 ± 0.7", MISSING)
     comparison["evaluation"]["features"] = None
     assert row(table_of(comparison), "Fréchet distance", "reconstructions")
 

@@ -30,9 +30,9 @@ def terms_and_gradients(forward: nn.Module, model: SpatialVAE, images: Tensor) -
     with seeded(5):
         terms = forward(images)
         elbo_loss(terms).backward()
-    found = {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
+    gradients = {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
     model.zero_grad()
-    return terms, found
+    return terms, gradients
 
 
 def same_function(forward: nn.Module, model: SpatialVAE, images: Tensor) -> None:
@@ -41,9 +41,9 @@ def same_function(forward: nn.Module, model: SpatialVAE, images: Tensor) -> None
     wanted, gradients = terms_and_gradients(model, model, images)
     for value, before in zip(model.buffers(), buffers, strict=True):
         value.copy_(before)
-    found, others = terms_and_gradients(forward, model, images)
-    assert_close(found.reconstruction, wanted.reconstruction, rtol=1e-5, atol=1e-4)
-    assert_close(found.kl, wanted.kl, rtol=1e-5, atol=1e-4)
+    result, others = terms_and_gradients(forward, model, images)
+    assert_close(result.reconstruction, wanted.reconstruction, rtol=1e-5, atol=1e-4)
+    assert_close(result.kl, wanted.kl, rtol=1e-5, atol=1e-4)
     assert others.keys() == gradients.keys()
     for name, value in gradients.items():
         assert_close(others[name], value, rtol=1e-3, atol=1e-3 * value.abs().max().item() + 1e-5)
@@ -90,8 +90,8 @@ def test_what_does_not_compile_is_trained_as_it_is(tmp_path: Path) -> None:
         raise OSError("no C++ compiler\nand more")
 
     with pytest.warns(UserWarning, match="torch.compile failed.* no C\\+\\+ compiler"):
-        found = compiled_training(state.wrapped, state.network, 10, backend=broken)
-    assert found is state.wrapped
+        result = compiled_training(state.wrapped, state.network, 10, backend=broken)
+    assert result is state.wrapped
     assert all(torch.equal(*pair) for pair in zip(state.network.buffers(), buffers, strict=True))
 
 

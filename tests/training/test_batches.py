@@ -82,7 +82,7 @@ def test_ranks_and_steps_flip_by_coins_of_their_own() -> None:
 def test_evaluation_is_in_order_and_complete(batch: int, limit: int | None, sizes: list[int]) -> None:
     images = split()
     rows = None if limit is None else subset(40, limit)
-    found = list(in_order(images, batch, rows))
-    assert [len(part) for part in found] == sizes
-    assert (torch.cat(found).numpy() == images.images[subset(40, limit)]).all()
-    assert torch.equal(torch.cat(found), some_images(images, limit))
+    result = list(in_order(images, batch, rows))
+    assert [len(part) for part in result] == sizes
+    assert (torch.cat(result).numpy() == images.images[subset(40, limit)]).all()
+    assert torch.equal(torch.cat(result), some_images(images, limit))

@@ -51,13 +51,13 @@ def ruin(patch: pytest.MonkeyPatch, step: int, name: str = "", value: float = HU
 
     def ruined(state: TrainingState, *arguments: Any) -> Any:
         nonlocal taken
-        found = before(state, *arguments)
+        result = before(state, *arguments)
         taken += 1
         if taken == step:
             for key, tensor in state.network.state_dict().items():
                 if tensor.is_floating_point() and (not name or key == name):
                     tensor.fill_(value)
-        return found
+        return result
 
     patch.setattr(loop, "train_step", ruined)
 
@@ -69,12 +69,12 @@ def break_file(path: Path) -> None:
 
 
 def test_weights_that_the_last_step_ruined_are_not_stored(tmp_path: Path) -> None:
-    said = diverged(tmp_path / "run", images=10, learning_rate=HUGE)
-    assert "after step 1" in said
-    assert "Nothing is stored yet: repeat the same command with learning_rate 0.001 (or clip 1000)." in said
+    message = diverged(tmp_path / "run", images=10, learning_rate=HUGE)
+    assert "after step 1" in message
+    assert "Nothing is stored yet: repeat the same command with learning_rate 0.001 (or clip 1000)." in message
     files = {path.name for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert {name for name in files if not name.startswith("events")} == {"config.yaml", "data.json", "metrics.jsonl"}
-    assert strict_journal(tmp_path / "run")[-1]["diverged"] in said
+    assert strict_journal(tmp_path / "run")[-1]["diverged"] in message
 
 
 def test_the_folder_of_a_run_without_a_checkpoint_takes_other_settings(tmp_path: Path) -> None:
@@ -92,8 +92,10 @@ def test_it_goes_on_from_the_last_checkpoint_with_a_smaller_rate(tmp_path: Path)
     warm = {"images": 200, "checkpoint_every": 20, "learning_rate": 2e-3}
     with pytest.MonkeyPatch.context() as patch:
         ruin(patch, step=5)
-        said = diverged(out, **warm)
-    assert "The checkpoint after 40 images is kept: the same command goes on from it with learning_rate 0.0007" in said
+        message = diverged(out, **warm)
+    assert (
+        "The checkpoint after 40 images is kept: the same command goes on from it with learning_rate 0.0007" in message
+    )
     kept = checkpoint(out)
     assert not not_finite(kept) and not not_finite(weights(out))
     stored = {f"model.{name}": value for name, value in weights(out).items()}
@@ -122,9 +124,9 @@ def test_moments_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     before = loop.train_step
 
     def ruined(state: TrainingState, *arguments: Any) -> Any:
-        found = before(state, *arguments)
+        result = before(state, *arguments)
         next(iter(state.optimizer.state.values()))["exp_avg_sq"].fill_(math.inf)
-        return found
+        return result
 
     monkeypatch.setattr(loop, "train_step", ruined)
     assert "not finite after step 6: moment exp_avg_sq of weight 0" in diverged(tmp_path / "run")
@@ -133,8 +135,8 @@ def test_moments_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_weights_behind_an_average_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The average has not taken them in yet: it still measures well.
     ruin(monkeypatch, 2)
-    said = diverged(tmp_path / "run", images=20, ema=0.9)
-    assert "of no use after step 2" in said and "loss nan" in said
+    message = diverged(tmp_path / "run", images=20, ema=0.9)
+    assert "of no use after step 2" in message and "loss nan" in message
 
 
 def test_a_stop_stores_no_weights_that_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +179,7 @@ def test_a_model_that_diverged_is_not_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         (Optimisation(learning_rate=60, precision="fp32"), "learning_rate 0.001 (or clip 1000)"),
         (
@@ -189,5 +191,5 @@ def test_a_model_that_diverged_is_not_loaded(tmp_path: Path) -> None:
         (PriorConfig(learning_rate=1e3, precision="fp32"), "learning_rate 0.002 (or clip 0.1)"),
     ],
 )
-def test_advice_is_spelled_as_one_would_type_it(config: Optimisation, said: str) -> None:
-    assert UserError(spell_remedies(config)).args == (said,)
+def test_advice_is_spelled_as_one_would_type_it(config: Optimisation, message: str) -> None:
+    assert UserError(spell_remedies(config)).args == (message,)

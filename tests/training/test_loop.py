@@ -31,9 +31,9 @@ from tests.training.tiny import begin, checkpoint, same, settings, stage, tiny_d
 
 def one_step(state: TrainingState[SpatialVAE], **changed: Any) -> tuple[Tensor, dict[str, Tensor]]:
     trained = stage(images=1000, **changed)
-    found = loop.train_step(state, trained, state.step * trained.optimisation.batch_size)
+    result = loop.train_step(state, trained, state.step * trained.optimisation.batch_size)
     state.step += 1
-    return found
+    return result
 
 
 def copied(model: nn.Module) -> dict[str, Tensor]:
@@ -86,11 +86,11 @@ def test_the_loss_is_the_objective_of_the_terms(tmp_path: Path, objective: str, 
 
 def test_a_larger_beta_makes_a_smaller_kl(tmp_path: Path) -> None:
     # The KL with the wrong sign would grow instead.
-    found = []
+    results = []
     for beta in (0.3, 30.0):
         train(settings(images=2000, beta=beta), tiny_data(), tmp_path / str(beta), progress=False)
-        found.append(journal(tmp_path / str(beta))[1][-1]["validation_kl"])
-    assert 0 < found[1] < found[0] / 2
+        results.append(journal(tmp_path / str(beta))[1][-1]["validation_kl"])
+    assert 0 < results[1] < results[0] / 2
 
 
 def test_training_improves_the_bound(tmp_path: Path) -> None:
@@ -128,15 +128,15 @@ def test_validation_is_the_models_own_bound_in_evaluation_mode() -> None:
     model = SpatialVAE.from_config(settings().sized((8, 8), 1)).train()
     buffers = {name: value.clone() for name, value in model.named_buffers()}
     split = tiny_data().split("validation")
-    found = validate(model, split, seed=7)
+    result = validate(model, split, seed=7)
     with torch.no_grad(), evaluating(model), seeded(7):
         terms = model.elbo(next(in_order(split, 250)))
-    assert found["validation_kl"] == pytest.approx(terms.kl.mean().item(), rel=1e-5)
-    assert found["validation_reconstruction"] == pytest.approx(terms.reconstruction.mean().item(), rel=1e-5)
-    assert found["validation_bound"] == pytest.approx(terms.bound.mean().item(), rel=1e-5)
+    assert result["validation_kl"] == pytest.approx(terms.kl.mean().item(), rel=1e-5)
+    assert result["validation_reconstruction"] == pytest.approx(terms.reconstruction.mean().item(), rel=1e-5)
+    assert result["validation_bound"] == pytest.approx(terms.bound.mean().item(), rel=1e-5)
     assert model.training
     assert all(torch.equal(value, buffers[name]) for name, value in model.named_buffers())
-    assert validate(model, split, seed=7) == found
+    assert validate(model, split, seed=7) == result
 
 
 def test_validation_is_of_the_same_images_for_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,10 +207,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: py
         patch.setattr(SpatialVAE, "forward", broken)
         with pytest.raises(UserError) as caught:
             train(config, tiny_data(), tmp_path / "run", progress=False)
-    said = str(caught.value)
-    assert said.count("\n") == 1
+    message = str(caught.value)
+    assert message.count("\n") == 1
     for words in (f"not finite at step {when}", "reconstruction -", "KL inf nats", "learning_rate", "clip"):
-        assert words in said
+        assert words in message
     kept = sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("[0-9]*"))
     assert kept == [f"{images:012d}" for images in (20, 40) if images < 10 * when]
     if when > 1:  # what was there before is whole, and the run goes on from it

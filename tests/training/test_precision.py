@@ -51,13 +51,13 @@ def test_it_is_in_effect_under_both_objectives(
 
 
 def test_bf16_gives_the_terms_of_fp32(tmp_path: Path) -> None:
-    found = []
+    results = []
     for precision in ("fp32", "bf16"):
         state = begin(tmp_path / precision, precision=precision)
-        found.append(train_step(state, stage(precision=precision), 0)[1])
-    assert_close(found[1]["reconstruction"], found[0]["reconstruction"], rtol=0.02, atol=0.5)
-    assert_close(found[1]["kl"], found[0]["kl"], rtol=0.05, atol=0.1)
-    assert not torch.equal(found[1]["reconstruction"], found[0]["reconstruction"])
+        results.append(train_step(state, stage(precision=precision), 0)[1])
+    assert_close(results[1]["reconstruction"], results[0]["reconstruction"], rtol=0.02, atol=0.5)
+    assert_close(results[1]["kl"], results[0]["kl"], rtol=0.05, atol=0.1)
+    assert not torch.equal(results[1]["reconstruction"], results[0]["reconstruction"])
 
 
 def test_one_process_trains_in_several_formats(tmp_path: Path) -> None:
@@ -81,16 +81,16 @@ def test_fp16_needs_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         train(settings(precision="fp16"), tiny_data(), tmp_path / "run", progress=False)
 
 
-@pytest.mark.parametrize(("amx", "found"), [(True, "bf16"), (False, "fp32")])
-def test_auto_looks_for_amx(monkeypatch: pytest.MonkeyPatch, amx: bool, found: str) -> None:
+@pytest.mark.parametrize(("amx", "result"), [(True, "bf16"), (False, "fp32")])
+def test_auto_looks_for_amx(monkeypatch: pytest.MonkeyPatch, amx: bool, result: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(AMX, lambda: amx)
-    assert resolve_precision("auto") == found
+    assert resolve_precision("auto") == result
 
 
-@pytest.mark.parametrize(("supported", "found"), [(True, "bf16"), (False, "fp32")])
-def test_auto_asks_the_cuda_device(monkeypatch: pytest.MonkeyPatch, supported: bool, found: str) -> None:
+@pytest.mark.parametrize(("supported", "result"), [(True, "bf16"), (False, "fp32")])
+def test_auto_asks_the_cuda_device(monkeypatch: pytest.MonkeyPatch, supported: bool, result: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: supported)
-    assert resolve_precision("auto") == found
+    assert resolve_precision("auto") == result
     assert resolve_precision("fp16") == "fp16"

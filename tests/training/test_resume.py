@@ -167,10 +167,10 @@ def test_changed_settings_are_named_and_refused(tmp_path: Path) -> None:
     before = run(tmp_path / "run", settings())
     with pytest.raises(UserError) as caught:
         run(tmp_path / "run", settings(beta=2.0, latent="naive", images=120))
-    said = str(caught.value)
+    message = str(caught.value)
     for words in ("beta was 1.0, now 2.0", "latent was tensor-normal, now naive", "images was 60, now 120"):
-        assert words in said
-    assert said.count("\n") == 1
+        assert words in message
+    assert message.count("\n") == 1
     with pytest.raises(UserError, match="images was 60, now 50"):
         run(tmp_path / "run", settings(images=50))
     assert same(checkpoint(tmp_path / "run"), before["checkpoint"])
@@ -252,11 +252,11 @@ def test_a_real_signal_from_outside(tmp_path: Path) -> None:
         while child.poll() is None and not (journal.exists() and journal.stat().st_size):
             time.sleep(0.05)  # the journal's first line comes after 50 steps
         child.send_signal(signal.SIGTERM)
-        said, _ = child.communicate(timeout=60)
+        errors, _ = child.communicate(timeout=60)
     finally:
         child.kill()
     assert child.returncode == 0
-    assert f"signal {int(signal.SIGTERM)}: Stopped after" in said
-    seen = int(said.split("Stopped after ")[1].split()[0])
+    assert f"signal {int(signal.SIGTERM)}: Stopped after" in errors
+    seen = int(errors.split("Stopped after ")[1].split()[0])
     assert (tmp_path / "run" / "checkpoints" / f"{seen:012d}" / "state.json").is_file()
     assert load(tmp_path / "run").latent.maps == 2

@@ -24,8 +24,8 @@ def test_a_run_says_what_it_was_really_trained_on(tmp_path: Path) -> None:
     train(asked, data, tmp_path / "run", progress=False)
     written, record = TrainConfig.read(tmp_path / "run" / "config.yaml"), Run(tmp_path / "run").record()
     assert record == DataRecord.of(data)
-    told = {"data": str(tmp_path / "mine.npz"), "image_size": "8x8", "crop": "10", "channels": 1}
-    assert written == asked.replaced(**told)
+    stored = {"data": str(tmp_path / "mine.npz"), "image_size": "8x8", "crop": "10", "channels": 1}
+    assert written == asked.replaced(**stored)
 
 
 def test_arrays_in_memory_are_recorded_as_such(tmp_path: Path) -> None:

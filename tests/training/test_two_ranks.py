@@ -39,8 +39,8 @@ def run(task: str, folder: Path) -> None:
     ]
     try:
         for child in children:
-            _, said = child.communicate(timeout=120)
-            assert child.returncode == 0, said[-3000:]
+            _, errors = child.communicate(timeout=120)
+            assert child.returncode == 0, errors[-3000:]
     finally:
         for child in children:
             child.kill()

@@ -29,8 +29,8 @@ def gradients(folder: Path) -> None:
         model.zero_grad()
         torch.manual_seed(rank)
         accelerator.backward(elbo_loss(forward(images)))
-        found = {key: value.grad.clone() for key, value in model.named_parameters() if value.grad is not None}
-        save_file(found, folder / f"{name}-{rank}.safetensors")
+        result = {key: value.grad.clone() for key, value in model.named_parameters() if value.grad is not None}
+        save_file(result, folder / f"{name}-{rank}.safetensors")
 
 
 if __name__ == "__main__":

@@ -48,18 +48,18 @@ def factor(form: str, batch: tuple[int, ...], size: int) -> AbstractFactor:
 
 def arguments(form: tuple[str, str], m: int, n: int, shapes: Any = NO_BATCH) -> dict[str, Any]:
     """Random arguments of MatrixNormal in float64; `shapes` are the batch shapes of loc, row and column."""
-    found: dict[str, Any] = {"loc": torch.randn(*shapes[0], m, n, dtype=torch.float64)}
+    result: dict[str, Any] = {"loc": torch.randn(*shapes[0], m, n, dtype=torch.float64)}
     for label, side, batch, size in zip(("row", "column"), form, shapes[1:3], (m, n), strict=True):
-        found |= {f"{label}_{name}": value for name, value in factor(side, batch, size).parameters.items()}
-    return found
+        result |= {f"{label}_{name}": value for name, value in factor(side, batch, size).parameters.items()}
+    return result
 
 
-def law(form: tuple[str, str], m: int, n: int, shapes: Any = NO_BATCH) -> MatrixNormal:
+def matrix_normal(form: tuple[str, str], m: int, n: int, shapes: Any = NO_BATCH) -> MatrixNormal:
     """A random MatrixNormal in float64."""
     return MatrixNormal(**arguments(form, m, n, shapes), validate_args=True)
 
 
-def tensor_law(form: Sequence[str], sizes: Sequence[int], shapes: Any = None) -> TensorNormal:
+def tensor_normal(form: Sequence[str], sizes: Sequence[int], shapes: Any = None) -> TensorNormal:
     """A random TensorNormal in float64; `shapes` are the batch shapes of the mean and of every side."""
     loc_batch, *batches = shapes or [()] * (len(form) + 1)
     sides = [factor(one, batch, size) for one, batch, size in zip(form, batches, sizes, strict=True)]
@@ -74,7 +74,7 @@ def elementwise(m: int, n: int, loc_batch: tuple[int, ...] = (), scale_batch: tu
 
 
 def dense(distribution: TensorNormal | Independent) -> MultivariateNormal:
-    """The same law over the entries row by row, by torch's own dense normal."""
+    """The same distribution over the entries row by row, by torch's own dense normal."""
     if isinstance(distribution, TensorNormal):
         # Not to_multivariate_normal: built from kron of the covariances, so as to be a check of that too.
         covariance = torch.ones(1, 1, dtype=torch.float64)
@@ -107,6 +107,6 @@ class LargestTensor(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        found = [leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        self.numel = max(self.numel, *found, 0)
+        results = [leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        self.numel = max(self.numel, *results, 0)
         return result

@@ -1,4 +1,4 @@
-"""Posteriors made up in float64: the product's own laws, and correlated sites, as dense Gaussians too."""
+"""Posteriors made up in float64: the product's own distributions, and correlated sites, as dense Gaussians too."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def made_up(kind: str, event: tuple[int, int, int], images: int = 5) -> Distribu
     return Independent(MatrixNormal(loc, row_scale=row, column_scale=_positive(images, maps, width)), 1)
 
 
-def dense(law: Distribution) -> list[list[MultivariateNormal]]:
-    """The law of every map of every image as a Gaussian over its sites in memory order."""
-    base = getattr(law, "base_dist")  # noqa: B009  (Distribution does not declare it)
-    mean, variance = law.mean.flatten(2), law.variance.flatten(2)
+def dense(distribution: Distribution) -> list[list[MultivariateNormal]]:
+    """The distribution of every map of every image as a Gaussian over its sites in memory order."""
+    base = getattr(distribution, "base_dist")  # noqa: B009  (Distribution does not declare it)
+    mean, variance = distribution.mean.flatten(2), distribution.variance.flatten(2)
     if not isinstance(base, MatrixNormal):
         covariance = variance.diag_embed()
     else:
