@@ -38,15 +38,19 @@ class DataOptions(AbstractSettings):
         default="digits", description="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path."
     )
     image_size: str | None = Field(
-        default=None, description="Resize to SIDE or HEIGHTxWIDTH; default: as the images are."
+        default=None, description="Size to resize to, SIDE or HEIGHTxWIDTH. Default: keep the images' size."
     )
     crop: str = Field(
-        default="none", description="Before resizing: none, center, or a centred square's side such as 148."
+        default="none",
+        description="What to cut out before resizing: none, center, or the side of a centred square such as 148.",
     )
-    layout: str = Field(default="auto", description="Axes of arrays: auto, nchw or nhwc.")
-    skip_bad_images: bool = Field(default=False, description="Go on without the pictures that cannot be read.")
+    layout: str = Field(default="auto", description="Order of the axes of arrays: auto, nchw or nhwc.")
+    skip_bad_images: bool = Field(default=False, description="Continue without the pictures that cannot be read.")
     channels: int | None = Field(
-        default=None, ge=1, le=4, description="1 makes pictures grey, 3 colour; default: as the images are."
+        default=None,
+        ge=1,
+        le=4,
+        description="1 converts pictures to grey, 3 to colour. Default: keep the images' channels.",
     )
 
     @field_validator("image_size", mode="before")
@@ -65,21 +69,21 @@ class AbstractModelOptions(AbstractSettings):
 
     latent: str = Field(
         default="tensor-normal",
-        description="The latent, with options: tensor-normal, naive, matrix-normal:covariance=ar1, low-rank:rank=2, "
-        "vector:maps=81.",
+        description="The latent, with options if any: tensor-normal, naive, matrix-normal:covariance=ar1, "
+        "low-rank:rank=2, vector:maps=81.",
     )
     maps: int | None = Field(
-        default=None, ge=1, le=2**16, description="How many latent maps; default: the paper's for the image size."
+        default=None, ge=1, le=2**16, description="Number of latent maps. Default: the paper's for the image size."
     )
     map_size: str | None = Field(
         default=None,
-        description="Their size, SIDE or HEIGHTxWIDTH; default: 3, and for images of more than 73 pixels a 21st of "
+        description="Size of the maps, SIDE or HEIGHTxWIDTH. Default: 3; for images of more than 73 pixels, a 21st of "
         "each side.",
     )
     prior: str = Field(
         default="standard",
-        description="p(z): standard is N(0, I); learned is trained with the model, learned:latent=matrix-normal,"
-        "covariance=full in the form of another latent.",
+        description="p(z): standard is N(0, I), learned is trained with the model, and learned:latent=matrix-normal,"
+        "covariance=full takes the form of another latent.",
     )
     likelihood: str = Field(
         default="gaussian", description="p(x|z): gaussian, gaussian:scale=0.1, discretized-logistic or bernoulli."
@@ -90,8 +94,8 @@ class AbstractModelOptions(AbstractSettings):
     )
     head: Literal["dense", "conv"] = Field(
         default="dense",
-        description="From features to q(z|x): dense is one fully connected layer; conv has convolutions, whose size "
-        "does not grow with the images.",
+        description="The layer from features to q(z|x): dense is fully connected; conv consists of convolutions, whose "
+        "size does not grow with the images.",
     )
 
 
@@ -109,27 +113,35 @@ class ModelConfig(AbstractModelOptions):
 class AbstractOptimisation(AbstractSettings):
     """What the training loop reads, whatever it trains: length, steps, optimiser, number format."""
 
-    images: Length = Field(default=None, description="Length: how many images the model sees. Default: 20 epochs.")
-    epochs: float | None = Field(default=None, gt=0, le=10**6, description="Length in epochs, in place of `images`.")
-    batch_size: int = Field(default=100, ge=2, le=10**6, description="Images a step, over all devices.")
+    images: Length = Field(
+        default=None, description="Length of training, as the number of images that the model sees. Default: 20 epochs."
+    )
+    epochs: float | None = Field(
+        default=None, gt=0, le=10**6, description="Length of training in epochs, instead of `images`."
+    )
+    batch_size: int = Field(default=100, ge=2, le=10**6, description="Images per step, over all devices.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size (the authors: 1e-4).")
     schedule: Literal["constant", "cosine"] = Field(
-        default="constant", description="The learning rate after the warm-up."
+        default="constant", description="How the learning rate changes after the warm-up."
     )
     warmup: WarmUp = Field(default=0, description="Images over which the learning rate rises from 0.")
     clip: float | None = Field(
-        default=None, gt=0, description="Largest norm of the gradient, in nats; default: not clipped."
+        default=None, gt=0, description="Largest allowed norm of the gradient, in nats. Default: no clipping."
     )
     ema: float = Field(
-        default=0.0, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results."
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Decay per step of an average of the weights, which all results use.",
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
-        description="auto: bf16 where the hardware multiplies it faster (CUDA, CPUs with AMX), else fp32.",
+        description="Number format; auto is bf16 where the hardware multiplies it faster (CUDA, CPUs with AMX), else "
+        "fp32.",
     )
-    seed: Seed = Field(default=0, description="Weights, order of the data and noise are functions of it.")
+    seed: Seed = Field(default=0, description="Seed of the initial weights, the order of the data and the noise.")
     checkpoint_every: Length = Field(
-        default=None, description="Images between checkpoints; default: a tenth of the run."
+        default=None, description="Number of images between checkpoints. Default: a tenth of the run."
     )
 
     @model_validator(mode="after")
@@ -148,23 +160,27 @@ class PriorConfig(AbstractOptimisation):
 
     images: Length = Field(
         default=None,
-        description="Length: how many codes the prior sees at most. Default: 120,000 for flow, 600,000 for diffusion.",
+        description="Length of training, as the most codes that the prior sees. Default: 120,000 for flow, 600,000 for "
+        "diffusion.",
     )
-    batch_size: int = Field(default=250, ge=2, le=10**6, description="Codes a step, over all devices.")
+    batch_size: int = Field(default=250, ge=2, le=10**6, description="Codes per step, over all devices.")
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's step size.")
     schedule: Literal["constant", "cosine"] = Field(
-        default="cosine", description="The learning rate after the warm-up."
+        default="cosine", description="How the learning rate changes after the warm-up."
     )
     warmup: WarmUp = Field(default=10_000, description="Codes over which the learning rate rises from 0.")
     clip: float | None = Field(
-        default=1.0, gt=0, description="Largest norm of the gradient of the loss a number of the code."
+        default=1.0, gt=0, description="Largest allowed norm of the gradient of the loss per number of the code."
     )
     ema: float = Field(
-        default=0.99, ge=0, lt=1, description="Decay a step of an average of the weights, used for all results."
+        default=0.99,
+        ge=0,
+        lt=1,
+        description="Decay per step of an average of the weights, which all results use.",
     )
     checkpoint_every: Length = Field(
         default=None,
-        description="Codes between checkpoints, each with a held-out loss; default: a tenth of the length.",
+        description="Number of codes between checkpoints, each with a held-out loss. Default: a tenth of the length.",
     )
 
 
@@ -181,12 +197,12 @@ class TrainConfig(AbstractSettings):
     optimisation: Optimisation = Field(default=Optimisation(), description="Length, steps, optimiser, number format.")
     objective: Literal["elbo", "paper"] = Field(
         default="elbo",
-        description="elbo: the bound in nats. paper: the released mean-reduced loss, whose KL weight changes with "
-        "the latent.",
+        description="The loss: elbo is the bound in nats, paper the released mean-reduced loss, whose KL weight "
+        "changes with the latent.",
     )
     beta: float = Field(default=1.0, ge=0, description="Weight of the KL in the objective.")
     kl_warmup: WarmUp = Field(default=0, description="Images over which beta rises from 0.")
-    flip: bool = Field(default=False, description="Mirror half of the images left to right.")
+    flip: bool = Field(default=False, description="Mirror half of the images left to right, at random.")
 
     @model_validator(mode="after")
     def _paper_objective_is_a_unit_gaussian(self) -> Self:
@@ -207,33 +223,36 @@ class EvaluationConfig(AbstractSettings):
 
     metrics: str = Field(
         default="default",
-        description="What to measure, with commas",
+        description="What to measure, separated by commas",
     )
-    split: str = Field(default="test", description="Which images: train, validation, test or all.")
+    split: str = Field(default="test", description="The images to use: train, validation, test or all.")
     limit: int | None = Field(
-        default=None, ge=1, description="Use so many images only, drawn from the split by `seed`; default: all."
+        default=None, ge=1, description="Use only this many images, drawn from the split by `seed`. Default: all."
     )
-    importance_samples: int = Field(default=64, ge=1, le=10**6, description="K, draws an image for nll.")
+    importance_samples: int = Field(default=64, ge=1, le=10**6, description="K, the number of draws per image for nll.")
     nll_images: int = Field(
-        default=1000, ge=1, description="Images that nll and the bound beside it are measured on, drawn likewise."
+        default=1000, ge=1, description="Number of images to measure nll and nll_bound on, drawn by the same seed."
     )
     features: str | None = Field(
         default=None,
-        description="Network for frechet to coverage: a TorchScript file (uint8 in, features out), or inception.",
+        description="Network for frechet, kernel, precision, recall, density and coverage: a TorchScript file (uint8 "
+        "in, features out), or inception.",
     )
-    lpips: str | None = Field(default=None, description="TorchScript file of a perceptual distance.")
-    generated: int = Field(default=10_000, ge=2, description="Samples drawn from each prior for metrics of sets.")
+    lpips: str | None = Field(default=None, description="The TorchScript file of a perceptual distance, for lpips.")
+    generated: int = Field(
+        default=10_000, ge=2, description="Number of samples drawn from each prior for metrics of sets."
+    )
     prior: list[str] | None = Field(
         default=None,
         description="Priors to measure, one or more: standard, learned, or fitted ones such as gaussian or "
-        "mixture:components=20. Default: the model's own and all that were fitted.",
+        "mixture:components=20. Default: the model's own prior and all fitted ones.",
     )
     parzen_protocol: Literal["held-out", "authors"] = Field(
         default="held-out",
-        description="held-out: sigma picked on validation images, pixels in [0, 1]. authors: their code's, pixels in "
-        "[-1, 1], sigma picked on the images scored; for comparison with old numbers only.",
+        description="held-out picks sigma on validation images, with pixels in [0, 1]. authors repeats their code, with pixels in "
+        "[-1, 1] and sigma picked on the images scored; use it only to compare with old numbers.",
     )
-    seed: Seed = Field(default=0, description="Of the draws, and of the images where not all are used.")
+    seed: Seed = Field(default=0, description="Seed of the draws, and of the images if not all are used.")
 
     _lists = several("prior")
 
@@ -241,11 +260,13 @@ class EvaluationConfig(AbstractSettings):
 class BenchConfig(AbstractSettings):
     """How long a benchmark measures."""
 
-    rounds: int = Field(default=9, ge=1, description="Rounds that everything is timed in; medians are over them.")
-    steps: int | None = Field(
-        default=None, ge=1, description="Training steps a round; default: 10 on a CPU, 200 on an accelerator."
+    rounds: int = Field(
+        default=9, ge=1, description="Number of rounds in which everything is timed; medians are over the rounds."
     )
-    generated: int = Field(default=10_000, ge=1, description="Images generated a round.")
+    steps: int | None = Field(
+        default=None, ge=1, description="Training steps per round. Default: 10 on a CPU, 200 on an accelerator."
+    )
+    generated: int = Field(default=10_000, ge=1, description="Images generated per round.")
 
 
 class CompareConfig(AbstractSettings):
@@ -264,18 +285,18 @@ class CompareConfig(AbstractSettings):
         default=None,
         ge=1,
         description="Train each model with seeds 0 to N-1. Default: 3 with fewer than 10,000 training images, else 1. "
-        "One seed says nothing of how trainings differ: intervals are then over images, this training only.",
+        "One seed does not show how trainings differ: the intervals are then over images, for this training only.",
     )
     prior: list[str] | None = Field(
         default=None,
-        description="Priors to measure, one or more: standard; gaussian, mixture, flow or diffusion, fitted where they "
-        "are not yet; learned, with its options, which models are then trained with. Default: standard, gaussian.",
+        description="Priors to measure, one or more: standard; gaussian, mixture, flow or diffusion, which are fitted if they "
+        "are not yet; learned, with its options, which is trained with the models. Default: standard, gaussian.",
     )
     prior_images: Length = Field(
         default=None,
-        description="How many codes the networks of flow and diffusion see at most. Default: 120,000 and 600,000.",
+        description="The most codes that the networks of flow and diffusion see. Default: 120,000 and 600,000.",
     )
-    out: str | None = Field(default=None, description="The folder to write runs and report into.")
+    out: str | None = Field(default=None, description="The folder for the runs and the report.")
 
     _lists = several("latent", "beta", "prior")
 

@@ -17,7 +17,10 @@ from spatialvae.settings import divided
 __all__ = ["bench"]
 
 Data = Annotated[
-    str | None, typer.Option(help="As --data of train; default: noise of --image-size, 64 if that is left out.")
+    str | None,
+    typer.Option(
+        help="The images, given like --data of train. Default: noise of --image-size, or of 64x64 without that."
+    ),
 ]
 CELEBA_EPOCHS = 20 * 162_770
 """The run that noise stands for, in images, where none is asked for: checkpoints are shared out over it."""
@@ -27,7 +30,7 @@ CELEBA_EPOCHS = 20 * 162_770
 def bench(
     *, data: Data = None, device: Device = None, threads: Threads = None, json: Json = False, **settings: Any
 ) -> None:
-    """Measure training and sampling: images a second, stages of a step, share of the machine's peak."""
+    """Measure the speed of training and sampling: images per second, stages of a step, share of the machine's peak."""
     measuring, chosen = divided(given(settings), "bench", BenchConfig, TrainConfig)
     options = BenchConfig.parse(measuring, "bench")
     if data is None and not {"images", "epochs"} & set(chosen):

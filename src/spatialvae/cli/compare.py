@@ -23,7 +23,7 @@ __all__ = ["compare"]
 def compare(
     *, config: ConfigFile = None, device: Device = None, threads: Threads = None, json: Json = False, **settings: Any
 ) -> None:
-    """Train several latents alike, measure them, and write a report."""
+    """Train several latents under equal conditions, measure them, and write a report."""
     asked = comparison_settings(config, given(settings))
     if asked.plan.out is None:
         raise UserError("compare writes runs and a report: name their folder by `out`, such as runs/NAME.")

@@ -23,7 +23,7 @@ def data(
     json: Json = False,
     **settings: Any,
 ) -> None:
-    """Prepare a source of images, tell what it holds, and show a grid of it."""
+    """Prepare a source of images, print what it holds, and draw a grid of them."""
     chosen = DataOptions.parse({"data": source, **given(settings)}, "data")
     prepared = prepare_images(chosen)
     from spatialvae.data.batches import some_images

@@ -26,13 +26,13 @@ Target = Annotated[
     Path, typer.Argument(help="A run folder (config.json, model.safetensors), or images: a folder or an .npz file.")
 ]
 Against = Annotated[
-    str | None, typer.Option(help="For images: the data to measure them against, as --data of other commands.")
+    str | None, typer.Option(help="For images: the data to compare them with, given like --data of other commands.")
 ]
 Paired = Annotated[
     bool,
     typer.Option(
         "--paired",
-        help="For images: each is the reconstruction of one that it is compared with, the one of its name; where no "
+        help="For images: take each as the reconstruction of the image of the same name in --against; if no "
         "names agree, the next in order.",
     ),
 ]
@@ -50,7 +50,7 @@ def evaluate(
     json: Json = False,
     **settings: Any,
 ) -> None:
-    """Measure a model, or images against data: likelihood, reconstructions, samples, the latent's health.
+    """Measure a model, or compare images with data: likelihood, reconstructions, samples, the latent's health.
 
     A metric that fails is listed with its reason beside the others; if --metrics names it, the exit code is 1.
     """

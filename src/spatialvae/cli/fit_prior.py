@@ -28,21 +28,22 @@ Priors = Annotated[
     list[str] | None,
     typer.Option(
         "--prior",
-        help="gaussian, mixture, mixture:components=20, flow or diffusion; may be repeated. Default: gaussian.",
+        help="The prior to fit: gaussian, mixture, mixture:components=20, flow or diffusion; may be repeated. "
+        "Default: gaussian.",
     ),
 ]
 Default = Annotated[
     bool,
     typer.Option(
         "--default",
-        help="Draw from this prior from now on; of several, from the one with the lowest Fréchet distance to the "
+        help="Make this prior the run's default; of several, the one with the lowest Fréchet distance to the "
         "validation images (wants --features).",
     ),
 ]
 Features = Annotated[
-    str | None, typer.Option(help="Network for the Fréchet distance: a TorchScript file, or inception.")
+    str | None, typer.Option(help="Feature network for the Fréchet distance: a TorchScript file, or inception.")
 ]
-Again = Annotated[bool, typer.Option("--overwrite", help="Fit again what is already fitted.")]
+Again = Annotated[bool, typer.Option("--overwrite", help="Fit priors again that are already fitted.")]
 
 
 @with_settings(PriorConfig)
@@ -53,14 +54,16 @@ def fit_prior(
     prior: Priors = None,
     default: Default = False,
     features: Features = None,
-    generated: Annotated[int, typer.Option(min=2, help="Samples of each prior for the Fréchet distance.")] = 5000,
+    generated: Annotated[
+        int, typer.Option(min=2, help="Number of samples of each prior for the Fréchet distance.")
+    ] = 5000,
     device: Device = None,
     threads: Threads = None,
     overwrite: Again = False,
     json: Json = False,
     **settings: Any,
 ) -> None:
-    """Fit priors to a run's codes, so that samples look like the data; keep them beside the run."""
+    """Fit priors to the codes of a run, so that samples look like the data."""
     options, values = divided(given(settings), "fit-prior", DataOptions, PriorConfig)
     from spatialvae import fitting
     from spatialvae.metrics import FeatureNetwork

@@ -30,8 +30,10 @@ FEW = 10  # images, under which a correlation over them says little
 def influence(
     *,
     run: RunFolder,
-    out: Annotated[Path, typer.Option("--out", help="A picture (.png), or the arrays (.npz).")] = Path("influence.png"),
-    images: Annotated[int, typer.Option(min=1, help="Images that the derivatives are averaged over.")] = 8,
+    out: Annotated[Path, typer.Option("--out", help="The picture (.png) or the arrays (.npz) to write.")] = Path(
+        "influence.png"
+    ),
+    images: Annotated[int, typer.Option(min=1, help="Number of images to average the derivatives over.")] = 8,
     split: Annotated[
         str | None,
         typer.Option(
@@ -40,15 +42,19 @@ def influence(
         ),
     ] = None,
     prior: Prior = None,
-    probes: Annotated[int, typer.Option(min=1, help="Random signs for models of more than 32 maps.")] = 32,
-    seed: Annotated[int, typer.Option(min=0, callback=usable_seed, help="Of the images, random signs and draws.")] = 0,
+    probes: Annotated[
+        int, typer.Option(min=1, help="Number of random sign vectors, for models of more than 32 maps.")
+    ] = 32,
+    seed: Annotated[
+        int, typer.Option(min=0, callback=usable_seed, help="Seed of the images, random signs and draws.")
+    ] = 0,
     device: Device = None,
     threads: Threads = None,
     overwrite: Overwrite = False,
     json: Json = False,
     **settings: Any,
 ) -> None:
-    """Show which pixels each cell of the maps writes and reads, and how cells are correlated."""
+    """Show which pixels each cell of the maps writes and reads, and how the cells are correlated."""
     if out.suffix.lower() not in (*PICTURES, ".npz"):
         raise UserError(f"--out {out} is no kind of output here: use a name ending in .png or .npz.")
     check_free(out, overwrite)

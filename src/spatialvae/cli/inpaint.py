@@ -20,7 +20,9 @@ def inpaint(
     picture: Annotated[Path, typer.Argument(help="The picture.")],
     region: Annotated[
         str,
-        typer.Option("--region", help="Cells to draw anew, ROWS,COLUMNS from 0: 1,2 or 0:2,1:3 or 0,0+2,2."),
+        typer.Option(
+            "--region", help="The cells to redraw, as ROWS,COLUMNS counted from 0: 1,2 or 0:2,1:3 or 0,0+2,2."
+        ),
     ],
     out: Out = Path("inpaint.png"),
     count: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 8,
@@ -32,7 +34,7 @@ def inpaint(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Draw some cells of a picture's code anew from the prior, given the others.
+    """Redraw some cells of a picture's code from the prior, given the other cells.
 
     The picture shows the original and its reconstruction, the region outlined, then the draws.
     """

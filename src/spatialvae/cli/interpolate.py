@@ -14,7 +14,9 @@ from spatialvae.cli.output import check_free, emit, write_images
 
 __all__ = ["interpolate"]
 
-Pictures = Annotated[list[Path] | None, typer.Argument(help="Two pictures; without them, draws from the prior.")]
+Pictures = Annotated[
+    list[Path] | None, typer.Argument(help="The two pictures at the ends. Default: draws from the prior.")
+]
 
 
 def interpolate(
@@ -23,10 +25,14 @@ def interpolate(
     out: Out = Path("interpolation.png"),
     path: Annotated[
         str,
-        typer.Option(help="linear, spherical (an arc round the prior's mean), or cells (one cell after the other)."),
+        typer.Option(
+            help="The path: linear, spherical (an arc around the prior's mean) or cells (one cell after another)."
+        ),
     ] = "linear",
-    steps: Annotated[int, typer.Option(min=2, max=1000, help="Pictures from one end to the other.")] = 8,
-    rows: Annotated[int, typer.Option(min=1, max=1000, help="How many paths, when the ends are drawn.")] = 4,
+    steps: Annotated[int, typer.Option(min=2, max=1000, help="Number of pictures from one end to the other.")] = 8,
+    rows: Annotated[
+        int, typer.Option(min=1, max=1000, help="Number of paths, if the ends are draws from the prior.")
+    ] = 4,
     seed: Seed = 0,
     prior: Prior = None,
     device: Device = None,
@@ -34,7 +40,7 @@ def interpolate(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Walk from one code to another, and decode on the way."""
+    """Decode codes on a path from one code to another."""
     check_free(out, overwrite)
     from spatialvae.editing import between_draws, between_pictures
 

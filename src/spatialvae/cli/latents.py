@@ -14,10 +14,10 @@ __all__ = ["latents"]
 
 def latents(
     maps: Annotated[int, typer.Option(min=1, help="Latent maps.")] = 64,
-    map_size: Annotated[str, typer.Option(help="Their size, SIDE or HEIGHTxWIDTH.")] = "3",
+    map_size: Annotated[str, typer.Option(help="Size of the maps, SIDE or HEIGHTxWIDTH.")] = "3",
     json: Json = False,
 ) -> None:
-    """List the latents and their options: description, encoder outputs, what all images share, equation."""
+    """List the latents and their options, with description, encoder outputs, shared parameters and equation."""
     from rich.console import Console
     from rich.table import Table
 

@@ -60,23 +60,23 @@ def usable_seed(value: int) -> int:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
-Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
+Out = Annotated[Path, typer.Option("--out", help="The file or folder to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace whatever exists at --out.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, or any folder with config.json and model.safetensors.")]
 Seed = Annotated[int, typer.Option(min=0, callback=usable_seed, help="The same seed gives the same pictures.")]
 Temperature = Annotated[
     float,
-    typer.Option(min=0, callback=finite, help="Scales the noise of the prior: 0 is its mean, 1 the prior itself."),
+    typer.Option(min=0, callback=finite, help="Scale of the prior's noise: 0 gives its mean, 1 the prior itself."),
 ]
 Device = Annotated[
-    str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1 or mps. Default: cuda where there is one.")
+    str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1 or mps. Default: cuda if available, else cpu.")
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads to compute with. Default: torch's choice.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Number of CPU threads. Default: torch's choice.")]
 Prior = Annotated[
     str | None,
     typer.Option(
-        help="standard (N(0, I), the paper's), learned, or one that was fitted: gaussian, mixture, ... "
-        "Default: the run's default, else gaussian."
+        help="The prior to draw from: standard (N(0, I), the paper's), learned, or a fitted one such as gaussian "
+        "or mixture. Default: the run's default, else gaussian."
     ),
 ]
 

@@ -33,7 +33,7 @@ Plugins = Annotated[
         callback=_load,
         is_eager=True,
         show_default=False,
-        help="Import a file or a module that registers parts of your own; may be repeated.",
+        help="Import a file or module that registers your own parts; may be repeated.",
     ),
 ]
 """An option that has done its work when the command begins."""

@@ -27,7 +27,7 @@ def reconstruct(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Encode and decode pictures: each above what the model makes of it."""
+    """Encode and decode pictures, and show each above its reconstruction."""
     check_free(out, overwrite)
     from spatialvae.data.user_pictures import own_names
     from spatialvae.metrics import peak_signal_to_noise

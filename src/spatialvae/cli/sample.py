@@ -13,7 +13,7 @@ from spatialvae.cli.output import check_free, emit, say, write_images
 
 __all__ = ["sample"]
 
-Columns = Annotated[int | None, typer.Option(min=1, help="Pictures a row of the grid.")]
+Columns = Annotated[int | None, typer.Option(min=1, help="Pictures per row of the grid.")]
 
 
 def sample(
@@ -25,10 +25,12 @@ def sample(
     temperature: Temperature = 1.0,
     label: Annotated[
         str | None,
-        typer.Option(help="Draw pictures of this class, a name or a number, from a prior that knows labels."),
+        typer.Option(
+            help="Draw pictures of this class (a name or a number), from a prior that was fitted with labels."
+        ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps of the equation that draws from diffusion take.")
+        int | None, typer.Option(min=1, help="Number of solver steps for a draw from a diffusion prior.")
     ] = None,
     columns: Columns = None,
     device: Device = None,
@@ -36,7 +38,7 @@ def sample(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Draw new pictures: a grid (.png), a folder of PNG files, or an .npz."""
+    """Draw new pictures and write them as a grid (.png), a folder of PNG files, or an .npz."""
     check_free(out, overwrite)
     from spatialvae import metrics
 

@@ -17,14 +17,14 @@ from spatialvae.config import TrainConfig
 
 __all__ = ["train"]
 
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings from a YAML file; flags go before it.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file of settings; flags take precedence.")]
 
 Track = Annotated[
     list[str] | None,
     typer.Option(
         "--track",
-        help="Where the journal's numbers go as well: tensorboard, wandb, mlflow, ... or none; may be repeated. "
-        "Default: tensorboard where it is installed.",
+        help="A tracker that also receives the journal's numbers: tensorboard, wandb, mlflow, ... or none; may be "
+        "repeated. Default: tensorboard where it is installed.",
     ),
 ]
 
@@ -40,7 +40,7 @@ def train(
     json: Json = False,
     **settings: Any,
 ) -> None:
-    """Train a model into a run folder; the same command goes on where it stopped."""
+    """Train a model and store it in a run folder; the same command resumes an interrupted run."""
     before, flags = TrainConfig.read(config).given() if config else {}, given(settings)
     if {"images", "epochs"} & set(flags):  # one length takes the place of the other
         before = {**before, "images": None, "epochs": None}

@@ -16,14 +16,14 @@ __all__ = ["transplant"]
 
 Cells = Annotated[
     str,
-    typer.Option("--cells", help="Cells of the maps, ROWS,COLUMNS from 0: 1,2 or 0:2,1:3 or 0,0+2,2."),
+    typer.Option("--cells", help="The cells to copy, as ROWS,COLUMNS counted from 0: 1,2 or 0:2,1:3 or 0,0+2,2."),
 ]
 
 
 def transplant(
     run: RunFolder,
-    first: Annotated[Path, typer.Argument(help="The picture that gets cells.")],
-    second: Annotated[Path, typer.Argument(help="The picture that gives them.")],
+    first: Annotated[Path, typer.Argument(help="The picture to change.")],
+    second: Annotated[Path, typer.Argument(help="The picture to take cells from.")],
     cells: Cells,
     out: Out = Path("transplant.png"),
     device: Device = None,
@@ -31,7 +31,7 @@ def transplant(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Put cells of one picture's code into another's.
+    """Copy cells from one picture's code into another's.
 
     The picture shows both, the cells' place outlined, then what the model makes of each, then the first with the
     second's cells.

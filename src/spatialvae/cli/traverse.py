@@ -24,18 +24,28 @@ __all__ = ["traverse"]
 FIRST_COMPONENTS = 6
 SPREADS = ("posterior", "prior")
 
-Picture = Annotated[Path | None, typer.Argument(help="A picture to start from; without one, the prior's mean.")]
+Picture = Annotated[Path | None, typer.Argument(help="The picture to start from. Default: the prior's mean.")]
 Cell = Annotated[
-    str | None, typer.Option("--cell", help="Cells, a row for each: 1,2 or 0:2,1:3. With --map single numbers.")
+    str | None,
+    typer.Option(
+        "--cell", help="Cells to move, one row of pictures for each: 1,2 or 0:2,1:3. With --map, single numbers."
+    ),
 ]
-Map = Annotated[str | None, typer.Option("--map", help="Maps from 0, a row for each: 3 or 0:4 or 0+5.")]
+Map = Annotated[
+    str | None, typer.Option("--map", help="Maps to move, counted from 0, one row for each: 3 or 0:4 or 0+5.")
+]
 Component = Annotated[
     str | None,
-    typer.Option("--component", help="Principal directions of the prior from 0, a row for each; default: 0:6."),
+    typer.Option(
+        "--component",
+        help="Principal directions of the prior to move along, counted from 0, one row for each. Default: 0:6.",
+    ),
 ]
 Spread = Annotated[
     str | None,
-    typer.Option(help="Whose standard deviations: posterior (default with a picture) or prior (default without)."),
+    typer.Option(
+        help="Whose standard deviations to use: posterior (default with a picture) or prior (default without)."
+    ),
 ]
 
 
@@ -47,9 +57,11 @@ def traverse(
     which_maps: Map = None,
     component: Component = None,
     steps: Annotated[
-        int, typer.Option(min=2, max=1000, help="Pictures a row; with an odd number the middle is the start.")
+        int, typer.Option(min=2, max=1000, help="Pictures per row; with an odd number the middle one is the start.")
     ] = 7,
-    extent: Annotated[float, typer.Option(min=0, callback=finite, help="Standard deviations to either side.")] = 3.0,
+    extent: Annotated[
+        float, typer.Option(min=0, callback=finite, help="How far to move to either side, in standard deviations.")
+    ] = 3.0,
     spread: Spread = None,
     prior: Prior = None,
     seed: Seed = 0,
@@ -58,7 +70,7 @@ def traverse(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Move one part of a code, and decode on the way; the rest stays.
+    """Move one part of a code, keep the rest, and decode on the way.
 
     --cell moves a cell with all its maps, --map a map with all its cells, both together a single number, --component
     the whole code along a principal direction of the prior.
