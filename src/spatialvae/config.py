@@ -249,8 +249,8 @@ class EvaluationConfig(AbstractSettings):
     )
     parzen_protocol: Literal["held-out", "authors"] = Field(
         default="held-out",
-        description="held-out picks sigma on validation images, with pixels in [0, 1]. authors repeats their code, with pixels in "
-        "[-1, 1] and sigma picked on the images scored; use it only to compare with old numbers.",
+        description="held-out picks sigma on validation images, with pixels in [0, 1]. authors repeats their code, "
+        "with pixels in [-1, 1] and sigma picked on the images scored; use it only to compare with old numbers.",
     )
     seed: Seed = Field(default=0, description="Seed of the draws, and of the images if not all are used.")
 
@@ -289,8 +289,9 @@ class CompareConfig(AbstractSettings):
     )
     prior: list[str] | None = Field(
         default=None,
-        description="Priors to measure, one or more: standard; gaussian, mixture, flow or diffusion, which are fitted if they "
-        "are not yet; learned, with its options, which is trained with the models. Default: standard, gaussian.",
+        description="Priors to measure, one or more: standard; gaussian, mixture, flow or diffusion, which are fitted "
+        "if they are not yet; learned, with its options, which is trained with the models. Default: standard, "
+        "gaussian.",
     )
     prior_images: Length = Field(
         default=None,
