@@ -130,7 +130,7 @@ def test_a_prior_of_ones_own_that_is_trained_with_the_model() -> None:
                 return None
 
         settings = ComparisonSettings.of({"prior": ["standard", "drifting:start=0.5", "gaussian"]}, "compare")
-        assert settings.training.prior == "drifting:start=0.5"
+        assert settings.training.model.prior == "drifting:start=0.5"
         assert settings.evaluation.prior == ["standard", "drifting", "gaussian"]
         with pytest.raises(UserError, match="prior names learned and drifting, but a model is trained with one prior"):
             ComparisonSettings.of({"prior": ["learned", "drifting"]}, "compare")

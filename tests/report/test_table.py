@@ -13,7 +13,8 @@ from spatialvae.metrics.catalogue import quantities
 from spatialvae.report import result_table, terminal_table
 from spatialvae.report.pages.wording import verdict
 from spatialvae.report.spelling import MISSING, difference, estimate
-from spatialvae.report.tables.table import ONE_SEED, RULE, cost_note
+from spatialvae.report.tables.cost_note import cost_note
+from spatialvae.report.tables.table import ONE_SEED, RULE
 from tests.report import made_up
 
 

@@ -67,6 +67,7 @@ def fit_prior(
     options, values = divided(given(settings), "fit-prior", DataOptions, PriorConfig)
     from spatialvae import fitting
     from spatialvae.metrics import FeatureNetwork
+    from spatialvae.metrics.base import RECONSTRUCTIONS
     from spatialvae.priors import parse_family
     from spatialvae.store import save_default_prior
     from spatialvae.training import Interrupted
@@ -96,7 +97,7 @@ def fit_prior(
         frechet = fitting.held_out_frechet(model, data, measured, features, generated=generated, progress=True)
     chosen = None
     if default:
-        of_priors = {name: value for name, value in frechet.items() if name != "reconstructions"}
+        of_priors = {name: value for name, value in frechet.items() if name != RECONSTRUCTIONS}
         chosen = min(of_priors, key=lambda name: of_priors[name].value) if of_priors else spelled[0]
         save_default_prior(run, chosen)
     payload = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METRICS",
+    "RECONSTRUCTIONS",
     "AbstractCodeMetric",
     "AbstractFeatureMetric",
     "AbstractMetric",
@@ -155,6 +156,10 @@ class AbstractModelMetric(AbstractMetric):
 
 METRICS: Registry[AbstractMetric] = Registry("metric")
 """Every metric by its name, in the order in which they are measured and reported."""
+
+
+RECONSTRUCTIONS = "reconstructions"
+"""What metrics of sets were taken of, where it is not the samples of a prior."""
 
 
 def spec_key(spec: str) -> str:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import get_args
 
 from spatialvae.errors import UserError, nearest
-from spatialvae.metrics.base import METRICS, AbstractMetric, Better, Group, Quantity, split_key
+from spatialvae.metrics.base import METRICS, RECONSTRUCTIONS, AbstractMetric, Better, Group, Quantity, split_key
 from spatialvae.plugins import load_entry_points
 
 __all__ = ["check_apart", "describe", "kind_of", "metrics_help", "quantities", "rank"]
@@ -16,7 +16,6 @@ __all__ = ["check_apart", "describe", "kind_of", "metrics_help", "quantities", "
 for _group in get_args(Group):  # importing them registers the package's own metrics, in this order
     import_module(f"spatialvae.metrics.{_group}.registered")
 
-RECONSTRUCTIONS = "reconstructions"
 WORDS = "title, unit, better, group and meaning"
 
 

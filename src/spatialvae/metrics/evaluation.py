@@ -14,7 +14,7 @@ from spatialvae.data import ImageData
 from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.estimate import ONE_TRAINING
-from spatialvae.metrics.base import AbstractMetric, AbstractModelMetric
+from spatialvae.metrics.base import RECONSTRUCTIONS, AbstractMetric, AbstractModelMetric
 from spatialvae.metrics.image_values import ImageValues
 from spatialvae.metrics.latent.codes import check_images
 from spatialvae.metrics.latent.probe import no_probe
@@ -102,7 +102,7 @@ def _evaluate(model: SpatialVAE, data: ImageData, config: EvaluationConfig, *, p
         reconstructions = _one_pass(subject, values, keep=reference.wants_features)
         measured |= values.measurement() | _of_model(subject, wanted)
         if reference.wants_features:
-            measured |= reference.on_features(reconstructions, "reconstructions")
+            measured |= reference.on_features(reconstructions, RECONSTRUCTIONS)
         if reference.wants_features or reference.wants_images:
             provenance = replace(provenance, generated=config.generated)
             for prior in priors:

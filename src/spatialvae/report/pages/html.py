@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from spatialvae.errors import UserError
 from spatialvae.report.models import colour_rules, colour_variable, labels
 from spatialvae.report.pages import wording
 from spatialvae.report.pages.layout import picture_figures
 from spatialvae.report.pages.sources import evaluation_facts, introduction, sources
-from spatialvae.report.plots import curves, health, rate_distortion
+from spatialvae.report.plots import health
 from spatialvae.report.plots.panel import panel_svg
-from spatialvae.report.tables.sections import sections
-from spatialvae.report.tables.table import cost_note, result_table
+from spatialvae.report.sections import SECTIONS, Plot
+from spatialvae.report.tables.sections import section_rows
+from spatialvae.report.tables.table import ResultTable, result_table
 from spatialvae.results import Results
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def html_report(folder: Path, results: Results) -> str:
     )
     environment.filters["breakable"] = _breakable
     data, table = results.data, result_table(results)
-    shown = sections(table)
+    shown = _sections(results, table)
     return environment.get_template("report.html.j2").render(
         headline=wording.headline(results),
         introduction=wording.introduction(results),
@@ -55,15 +56,9 @@ def html_report(folder: Path, results: Results) -> str:
         pixelated=max(data.height or 0, data.width or 0) < SMALL,
         sections=shown,
         notes=table.notes,
-        notes_at=next(iter(shown), ""),
-        cost_note=cost_note(results),
+        notes_at=next((one["id"] for one in shown if one["rows"]), ""),
         signs=wording.SIGNS,
         warnings=health.warnings(results),
-        health=_health(results),
-        rate_distortion=_both_shapes(rate_distortion.rate_distortion_svg, results),
-        rate_distortion_caption=rate_distortion.caption(results),
-        curves=_both_shapes(curves.curves_svg, results),
-        curves_caption=curves.caption(results),
         latents=_latents(results),
         sources=sources(results),
         sources_introduction=introduction(results),
@@ -86,18 +81,29 @@ def _breakable(label: str) -> Markup:
     return Markup(re.sub("([:,=])", r"\1<wbr>", str(escape(label))))
 
 
-class Draw(Protocol):
-    """A plot of a comparison as an `<svg>` element; None where there is nothing to draw."""
+def _sections(results: Results, table: ResultTable) -> list[dict[str, Any]]:
+    """What the template writes of each section, those of results only with something in them."""
+    shown = []
+    for section in SECTIONS:
+        inside = {
+            "rows": section_rows(section, table),
+            "note": section.note(results) if section.note else "",
+            "health": _health(results) if section.panels else {"figures": [], "alarms": []},
+            "plot": _both_shapes(section.plot, results) if section.plot else [],
+            "caption": section.plot.caption(results) if section.plot else "",
+        }
+        filled = inside["rows"] or inside["plot"] or any(inside["health"].values())
+        if section.kind != "results" or filled:
+            shown.append({"id": section.id, "title": section.title, "kind": section.kind, **inside})
+    return shown
 
-    def __call__(self, results: Results, *, narrow: bool = False, attributes: str = "") -> str | None: ...
 
-
-def _both_shapes(draw: Draw, results: Results) -> list[Markup]:
+def _both_shapes(plot: Plot, results: Results) -> list[Markup]:
     """A plot for a wide page and for a narrow one, of which the style shows one."""
     from markupsafe import Markup
 
     shapes = (("wide", False), ("narrow", True))
-    drawn = (draw(results, narrow=narrow, attributes=f'class="{name}"') for name, narrow in shapes)
+    drawn = (plot.draw(results, narrow=narrow, attributes=f'class="{name}"') for name, narrow in shapes)
     return [Markup(svg) for svg in drawn if svg]
 
 

@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from spatialvae.metrics.base import RECONSTRUCTIONS
 from spatialvae.priors import PRIORS, prior_title
 from spatialvae.report.models import labels
 from spatialvae.results import Results
 
 __all__ = [
-    "CURVES",
-    "HEALTH",
-    "RATE_DISTORTION",
-    "RECONSTRUCTIONS",
     "Figure",
     "FigureRow",
     "picture_figures",
     "samples_id",
 ]
 
-CURVES, RATE_DISTORTION, HEALTH = "curves", "rate-distortion", "health"
-RECONSTRUCTIONS = "reconstructions"
 SAMPLES = "samples-"
 
 

@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 from spatialvae.report.models import labels
 from spatialvae.report.pages import wording
-from spatialvae.report.pages.layout import CURVES, HEALTH, RATE_DISTORTION, picture_figures
+from spatialvae.report.pages.layout import picture_figures
 from spatialvae.report.pages.sources import evaluation_facts, introduction, sources
-from spatialvae.report.plots import curves, health, rate_distortion
-from spatialvae.report.tables.sections import Section, sections
-from spatialvae.report.tables.table import ResultTable, Row, cost_note, result_table
+from spatialvae.report.plots import health
+from spatialvae.report.sections import SECTIONS, Section
+from spatialvae.report.tables.sections import SectionRows, section_rows
+from spatialvae.report.tables.table import ResultTable, Row, result_table
 from spatialvae.results import Results
 
 __all__ = ["markdown_report", "markdown_table"]
@@ -27,16 +28,14 @@ def markdown_report(results: Results) -> str:
         _plain(wording.introduction(results)),
         _plain(wording.verdict(results, table)),
         f"> **Note.** {_plain(note)}" if note else "",
-        *_pictures(results),
-        *_results(results, table),
-        "## The latents",
-        _latents(results),
-        *_sources(results),
-        "## How this was made",
-        _fenced(results.command),
     ]
-    for title, pairs in wording.how_made(results):
-        parts += [f"### {title}", _pairs(pairs)]
+    draw = {"pictures": _pictures, "latents": _latents, "sources": _sources, "made": _made}
+    first = next((section.id for section in SECTIONS if section_rows(section, table)), None)
+    for section in SECTIONS:
+        own = draw.get(section.kind)
+        inside = own(results) if own else _results(results, section, table, notes=section.id == first)
+        if any(inside):
+            parts += [f"## {_plain(section.title)}", *inside]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -61,45 +60,38 @@ def markdown_table(header: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def _pictures(results: Results) -> list[str]:
-    figures = results.figures
-    parts = ["## Pictures"]
+    figures, parts = results.figures, []
     for figure in picture_figures(results, figures):
         parts += [f"### {_plain(figure.title)}", _picture(figure.title, figures[figure.id]), _plain(figure.caption)]
-    return parts if len(parts) > 1 else []
+    return parts
 
 
-def _results(results: Results, table: ResultTable) -> list[str]:
-    """The sections with their tables, the plots between them."""
-    shown = sections(table)
-    first = next(iter(shown), None)
-    parts = []
-    for name in ("quality", "likelihood", "health"):
-        if name in shown:
-            parts += _section(table, shown[name])
-        if name == first:
-            parts += [_plain(text) for text in table.notes]
-            parts += [f"> **Mind.** {_plain(warning)}" for warning in health.warnings(results)]
-    for model, alarm in health.alarms(results):
-        parts.append(f"> **{_plain(labels(results)[model])}.** {_plain(alarm)}")
-    captions = [f"{figure.title}: {figure.caption}" for figure in health.health_figures(results)]
-    parts += _plot(results, HEALTH, "Latent health", captions)
-    parts += ["## Rate and distortion"] if RATE_DISTORTION in results.figures else []
-    parts += _plot(results, RATE_DISTORTION, rate_distortion.TITLE, [rate_distortion.caption(results)])
-    parts += ["## Learning curves"] if CURVES in results.figures else []
-    parts += _plot(results, CURVES, curves.TITLE, [curves.caption(results)])
-    return parts + (_section(table, shown["cost"]) if "cost" in shown else []) + [_plain(cost_note(results))]
+def _results(results: Results, section: Section, table: ResultTable, *, notes: bool) -> list[str]:
+    """A section's table, with the notes on all tables where it is the first, its alarms and its plot."""
+    rows, parts = section_rows(section, table), []
+    if rows is not None:
+        parts += _rows(table, rows)
+    if notes:
+        parts += [_plain(text) for text in table.notes]
+        parts += [f"> **Mind.** {_plain(warning)}" for warning in health.warnings(results)]
+    if section.panels:
+        parts += [f"> **{_plain(labels(results)[model])}.** {_plain(alarm)}" for model, alarm in health.alarms(results)]
+        captions = [f"{figure.title}: {figure.caption}" for figure in health.health_figures(results)]
+        parts += _plot(results, section, section.title, captions)
+    if section.plot:
+        parts += _plot(results, section, section.plot.title, [section.plot.caption(results)])
+    return [*parts, _plain(section.note(results))] if section.note else parts
 
 
-def _section(table: ResultTable, section: Section) -> list[str]:
-    meanings = [*section.meanings, wording.SIGNS]
+def _rows(table: ResultTable, rows: SectionRows) -> list[str]:
+    meanings = [*rows.meanings, wording.SIGNS]
     listed = "\n".join(f"- **{_plain(title)}**: {_plain(text)}" for title, text in meanings)
-    heading = f"## {_plain(section.title)}"
-    header = (", ".join(part for part in (table.header[0], section.spread) if part), *table.header[1:])
-    return [heading, markdown_table(header, section.rows), "What the rows mean:", listed]
+    header = (", ".join(part for part in (table.header[0], rows.spread) if part), *table.header[1:])
+    return [markdown_table(header, rows.rows), "What the rows mean:", listed]
 
 
-def _plot(results: Results, name: str, title: str, captions: list[str]) -> list[str]:
-    path = results.figures.get(name)
+def _plot(results: Results, section: Section, title: str, captions: list[str]) -> list[str]:
+    path = results.figures.get(section.id)
     return [_picture(title, path), *(_plain(caption) for caption in captions)] if path else []
 
 
@@ -107,24 +99,32 @@ def _picture(title: str, path: str) -> str:
     return f"![{_plain(title)}]({quote(path)})"
 
 
-def _latents(results: Results) -> str:
+def _latents(results: Results) -> list[str]:
     """A line for each latent: its spelling, description and equation."""
     lines = ["| latent | spelled | distribution | equation |", "| --- | --- | --- | --- |"]
     for label, model in zip(labels(results), results.models, strict=True):
         cells = (label, model.spec or label, model.description or "–", model.equation or "–")
         lines.append(f"| {' | '.join(_plain(cell) for cell in cells)} |")
-    return "\n".join(lines)
+    return ["\n".join(lines)]
 
 
 def _sources(results: Results) -> list[str]:
     """The runs of every model with the commands that measure them again, and what was measured on."""
-    parts = ["## Where the numbers are", _plain(introduction(results))]
+    parts = [_plain(introduction(results))]
     for source in sources(results):
         parts.append(f"### {_plain(source.label)}")
         for run in source.runs:
             parts.append(f"Seed {_plain(run.seed)}: {_plain(run.evaluation)}")
             parts.append(_fenced(run.command))
     return [*parts, "### Measured on", _pairs(evaluation_facts(results))]
+
+
+def _made(results: Results) -> list[str]:
+    """The command, then data, settings and machine."""
+    parts = [_fenced(results.command)]
+    for title, pairs in wording.how_made(results):
+        parts += [f"### {title}", _pairs(pairs)]
+    return parts
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> str:

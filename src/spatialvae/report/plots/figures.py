@@ -10,21 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from spatialvae.files import replacing
+from spatialvae.metrics.base import RECONSTRUCTIONS
 from spatialvae.report.models import light_colour
-from spatialvae.report.pages.layout import (
-    CURVES,
-    HEALTH,
-    RATE_DISTORTION,
-    RECONSTRUCTIONS,
-    Figure,
-    FigureRow,
-    picture_figures,
-    samples_id,
-)
-from spatialvae.report.plots.curves import curves_svg
+from spatialvae.report.pages.layout import Figure, FigureRow, picture_figures, samples_id
 from spatialvae.report.plots.frame import svg_file
-from spatialvae.report.plots.health import health_svg
-from spatialvae.report.plots.rate_distortion import rate_distortion_svg
+from spatialvae.report.sections import SECTIONS
 from spatialvae.results import Results
 
 if TYPE_CHECKING:
@@ -57,8 +47,7 @@ def draw_figures(pictures: Pictures, results: Results, folder: Path) -> dict[str
 
     Each figure of images is one PNG with its labels ("samples-standard", "samples-gaussian", "reconstructions"), and a
     PNG without labels for every row ("samples-standard/images", "samples-standard/0" for the first model, ...), which a
-    page labels itself. "curves", "rate-distortion" and "health", where there is anything to draw, are SVGs that follow
-    light and dark.
+    page labels itself. The plots of `SECTIONS`, where there is anything to draw, are SVGs that follow light and dark.
     """
     priors = {prior for by_prior in pictures.samples.values() for prior in by_prior}
     wanted = [*(samples_id(prior) for prior in priors), *([RECONSTRUCTIONS] if len(pictures.originals) else [])]
@@ -69,15 +58,11 @@ def draw_figures(pictures: Pictures, results: Results, folder: Path) -> dict[str
         paths[figure.id] = _save(_labelled(figure.title, strips), folder, figure.id)
         for row, strip in strips:
             paths[row.id] = _save(strip, folder, row.id)
-    plots = {
-        CURVES: curves_svg(results),
-        RATE_DISTORTION: rate_distortion_svg(results),
-        HEALTH: health_svg(results),
-    }
-    for name, drawn in plots.items():
+    for section in SECTIONS:
+        drawn = section.file(results)
         if drawn is not None:
-            paths[name] = f"{FOLDER}/{name}.svg"
-            with replacing(folder / paths[name]) as temporary:
+            paths[section.id] = f"{FOLDER}/{section.id}.svg"
+            with replacing(folder / paths[section.id]) as temporary:
                 temporary.write_text(svg_file(drawn), encoding="utf-8")
     return paths
 

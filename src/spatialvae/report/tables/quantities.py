@@ -12,12 +12,11 @@ from spatialvae.metrics.latent.summary import AggregateSummary, LatentHealth
 from spatialvae.report import spelling
 from spatialvae.report.models import baseline_label
 from spatialvae.report.plots.health import INFORMATIVE, informative
+from spatialvae.report.sections import GROUPS
 from spatialvae.results import ModelResult, Results
 
-__all__ = ["GROUPS", "Quantity", "quantities"]
+__all__ = ["Quantity", "quantities"]
 
-GROUPS = ("samples", "reconstruction", "likelihood", "latent", "size", "cost")
-"""The order of the table."""
 DIRECTION = {"higher": ("↑", "higher is better"), "lower": ("↓", "lower is better")}
 
 

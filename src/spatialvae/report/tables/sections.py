@@ -1,20 +1,14 @@
-"""Which rows of the table stand in which section of a report, and under which headings."""
+"""The rows of the table that stand in one section of a report, and under which headings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spatialvae.metrics.base import RECONSTRUCTIONS
+from spatialvae.report.sections import Section
 from spatialvae.report.tables.table import ResultTable, Row
 
-__all__ = ["Part", "Section", "sections"]
-
-SECTIONS = (
-    ("quality", "Samples and reconstructions", ("samples", "reconstruction")),
-    ("likelihood", "Likelihood", ("likelihood",)),
-    ("health", "Latent health", ("latent",)),
-    ("cost", "Size and cost", ("size", "cost")),
-)
-RECONSTRUCTIONS = "reconstructions"
+__all__ = ["Part", "SectionRows", "section_rows"]
 
 
 @dataclass(frozen=True)
@@ -26,11 +20,9 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A part of the results."""
+class SectionRows:
+    """The table of one section."""
 
-    id: str
-    title: str
     parts: tuple[Part, ...]
     spread: str = ""
     """What its ± are over, as in "± over 3 seeds"; empty where there are none."""
@@ -46,24 +38,23 @@ class Section:
         return list(dict.fromkeys((row.title, row.meaning) for row in self.rows))
 
 
-def sections(table: ResultTable) -> dict[str, Section]:
-    """The sections by their id, in the order of a report, those without rows left out.
+def section_rows(section: Section, table: ResultTable) -> SectionRows | None:
+    """The rows of the section's groups; None where there are none.
 
-    >>> row = Row("bound", "nats, ↑", "", "likelihood", ("1", "2"))
-    >>> [section.title for section in sections(ResultTable(("quantity", "a", "b"), (row,), ())).values()]
+    >>> from spatialvae.report.sections import SECTIONS
+    >>> table = ResultTable(("quantity", "a", "b"), (Row("bound", "nats, ↑", "", "likelihood", ("1", "2")),), ())
+    >>> [section.title for section in SECTIONS if section_rows(section, table)]
     ['Likelihood']
     """
-    shown = {}
-    for name, title, groups in SECTIONS:
-        parts: dict[tuple[str, str], list[Row]] = {}
-        for row in table.rows:
-            if row.group in groups:
-                parts.setdefault(_place(row), []).append(row)
-        if parts:
-            together = tuple(Part(heading, tuple(rows)) for (heading, _), rows in parts.items())
-            uncertain = any("±" in cell for part in together for row in part.rows for cell in row.cells)
-            shown[name] = Section(name, title, together, f"± {table.intervals}" if uncertain else "")
-    return shown
+    parts: dict[tuple[str, str], list[Row]] = {}
+    for row in table.rows:
+        if row.group in section.groups:
+            parts.setdefault(_place(row), []).append(row)
+    if not parts:
+        return None
+    together = tuple(Part(heading, tuple(rows)) for (heading, _), rows in parts.items())
+    uncertain = any("±" in cell for part in together for row in part.rows for cell in row.cells)
+    return SectionRows(together, f"± {table.intervals}" if uncertain else "")
 
 
 def _place(row: Row) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from spatialvae.report.pages.seeds import intervals, left_open
 from spatialvae.report.tables.quantities import Quantity, quantities
 from spatialvae.results import Difference, ModelResult, Results
 
-__all__ = ["NO_DIFFERENCE", "ONE_SEED", "RULE", "ResultTable", "Row", "cost_note", "result_table"]
+__all__ = ["NO_DIFFERENCE", "ONE_SEED", "RULE", "ResultTable", "Row", "result_table"]
 
 RULE = (
     "A value is marked as the best of its row only where the 95 % intervals of the paired differences to all other "
@@ -28,7 +28,7 @@ class Row:
     unit: str
     meaning: str
     group: str
-    """Rows of the same group stand together: see `spatialvae.report.tables.quantities.GROUPS`."""
+    """Rows of the same group stand together: see `spatialvae.report.sections.GROUPS`."""
     cells: tuple[str, ...]
     best: int | None = None
     """The index of the best cell; None where no model is ahead beyond doubt."""
@@ -85,19 +85,6 @@ def result_table(results: Results) -> ResultTable:
     )
     header, over = ("quantity", *labels(results)), intervals(results.seeds)
     return ResultTable(header, rows, tuple(_notes(results, rows)), over)
-
-
-def cost_note(results: Results) -> str:
-    """The baseline's own times, which the ratios are of; empty where they are not known."""
-    index = baseline_index(results)
-    cost = None if index is None else results.models[index].cost
-    if cost is None:
-        return ""
-    rounds = f", timed in turn with the others over {cost.rounds} rounds" if cost.rounds else ""
-    return (
-        f"{baseline_label(results)} itself: {spelling.estimate(cost.epoch_seconds)} s an epoch, "
-        f"{spelling.estimate(cost.generation_seconds)} s for 10,000 images{rounds}."
-    )
 
 
 def _best(results: Results, quantity: Quantity) -> int | None:

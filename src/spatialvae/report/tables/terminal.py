@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spatialvae.report.plots.health import alarms, warnings
-from spatialvae.report.tables.table import RULE, cost_note, result_table
+from spatialvae.report.tables.cost_note import cost_note
+from spatialvae.report.tables.table import RULE, result_table
 from spatialvae.results import Results
 
 if TYPE_CHECKING:
