@@ -16,7 +16,7 @@ from spatialvae._version import __version__
 from spatialvae.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from spatialvae import data, distributions, editing, latents, likelihoods, metrics, networks, priors
+    from spatialvae import baselines, data, distributions, editing, latents, likelihoods, metrics, networks, priors
     from spatialvae.comparison import compare
     from spatialvae.config import (
         CompareConfig,
@@ -67,6 +67,7 @@ __all__ = [
     "TrainingEvent",
     "UserError",
     "__version__",
+    "baselines",
     "compare",
     "data",
     "distributions",
@@ -109,6 +110,7 @@ _HOMES = {
     "TrainConfig": "config",
     "TrainingEvent": "training",
     "UserError": "errors",
+    "baselines": "",
     "compare": "comparison",
     "data": "",
     "distributions": "",

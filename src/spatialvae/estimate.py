@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ONE_TRAINING", "Estimate"]
+__all__ = ["ONE_TRAINING", "Estimate", "spell"]
 
 ONE_TRAINING = "over images, this training only"
 """What ± and an interval of one trained model are over: how much another training differs is not in them."""
@@ -41,3 +41,20 @@ class Estimate:
 
     def as_dict(self) -> dict[str, float | int | str | None]:
         return asdict(self)
+
+
+ROUNDING = 1e-9
+"""An error below it is 0 but for rounding."""
+
+
+def spell(estimate: Estimate) -> str:
+    """Value and error, with four decimals or as many more as two digits of the error take.
+
+    >>> spell(Estimate(0.25, 0.00012, 100)), spell(Estimate(9.5, None, 1))
+    ('0.25000 ± 0.00012', '9.5000')
+    """
+    error = estimate.standard_error
+    if error is None:
+        return f"{estimate.value:.4f}"
+    decimals = max(4, 1 - math.floor(math.log10(error))) if error > ROUNDING else 4
+    return f"{estimate.value:.{decimals}f} ± {error:.{decimals}f}"

@@ -62,6 +62,7 @@ COMMANDS: dict[str, type[TyperCommand]] = {
     "influence": TyperCommand,
     "evaluate": TyperCommand,
     "compare": SeveralValues,
+    "baseline": TyperCommand,
     "bench": TyperCommand,
     "fit_prior": TyperCommand,
     "data": TyperCommand,

@@ -23,7 +23,16 @@ from spatialvae.data.description import Description
 from spatialvae.data.options import ImageOptions
 from spatialvae.errors import UserError
 
-__all__ = ["Entry", "default_cache", "fingerprint_of", "new_entry", "publish", "read_entry", "write_description"]
+__all__ = [
+    "Entry",
+    "default_cache",
+    "fingerprint_of",
+    "new_entry",
+    "publish",
+    "read_entry",
+    "unwritable",
+    "write_description",
+]
 
 FORMAT = 2  # raise it whenever the same source and options give other bytes
 
@@ -64,13 +73,24 @@ def new_entry(root: Path) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
         yield folder
     except OSError as error:
-        raise UserError(
-            f"The cache {root} cannot be written: {error.strerror or error}.\n"
-            "Set the environment variable SPATIALVAE_CACHE to a folder with room."
-        ) from error
+        raise unwritable(root, error) from error
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def unwritable(folder: Path, error: Exception) -> UserError:
+    """What to tell a user whose cache cannot be written.
+
+    >>> print(unwritable(Path("/cache"), OSError(28, "No space left on device")))
+    The cache /cache cannot be written: No space left on device.
+    Set the environment variable SPATIALVAE_CACHE to a folder with room.
+    """
+    reason = getattr(error, "strerror", None) or error
+    return UserError(
+        f"The cache {folder} cannot be written: {reason}.\n"
+        "Set the environment variable SPATIALVAE_CACHE to a folder with room."
+    )
 
 
 def _remove_abandoned(root: Path) -> None:

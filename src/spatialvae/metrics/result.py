@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -10,7 +9,7 @@ from html import escape
 from torch import Tensor
 
 from spatialvae.data.subset import spell_subset
-from spatialvae.estimate import Estimate
+from spatialvae.estimate import Estimate, spell
 from spatialvae.metrics.catalogue import describe
 from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.metrics.measurement import Measurement
@@ -18,9 +17,6 @@ from spatialvae.metrics.provenance import Provenance
 from spatialvae.records import APART, OMITTED
 
 __all__ = ["Evaluation", "html_table", "spell_estimate", "text_table"]
-
-ROUNDING = 1e-9
-"""An error below it is 0 but for rounding."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,16 +91,13 @@ def html_table(evaluation: Evaluation) -> str:
 
 
 def spell_estimate(estimate: Estimate) -> str:
-    """Value and error, with four decimals or as many more as two digits of the error take.
+    """Value and error as `spell` writes them, the values of a table aligned.
 
     >>> spell_estimate(Estimate(0.25, 0.00012, 100))
     '     0.25000 ± 0.00012'
     """
-    error = estimate.standard_error
-    if error is None:
-        return f"{estimate.value:>12.4f}"
-    decimals = max(4, 1 - math.floor(math.log10(error))) if error > ROUNDING else 4
-    return f"{estimate.value:>12.{decimals}f} ± {error:.{decimals}f}"
+    value, space, error = spell(estimate).partition(" ")
+    return f"{value:>12}{space}{error}"
 
 
 def _heading(evaluation: Evaluation, target: str) -> list[str]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.data.batches import in_order
-from spatialvae.data.cache import default_cache
+from spatialvae.data.cache import default_cache, unwritable
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.files import replacing
@@ -87,7 +87,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
 
 
 def _write(path: Path, features: Tensor, basis: dict[str, str]) -> None:
@@ -95,15 +95,7 @@ def _write(path: Path, features: Tensor, basis: dict[str, str]) -> None:
         with replacing(path) as temporary:
             save_file({"features": features.contiguous()}, temporary, metadata=basis)
     except (OSError, SafetensorError) as error:
-        raise _unwritable(path.parent, error) from None
-
-
-def _unwritable(folder: Path, error: Exception) -> UserError:
-    reason = getattr(error, "strerror", None) or error
-    return UserError(
-        f"The cache {folder} cannot be written: {reason}.\n"
-        "Set the environment variable SPATIALVAE_CACHE to a folder with room."
-    )
+        raise unwritable(path.parent, error) from None
 
 
 def _shown(images: ImageSplit, rows: np.ndarray, name: str, progress: bool) -> Iterator[Tensor]:
