@@ -18,7 +18,6 @@ from spatialvae.data import ImageData, ImageSplit
 from spatialvae.errors import UserError
 from tests.conftest import smooth_images
 
-
 multivariate_normal: Any = stats.multivariate_normal
 
 

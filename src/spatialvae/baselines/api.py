@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from spatialvae.baselines.measure import values_of
-from spatialvae.baselines.result import Baseline, Baselines
+from spatialvae.baselines.result import LinearBaseline, LinearBaselines
 from spatialvae.baselines.spectrum import basis_of, spectrum_of
 from spatialvae.baselines.stored import Basis, read_stored, stored
 from spatialvae.baselines.tiles import Tiles
@@ -28,7 +28,7 @@ Kind = int | None
 
 def pixel_gaussian(
     images: object, *, split: str = "test", limit: int | None = None, seed: int = 0, progress: bool = False, **how: Any
-) -> Baseline:
+) -> LinearBaseline:
     """One Gaussian over the pixels with a full covariance, fitted to the training images, measured on a split.
 
         x + n ~ N(m + 1/2, S + I / 12),    bits per dim = E_n[-log2 p(x + n)] / D
@@ -70,7 +70,7 @@ def ppca(
     seed: int = 0,
     progress: bool = False,
     **how: Any,
-) -> Baseline:
+) -> LinearBaseline:
     """Probabilistic PCA with codes of so many numbers, which is what the bound of a linear VAE attains.
 
         x + n ~ N(m + 1/2, W W^T + s^2 I),    E[z|x] = (W^T W + s^2 I)^-1 W^T (x - m)
@@ -107,7 +107,7 @@ def linear_baselines(
     seed: int = 0,
     progress: bool = False,
     **how: Any,
-) -> Baselines:
+) -> LinearBaselines:
     """`ppca` with each of these numbers and `pixel_gaussian`, in one pass over the images.
 
     Args:
@@ -147,7 +147,7 @@ def _prepared(images: object, how: dict[str, Any], progress: bool) -> ImageData:
 
 def _measured(
     data: ImageData, kinds: Sequence[Kind], split: str, limit: int | None, seed: int, progress: bool
-) -> Baselines:
+) -> LinearBaselines:
     """The baselines in this order; those of the cache are read, and the others measured in one pass."""
     tiles, part = Tiles.of(data.channels, data.height, data.width), data.split(split)
     kept = {kind: tiles.size if kind is None else _share(kind, tiles) for kind in kinds}
@@ -167,7 +167,7 @@ def _measured(
         spectrum = spectrum_of(data, tiles, progress=progress)
         new = values_of(spectrum, tiles, part, rows, missing, progress=progress)
         values |= {one: stored({**basis, "kept": one}, shapes, lambda one=one: new[one]) for one in missing}
-    return Baselines(
+    return LinearBaselines(
         data=data.source or data.name,
         fingerprint=data.fingerprint,
         split=split,
@@ -191,8 +191,8 @@ def _share(numbers: int, tiles: Tiles) -> int:
     return numbers // tiles.count
 
 
-def _baseline(data: ImageData, tiles: Tiles, kind: Kind, kept: int, values: Mapping[str, Tensor]) -> Baseline:
-    return Baseline(
+def _baseline(data: ImageData, tiles: Tiles, kind: Kind, kept: int, values: Mapping[str, Tensor]) -> LinearBaseline:
+    return LinearBaseline(
         kind="pixel-gaussian" if kind is None else "ppca",
         asked=kind,
         numbers=None if kind is None else kept * tiles.count,

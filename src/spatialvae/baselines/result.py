@@ -13,14 +13,14 @@ from spatialvae.data.subset import spell_subset
 from spatialvae.estimate import Estimate, spell
 from spatialvae.records import APART, OMITTED
 
-__all__ = ["Baseline", "Baselines"]
+__all__ = ["LinearBaseline", "LinearBaselines"]
 
 
 @dataclass(frozen=True, repr=False)
-class Baseline:
+class LinearBaseline:
     """A linear model fitted to training images by maximum likelihood, measured on others.
 
-    >>> Baseline("ppca", 150, 150, Estimate(6.318, 0.004, 10_000), Estimate(0.0045, 2e-5, 10_000), 47_538, 3072)
+    >>> LinearBaseline("ppca", 150, 150, Estimate(6.318, 0.004, 10_000), Estimate(0.0045, 2e-5, 10_000), 47_538, 3072)
     probabilistic PCA, 150 numbers: 6.3180 ± 0.0040 bits per dim, squared error 0.004500 ± 0.000020
     """
 
@@ -55,7 +55,7 @@ class Baseline:
         """What to know of the fit, a sentence each; none for whole images of which there are many.
 
         >>> one = Estimate(9.0, None, 1)
-        >>> Baseline("pixel-gaussian", None, None, one, None, 40, 64).notes
+        >>> LinearBaseline("pixel-gaussian", None, None, one, None, 40, 64).notes
         ['it is fitted to 40 training images of 64 numbers: too few for what their covariance says of other images']
         """
         notes = []
@@ -82,7 +82,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, repr=False)
-class Baselines:
+class LinearBaselines:
     """Several baselines of the same images. Printed, they are a table; in a notebook too."""
 
     data: str
@@ -94,7 +94,7 @@ class Baselines:
     """How many images the split has."""
     seed: int
     """Of the draw of the images, where not all are used."""
-    models: tuple[Baseline, ...]
+    models: tuple[LinearBaseline, ...]
 
     @property
     def notes(self) -> list[str]:

@@ -10,7 +10,7 @@ from spatialvae.cli.images import prepare_images
 from spatialvae.cli.machine import use_machine
 from spatialvae.cli.options import Json, Threads, given, with_settings
 from spatialvae.cli.output import emit
-from spatialvae.config import AbstractDataOptions
+from spatialvae.config import DataOptions
 from spatialvae.errors import UserError
 from spatialvae.records import as_json
 
@@ -26,7 +26,7 @@ Numbers = Annotated[
 Split = Annotated[str, typer.Option(help="Which images to measure: test, validation, train or all.")]
 
 
-@with_settings(AbstractDataOptions, without=("data",))
+@with_settings(DataOptions, without=("data",))
 def baseline(
     *,
     source: Annotated[str, typer.Argument(help="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path.")],
@@ -41,7 +41,7 @@ def baseline(
     They are fitted to the training images; fits and results are kept in the cache.
     """
     wanted = None if numbers is None else _numbers(numbers)
-    chosen = AbstractDataOptions.parse({"data": source, **given(settings)}, "baseline")
+    chosen = DataOptions.parse({"data": source, **given(settings)}, "baseline")
     use_machine("cpu", threads)
     prepared = prepare_images(chosen)
     from spatialvae.baselines import linear_baselines
