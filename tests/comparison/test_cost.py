@@ -30,14 +30,17 @@ def test_the_models_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GENERATED", 5)
     measured = models("vector", "low-rank")
     before = {name: {k: v.clone() for k, v in model.state_dict().items()} for name, model in measured.items()}
-    costs = measure_costs(measured, images(), "vector", rounds=2)
+    costs = measure_costs(measured, images(), "vector", 4.5, rounds=2)
     for name, model in measured.items():
         assert not model.training
         assert all(torch.equal(value, before[name][key]) for key, value in model.state_dict().items())
         assert all(parameter.grad is None for parameter in model.parameters())
     assert (costs["vector"].step_ratio, costs["vector"].picture_ratio) == (1.0, 1.0)
     assert all(cost.rounds == 2 for cost in costs.values())
-    assert all(cost.step_seconds > 0 and cost.picture_seconds > 0 for cost in costs.values())
+    for cost in costs.values():
+        assert cost.step_seconds and cost.picture_seconds
+        assert cost.epoch_seconds == pytest.approx(4.5 * cost.step_seconds)
+        assert cost.generation_seconds == pytest.approx(10_000 * cost.picture_seconds)
 
 
 def test_ratios_are_medians_within_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +61,7 @@ def test_ratios_are_medians_within_a_round(monkeypatch: pytest.MonkeyPatch) -> N
         return next(script)
 
     monkeypatch.setattr(timing, "seconds", clock)
-    costs = measure_costs(measured, images(), "vector", rounds=3)
+    costs = measure_costs(measured, images(), "vector", 4.5, rounds=3)
     low_rank = costs["low-rank"]
     assert (low_rank.step_ratio, low_rank.picture_ratio) == (1.5, 2.0)
     assert (low_rank.step_seconds, low_rank.picture_seconds) == (6.0 / module.STEPS, 2000.0 / module.GENERATED)
@@ -82,7 +85,7 @@ def test_what_is_timed_is_training_and_sampling(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(SpatialVAE, "forward", noted)
     batch = images()
-    measure_costs(measured, batch, "naive", rounds=1)
+    measure_costs(measured, batch, "naive", 1, rounds=1)
     assert drawn == [module.GENERATED] * 2
     assert len(seen) == 2 * module.STEPS
     assert all(torch.equal(one, batch) for one in seen)

@@ -61,7 +61,7 @@ def test_it_opens_again(run: FinishedRun) -> None:
     again = open_run(str(run.folder))
     assert repr(again) == repr(run)
     assert same(again.model.state_dict(), dict(run.model.state_dict()))
-    with pytest.raises(UserError, match="that no file holds"):
+    with pytest.raises(UserError, match="which no file holds"):
         _ = again.images
 
 

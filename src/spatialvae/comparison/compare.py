@@ -12,7 +12,7 @@ from spatialvae._version import __version__
 from spatialvae.benchmarking import describe_machine
 from spatialvae.comparison.cached_evaluation import evaluated, network_hashes
 from spatialvae.comparison.comparison import Comparison
-from spatialvae.comparison.cost import cost_of, measure_costs
+from spatialvae.comparison.cost import measure_costs
 from spatialvae.comparison.entries import Trained, differences, model_result, rate_point, training_seconds
 from spatialvae.comparison.pictures import pictures
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
@@ -112,10 +112,8 @@ def run_comparison(
 
     say("timing the models in turn")
     batch = training_batch(data.split("train"), config.optimisation.batch_size, 0, seed=0, flip=False)
-    timings = measure_costs(models, batch, plan.baseline)
-    costs = {
-        name: cost_of(one, len(data.split("train")) / config.optimisation.batch_size) for name, one in timings.items()
-    }
+    steps = len(data.split("train")) / config.optimisation.batch_size
+    costs = measure_costs(models, batch, plan.baseline, steps)
     machine = describe_machine(resolve_precision(config.optimisation.precision, device), device)
     results = _results(plan, config, evaluation, data, runs, models, costs, out)
     results = replace(results, command=command, warnings=(*results.warnings, *unfitted), machine={**machine})

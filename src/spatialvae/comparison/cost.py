@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import statistics
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -16,7 +15,7 @@ from spatialvae.model import SpatialVAE
 from spatialvae.results import Cost
 from spatialvae.seeding import seeded
 
-__all__ = ["GENERATION", "Timing", "cost_of", "measure_costs"]
+__all__ = ["GENERATION", "measure_costs"]
 
 STEPS = 2
 GENERATED = 500
@@ -24,27 +23,17 @@ GENERATION = 10_000
 """Images whose generation a report gives the time of."""
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Median seconds of one training step and of one generated picture, and their ratios to the baseline's.
-
-    A ratio is the median over rounds of the ratio within a round.
-    """
-
-    step_seconds: float
-    step_ratio: float
-    picture_seconds: float
-    picture_ratio: float
-    rounds: int
-
-
-def measure_costs(models: dict[str, SpatialVAE], images: Tensor, baseline: str, rounds: int = 5) -> dict[str, Timing]:
+def measure_costs(
+    models: dict[str, SpatialVAE], images: Tensor, baseline: str, steps: float, rounds: int = 5
+) -> dict[str, Cost]:
     """Time every model in turn, round after round, after one round of warm-up.
 
     Args:
         models: by name, all on one device; copies are trained, the models stay as they are.
         images: one uint8 training batch [B C H W].
         baseline: whose time is 1.
+        steps: training steps of an epoch.
+        rounds: how often each takes its turn.
     """
     works: dict[str, Work] = {}
     for name, model in models.items():
@@ -54,32 +43,27 @@ def measure_costs(models: dict[str, SpatialVAE], images: Tensor, baseline: str, 
         works[f"{name} pictures"] = partial(model.sample, GENERATED)
     with seeded(0):
         taken = interleaved(works, rounds, models[baseline].device)
-    steps = {name: [value / STEPS for value in taken[f"{name} steps"]] for name in models}
-    pictures = {name: [value / GENERATED for value in taken[f"{name} pictures"]] for name in models}
-    return {
-        name: Timing(
-            statistics.median(steps[name]),
-            statistics.median(ratios(steps[name], steps[baseline])),
-            statistics.median(pictures[name]),
-            statistics.median(ratios(pictures[name], pictures[baseline])),
-            rounds,
-        )
-        for name in models
-    }
+    step = {name: [value / STEPS for value in taken[f"{name} steps"]] for name in models}
+    picture = {name: [value / GENERATED for value in taken[f"{name} pictures"]] for name in models}
+    return {name: _cost(step[name], step[baseline], picture[name], picture[baseline], steps) for name in models}
 
 
-def cost_of(timing: Timing, steps: float) -> Cost:
-    """What a model costs an epoch of so many training steps, and for 10,000 generated images.
-
-    >>> cost_of(Timing(0.5, 2.0, 1e-3, 1.5, 5), 10).epoch_seconds
-    5.0
-    """
+def _cost(
+    step: list[float], baseline_step: list[float], picture: list[float], baseline_picture: list[float], steps: float
+) -> Cost:
+    """Medians over rounds of the seconds of a step and of a picture, and of the ratios within a round."""
+    step_seconds, step_ratio = statistics.median(step), statistics.median(ratios(step, baseline_step))
+    picture_seconds, picture_ratio = statistics.median(picture), statistics.median(ratios(picture, baseline_picture))
     return Cost(
-        **vars(timing),
-        epoch_seconds=timing.step_seconds * steps,
-        epoch_ratio=timing.step_ratio,
-        generation_seconds=timing.picture_seconds * GENERATION,
-        generation_ratio=timing.picture_ratio,
+        step_seconds=step_seconds,
+        step_ratio=step_ratio,
+        picture_seconds=picture_seconds,
+        picture_ratio=picture_ratio,
+        rounds=len(step),
+        epoch_seconds=step_seconds * steps,
+        epoch_ratio=step_ratio,
+        generation_seconds=picture_seconds * GENERATION,
+        generation_ratio=picture_ratio,
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from spatialvae import records
 from spatialvae.data.dataset import ImageData
 from spatialvae.data.options import DEFAULTS, ImageOptions
+from spatialvae.data.prepare import OtherImages, prepare
+from spatialvae.errors import UserError
 
 __all__ = ["DataRecord"]
 
@@ -46,6 +48,23 @@ class DataRecord:
             UserError: a file that is no such record, or that names options which do not exist.
         """
         return records.read(cls, path) if path.exists() else None
+
+    def reopened(self, folder: Path, *, progress: bool = False) -> ImageData:
+        """The same images, opened again.
+
+        Args:
+            folder: of the run, for messages.
+            progress: whether a bar on stderr shows how far it is.
+
+        Raises:
+            UserError: they were arrays in memory, or have changed since.
+        """
+        if self.source is None:
+            raise UserError(f"{folder} was trained on arrays in memory, which no file holds: give `images`.")
+        try:
+            return prepare(self.source, self.options, progress=progress, expected=self.fingerprint)
+        except OtherImages:
+            raise UserError(f"{folder} was trained on {self.words}, which has changed since: give `images`.") from None
 
     @property
     def settings(self) -> dict[str, Any]:

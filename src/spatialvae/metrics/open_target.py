@@ -10,7 +10,6 @@ from typing import Protocol, runtime_checkable
 from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.data.anything import as_image_data
-from spatialvae.data.prepare import OtherImages, prepare
 from spatialvae.data.record import DataRecord
 from spatialvae.errors import UserError
 from spatialvae.metrics.selection import spelled_metrics
@@ -59,12 +58,9 @@ def open_images(images: Images | None, folder: Path | None, model: SpatialVAE, *
     if folder is None:
         raise UserError("A model does not say which images to measure it on: give `images`, or the run's folder.")
     record = DataRecord.read(folder / RECORD)
-    if record is None or record.source is None:
-        raise UserError(f"{folder} does not say where the images that it was trained on lie: give `images`.")
-    try:
-        return prepare(record.source, record.options, progress=progress, expected=record.fingerprint)
-    except OtherImages:
-        raise UserError(f"{folder} was trained on {record.source}, which has changed since: give `images`.") from None
+    if record is None:
+        raise UserError(f"{folder} does not say which images it was trained on: give `images`.")
+    return record.reopened(folder, progress=progress)
 
 
 def as_one_split(images: Images) -> Images:

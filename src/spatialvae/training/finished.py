@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from spatialvae.data import ImageData, prepare
+from spatialvae.data import ImageData
 from spatialvae.data.record import DataRecord
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
@@ -103,10 +103,9 @@ class FinishedRun:
         Raises:
             UserError: the folder does not say which, they are arrays in memory, or they have changed since.
         """
-        record = self.record
-        if record is None or record.source is None:
-            raise UserError(f"{self.folder} was trained on images that no file holds: give `images`.")
-        return prepare(record.source, record.options, expected=record.fingerprint)
+        if self.record is None:
+            raise UserError(f"{self.folder} does not say which images it was trained on: give `images`.")
+        return self.record.reopened(self.folder)
 
     @property
     def _latent(self) -> str:
