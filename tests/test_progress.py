@@ -77,6 +77,9 @@ def test_a_log_gets_a_plain_line_now_and_then(clock: Clock, capsys: pytest.Captu
         ]
         work.update(500, "at a checkpoint", due=True)
         assert capsys.readouterr().err == "runs/a: 50% of 1,000, 2 min left, at a checkpoint\n"
+        for done in (520, 540, 1000):  # a checkpoint a step does not fill the log; the last one is in it
+            work.update(done, "at a checkpoint", due=True)
+        assert capsys.readouterr().err == "runs/a: 100% of 1,000, at a checkpoint\n"
         work.say("a line")
         assert capsys.readouterr().err == "a line\n"
 

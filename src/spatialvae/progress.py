@@ -37,7 +37,7 @@ class Progress:
     def __init__(self, title: str, total: int | None, done: int = 0, *, shown: bool = True) -> None:
         self._title, self._total, self._done, self._shown = title, total, done, shown
         self._first: tuple[float, int] | None = None
-        self._due = time.monotonic() + FIRST_LINE
+        self._due, self._last = time.monotonic() + FIRST_LINE, float("-inf")
         self._moving = _moving() if shown and _on_a_terminal() else None
         if self._moving is not None:
             short = title if len(title) <= TITLE else f"…{title[1 - TITLE :]}"
@@ -51,7 +51,7 @@ class Progress:
         """`done` of the total are done; `details` are the owner's words, the most important first.
 
         Args:
-            due: say it in a log now, however long ago the last line was.
+            due: say it in a log now, unless another line came within the last three seconds and more is to come.
         """
         now, self._done = time.monotonic(), done
         self._first = self._first or (now, done)
@@ -61,9 +61,13 @@ class Progress:
             while len("  ".join(words)) > room and len(words) > 1:
                 words.pop()
             self._moving.update(self._task, completed=done, details="  ".join(words))
-        elif self._shown and (due or now >= self._due):
-            self._due = now + NEXT_LINES
+        elif self._shown and (now >= self._due or (due and self._settled(now))):
+            self._due, self._last = now + NEXT_LINES, now
             self.say(", ".join([f"{self._title}: {self._share()}", *filter(None, [self._left(now), *details])]))
+
+    def _settled(self, now: float) -> bool:
+        """Whether the last line is old enough for another, or the work complete."""
+        return now - self._last >= FIRST_LINE or self._done == self._total
 
     def say(self, line: str) -> None:
         """A line that stays."""

@@ -30,10 +30,10 @@ def compared(shared: Path, images: Path) -> tuple[Path, dict[str, Any]]:
     return shared / "compared", result.json
 
 
-def line(images: Path, out: Path) -> tuple[object, ...]:
+def line(images: Path, out: Path, fast: tuple[object, ...] = FAST) -> tuple[object, ...]:
     """A comparison of a second."""
     what = ("--data", images, "--latent", "vector", "low-rank", "--seeds", 1)
-    return ("compare", *what, "--images", 60, *SETTINGS, *FAST, "--out", out)
+    return ("compare", *what, "--images", 60, *SETTINGS, *fast, "--out", out)
 
 
 def test_it_writes_and_prints_the_comparison(compared: tuple[Path, dict[str, Any]]) -> None:
@@ -198,7 +198,7 @@ def test_named_priors_are_fitted_measured_and_drawn(shared: Path, images: Path, 
     flags = ("--prior", "standard", "mixture:components=2", "--features", features, "--generated", 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spatialvae.comparison.cost.GENERATED", 5)
-        result = spatialvae(*line(images, shared / "priors"), *flags, "--metrics", "frechet", "--json").json
+        result = spatialvae(*line(images, shared / "priors", ()), *flags, "--metrics", "frechet", "--json").json
     keys = {"frechet/reconstructions", "frechet/standard", "frechet/mixture:components=2"}
     assert all(set(model["metrics"]) == keys for model in result["models"])
     assert {"samples-standard", "samples-mixture-components=2"} <= set(result["figures"])

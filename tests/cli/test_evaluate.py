@@ -21,7 +21,9 @@ from tests.conftest import contents, smooth_images
 from tests.metrics.networks import feature_file
 from tests.metrics.script_files import NotFinite, saved
 
-FAST = ("--importance-samples", 2, "--nll-images", 3, "--generated", 20)
+FEW = ("--importance-samples", 2, "--nll-images", 3)
+DRAWN = ("--generated", 20)
+FAST = (*FEW, *DRAWN)
 
 
 def test_the_numbers_are_the_librarys(run: Path, images: Path) -> None:
@@ -37,7 +39,7 @@ def test_the_numbers_are_the_librarys(run: Path, images: Path) -> None:
 
 
 def test_words(run: Path) -> None:
-    result = spatialvae("evaluate", run, *FAST, "--split", "validation", "--metrics", "bound,nll,ssim")
+    result = spatialvae("evaluate", run, *FEW, "--split", "validation", "--metrics", "bound,nll,ssim")
     assert result.code == 0
     lines = result.out.splitlines()
     assert "validation" in lines[0] and lines[0].endswith("; ± over images, this training only")
@@ -58,7 +60,7 @@ def test_split_and_limit(run: Path, images: Path) -> None:
 
 def test_the_words_say_which_images(run: Path, images: Path) -> None:
     count = len(prepare(str(images)).split("train"))
-    flags = ("--split", "train", *FAST, "--seed", 3, "--metrics", "bound,nll")
+    flags = ("--split", "train", *FEW, "--seed", 3, "--metrics", "bound,nll")
     lines = spatialvae("evaluate", run, *flags, "--limit", 5).out.splitlines()
     assert f"train, 5 of {count} images, drawn with seed 3; ±" in lines[0]
     assert lines[1].endswith("n = 5)")
@@ -81,7 +83,7 @@ def test_a_metric_that_fails_is_told_beside_the_others(run: Path, tmp_path: Path
 
 
 def test_samples_of_every_prior_are_measured(run: Path, tmp_path: Path) -> None:
-    result = spatialvae("evaluate", run, *FAST, "--metrics", "frechet", "--features", feature_file(tmp_path), "--json")
+    result = spatialvae("evaluate", run, *DRAWN, "--metrics", "frechet", "--features", feature_file(tmp_path), "--json")
     assert set(result.json["metrics"]) == {"frechet/reconstructions", "frechet/standard", "frechet/gaussian"}
     assert result.json["provenance"]["features"]["name"] == "pooled"
     assert result.json["warnings"]
@@ -134,7 +136,7 @@ def test_images_of_anyone_are_measured_by_the_same_code(run: Path, images: Path,
     for name in ("samples", "samples.npz"):
         made = spatialvae("sample", run, "--count", 20, "--seed", 0, "--prior", "standard", "--out", tmp_path / name)
         assert made.code == 0
-    ours = spatialvae("evaluate", run, *FAST, *network, "--json").json["metrics"]
+    ours = spatialvae("evaluate", run, *DRAWN, *network, "--json").json["metrics"]
     expected = {name: ours[f"{name}/standard"]["value"] for name in ("frechet", "precision", "recall")}
     for name in ("samples", "samples.npz"):
         assert sets(tmp_path / name, "--against", images, *network) == pytest.approx(expected)

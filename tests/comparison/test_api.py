@@ -83,7 +83,7 @@ def test_mistakes_are_refused_before_any_training(
         ({"latent": "naive"}, "latent is given as latents"),
         ({"beta": 7.0}, "beta is given as betas"),
         ({"prior": "flow"}, "prior is given as priors"),
-        ({"image_size": "4x4"}, "image_size is decided where ImageData is made"),
+        ({"image_size": "16x16"}, "image_size is decided where ImageData is made"),
     ],
 )
 def test_settings_that_would_be_ignored_are_refused(tmp_path: Path, settings: dict[str, Any], words: str) -> None:

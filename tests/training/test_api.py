@@ -131,6 +131,13 @@ def test_images_of_a_source_open_again(tmp_path: Path) -> None:
         ("naive", {"image_size": (16, 16, 3)}, ["image_size (16, 16, 3)"]),
         ("naive", {"beta": -1}, ["beta -1", "greater than or equal to 0"]),
         ("naive", {"device": "gpu"}, ["device gpu"]),
+        ("naive:maps=5", {"maps": 3}, ["maps 3 is not read", "has maps 5"]),
+        ("naive:height=2,width=2", {"map_size": 3}, ["map_size 3 is not read", "has height 2"]),
+        (LATENTS.parse("naive:maps=2,height=3,width=3"), {"maps": 3}, ["maps 3 is not read", "has maps 2"]),
+        ("naive", {"crop": "center"}, ["crop is decided", "as_image_data"]),
+        ("naive", {"image_size": 16}, ["image_size is decided", "as_image_data"]),
+        (TrainConfig(data=DataOptions(channels=3)), {}, ["channels is decided"]),
+        (TrainConfig(data=DataOptions(data="mnist")), {}, ["data mnist and other images"]),
         (
             SpatialVAE.from_config(ModelConfig(maps=2, image_size=(8, 8), channels=1)),
             {"latent": "naive"},
@@ -146,6 +153,20 @@ def test_mistakes_leave_no_folder(model: Any, options: dict[str, Any], words: li
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert caught.value.message.count("\n") <= 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_number_of_images_is_no_images(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"images 500 is a number.*epochs"):
+        train(images=500, out=tmp_path / "run", progress=False)
+
+
+def test_settings_that_agree_with_the_images_are_no_contradiction(tmp_path: Path) -> None:
+    options = {**SMALL, "image_size": 8, "channels": 1, "crop": "none"}
+    run = train("naive:maps=2", tiny_data(), tmp_path / "run", **options)
+    again = train(TrainConfig.read(run.folder / "config.yaml"), tiny_data(), run.folder, progress=False)
+    assert same(again.model.state_dict(), dict(run.model.state_dict()))
+    Vector = LATENTS["vector"]
+    assert train(Vector(maps=5), tiny_data(), tmp_path / "vector", **SMALL).model.latent.maps == 5
 
 
 def test_a_config_of_arrays_wants_its_images(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.training.tiny import settings, tiny_data
 def test_a_run_says_what_it_was_really_trained_on(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", images=smooth_images(60, 3, 12, 12))
     data = prepare(str(tmp_path / "mine.npz"), ImageOptions((8, 8), "10", channels=1))
-    asked = settings(data="digits", crop="center", images=20)
+    asked = settings(images=20)
     train(asked, data, tmp_path / "run", progress=False)
     written, record = TrainConfig.read(tmp_path / "run" / "config.yaml"), Run(tmp_path / "run").record()
     assert record == DataRecord.of(data)
@@ -29,7 +29,8 @@ def test_a_run_says_what_it_was_really_trained_on(tmp_path: Path) -> None:
 
 
 def test_arrays_in_memory_are_recorded_as_such(tmp_path: Path) -> None:
-    train(settings(data="digits", images=20, checkpoint_every=None), tiny_data(), tmp_path, progress=False)
+    values = {"maps": 2, "images": 20, "batch_size": 10, "precision": "fp32"}  # whose default is digits
+    train(TrainConfig.parse(values, "tests"), tiny_data(), tmp_path, progress=False)
     record = Run(tmp_path).record()
     assert record is not None and (record.source, record.name) == (None, "tiny")
     assert record.images == {"train": 60, "validation": 25, "test": 15}
@@ -55,6 +56,20 @@ def test_what_is_refused_changes_no_byte(tmp_path: Path, what: str, monkeypatch:
     with pytest.raises(UserError):
         train(settings(**changed), data, out, progress=False)
     assert contents(out) == before
+
+
+def test_a_run_of_the_old_default_latent_says_how_it_goes_on(tmp_path: Path) -> None:
+    train(settings(latent="low-rank"), tiny_data(), tmp_path, progress=False)
+    with pytest.raises(UserError) as caught:
+        train(settings(), tiny_data(), tmp_path, progress=False)
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith("is a run with other settings: latent was low-rank, now tensor-normal.")
+    assert lines[1:] == [
+        "No latent was given, and the default, low-rank in earlier versions, is tensor-normal: this run goes on with "
+        "latent low-rank."
+    ]
+    with pytest.raises(UserError, match="give the settings of before"):
+        train(settings(latent="naive"), tiny_data(), tmp_path, progress=False)
 
 
 def test_a_damaged_checkpoint_changes_no_byte(tmp_path: Path) -> None:

@@ -75,10 +75,16 @@ def test_one_that_is_not_there_leaves_no_folder(tmp_path: Path, name: Any, words
     assert not (tmp_path / "run").exists()
 
 
-def test_one_that_does_not_start_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_start_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Kept) -> None:
         raise OSError("no login\nat all")
 
     monkeypatch.setattr(Kept, "start", fail)
-    with pytest.raises(UserError, match=r"^track Kept does not start: at all$"):
-        train(settings(), tiny_data(), tmp_path / "run", track=Kept(), progress=False)
+    for track in (Kept(), ["tensorboard", Kept()]):
+        with pytest.raises(UserError, match=r"^track Kept does not start: at all$"):
+            train(settings(), tiny_data(), tmp_path / "run", track=track, progress=False)
+        assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    with pytest.raises(UserError, match="does not start"):
+        train(settings(), tiny_data(), tmp_path / "run", track=["tensorboard", Kept()], progress=False)
+    assert list((tmp_path / "run").iterdir()) == []  # so that the same folder takes the next try

@@ -12,6 +12,7 @@ from spatialvae.cli.machine import use_machine
 from spatialvae.cli.options import Device, Json, Threads, given, with_settings
 from spatialvae.cli.output import emit, say
 from spatialvae.config import BenchConfig, TrainConfig
+from spatialvae.errors import UserError
 from spatialvae.settings import divided
 
 __all__ = ["bench"]
@@ -35,6 +36,9 @@ def bench(
     options = BenchConfig.parse(measuring, "bench")
     if data is None and not {"images", "epochs"} & set(chosen):
         chosen["images"] = CELEBA_EPOCHS
+    for name in ("crop", "layout", "skip_bad_images") if data is None else ():
+        if name in chosen:
+            raise UserError(f"`{name}` is for images, and noise is measured: give `data` too, or leave it out.")
     config = TrainConfig.parse({**chosen, **({} if data is None else {"data": data})}, "bench")
     where = use_machine(device, threads)
     if data is not None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_prior"]
 
+GENERATED = 5000
+
 Run = Annotated[Path, typer.Argument(help="A run folder.")]
 Priors = Annotated[
     list[str] | None,
@@ -43,6 +45,10 @@ Default = Annotated[
 Features = Annotated[
     str | None, typer.Option(help="Feature network for the Fréchet distance: a TorchScript file, or inception.")
 ]
+Generated = Annotated[
+    int | None,
+    typer.Option(min=2, help="Number of samples of each prior for the Fréchet distance. Default: 5000."),
+]
 Again = Annotated[bool, typer.Option("--overwrite", help="Fit priors again that are already fitted.")]
 
 
@@ -54,9 +60,7 @@ def fit_prior(
     prior: Priors = None,
     default: Default = False,
     features: Features = None,
-    generated: Annotated[
-        int, typer.Option(min=2, help="Number of samples of each prior for the Fréchet distance.")
-    ] = 5000,
+    generated: Generated = None,
     device: Device = None,
     threads: Threads = None,
     overwrite: Again = False,
@@ -76,6 +80,8 @@ def fit_prior(
     training = fitting.training_settings(spelled, values)
     if default and len(spelled) > 1 and features is None:
         raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
+    if generated is not None and features is None:
+        raise UserError("--generated is for the Fréchet distance: give --features FILE.pt too, or leave it out.")
     if features is not None:
         FeatureNetwork.open(features)  # what is no network is refused before anything is fitted
     model = load_model(run, device, threads)
@@ -94,7 +100,9 @@ def fit_prior(
     frechet = {}
     if features is not None:
         measured = list(dict.fromkeys([model.priors.own, *model.priors]))
-        frechet = fitting.held_out_frechet(model, data, measured, features, generated=generated, progress=True)
+        frechet = fitting.held_out_frechet(
+            model, data, measured, features, generated=generated or GENERATED, progress=True
+        )
     chosen = None
     if default:
         of_priors = {name: value for name, value in frechet.items() if name != RECONSTRUCTIONS}

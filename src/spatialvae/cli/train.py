@@ -49,8 +49,10 @@ def train(
     data = prepare_images(chosen.data)
     say_notes(data.notes)
     from spatialvae import training
+    from spatialvae.data.record import DataRecord
     from spatialvae.latents import LATENTS
 
+    chosen = chosen.replaced(**DataRecord.of(data).settings)  # what a name such as celeba implies included
     try:
         model = training.train(chosen, data, out, track=track or None, device=where).model
     except training.Interrupted as stop:

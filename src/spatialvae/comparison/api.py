@@ -13,11 +13,12 @@ import torch
 from spatialvae.comparison.compare import run_comparison
 from spatialvae.comparison.comparison import Comparison
 from spatialvae.comparison.settings import ComparisonSettings
-from spatialvae.data.anything import images_by, refuse_if_prepared
+from spatialvae.data.anything import images_by
 from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent
 from spatialvae.metrics.selection import spelled_metrics
+from spatialvae.training.unread import refuse_other_images
 
 __all__ = ["compare"]
 
@@ -73,7 +74,6 @@ def compare(
         raise UserError("`data` is given as `images`, the first argument of compare.")
     for name in OURS.keys() & settings.keys():
         raise UserError(f"`{name}` is given as {OURS[name]}, an argument of compare.")
-    refuse_if_prepared(images, settings)
     named = None if latents is None else [_spelled(latent) for latent in _listed(latents)]
     plan = {
         "latent": named,
@@ -84,6 +84,7 @@ def compare(
     if "metrics" in settings:
         settings["metrics"] = spelled_metrics(settings["metrics"])
     asked = ComparisonSettings.of({**settings, **plan}, "compare")
+    refuse_other_images(images, asked.training.data)
     folder = Path(out).expanduser()
     given = {"latents": named, "out": str(folder), "seeds": seeds, "betas": betas, "priors": priors}
     return run_comparison(

@@ -18,24 +18,28 @@ from spatialvae.comparison.pictures import pictures
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
 from spatialvae.comparison.settings import ComparisonSettings
 from spatialvae.comparison.verdict import best
-from spatialvae.config import EvaluationConfig, PriorConfig, TrainConfig
+from spatialvae.config import CompareConfig, EvaluationConfig, PriorConfig, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import training_batch
 from spatialvae.data.record import DataRecord
+from spatialvae.errors import UserError
 from spatialvae.fitting import check_priors, fit_missing, present
 from spatialvae.metrics.latent.probe import no_probe
 from spatialvae.metrics.provenance import Provenance
-from spatialvae.metrics.selection import select
+from spatialvae.metrics.selection import refuse_unread, select, settings_read
 from spatialvae.model import SpatialVAE
+from spatialvae.priors import PRIORS, AbstractTrainedFamily
 from spatialvae.records import parse
 from spatialvae.report import draw_figures, intervals
 from spatialvae.results import Cost, DataFacts, EvaluationFacts, Results
 from spatialvae.runtime.precision import resolve_precision
-from spatialvae.training import train
+from spatialvae.training.loop import train_stage
+from spatialvae.training.model_stage import ModelStage
 
 __all__ = ["run_comparison"]
 
-RATE_ONLY = {"metrics": "bound", "prior": None}
+OF_IMAGES = ("split", "limit", "seed")
+"""Settings that say which images are measured."""
 
 NOT_SHARED = {"latent", "seed", "data", "beta"}
 """Settings of a training that are not those of the comparison."""
@@ -75,7 +79,7 @@ def run_comparison(
     wanted, evaluation = settings.plan, settings.evaluation
     config = settings.training.replaced(**DataRecord.of(data).settings)
     plan = make_plan(wanted, config, data)
-    networks = _check(evaluation, data)
+    read, networks = _check(wanted, evaluation, data)
     runs: Runs = {}
     models: dict[str, SpatialVAE] = {}
     unfitted: list[str] = []
@@ -83,12 +87,13 @@ def run_comparison(
         for beta in plan.betas:
             own = config.replaced(latent=latent, beta=beta)
             # The other betas are points of the rate-distortion curve: its two terms are all it takes.
-            rate_only = evaluation.model_copy(update=RATE_ONLY)
+            rate_only = EvaluationConfig(metrics="bound", **{name: getattr(evaluation, name) for name in OF_IMAGES})
             for seed in plan.seeds:
                 say(f"{latent}, beta {beta:g}, seed {seed}")
                 folder = run_folder(out, latent, beta, seed)
                 own_seed = own.replaced(seed=seed)
-                model = train(own_seed, data, folder, progress=progress, device=device).model
+                stage = ModelStage(own_seed, data)
+                model = train_stage(stage, folder, progress=progress, device=device)
                 asked = rate_only
                 if beta == plan.beta:
                     failed: dict[str, str] = {}
@@ -104,7 +109,7 @@ def run_comparison(
                         progress=progress,
                     )
                     unfitted += [f"{latent}, seed {seed}: no {name} prior: {why}" for name, why in failed.items()]
-                    asked = evaluation.model_copy(update={"prior": present(model, evaluation.prior)})
+                    asked = evaluation.replaced(prior=present(model, evaluation.prior) if "prior" in read else None)
                 measured = evaluated(folder, model, data, asked, networks, progress)
                 runs.setdefault((latent, beta), []).append(Trained(seed, folder, measured))
                 if beta == plan.beta:
@@ -123,11 +128,19 @@ def run_comparison(
     return comparison
 
 
-def _check(evaluation: EvaluationConfig, data: ImageData) -> dict[str, str | None]:
-    """Refuse what would only fail once hours of training have passed; the networks' sha256."""
-    check_priors(evaluation.prior or [], len(data.split("train")))
-    select(evaluation, no_probe=no_probe(data, evaluation.split))
-    return network_hashes(evaluation, (data.height, data.width))
+def _check(
+    wanted: CompareConfig, evaluation: EvaluationConfig, data: ImageData
+) -> tuple[frozenset[str], dict[str, str | None]]:
+    """Refuse what would only fail once hours of training have passed; the settings read, and the networks' sha256."""
+    priors = evaluation.prior or []
+    check_priors(priors, len(data.split("train")))
+    if wanted.prior_images is not None and not any(isinstance(PRIORS.parse(p), AbstractTrainedFamily) for p in priors):
+        raise UserError(
+            "`prior_images` is for priors with a network: name flow or diffusion as `prior`, or leave it out."
+        )
+    metrics = select(evaluation, no_probe=no_probe(data, evaluation.split))
+    refuse_unread(evaluation.replaced(prior=None), metrics)  # whatever is measured, the pictures are of the priors
+    return settings_read(metrics.values()), network_hashes(evaluation, (data.height, data.width))
 
 
 def _results(

@@ -20,7 +20,7 @@ from spatialvae.data.value_range import ValueRange
 from spatialvae.data.writer import MemoryWriter
 from spatialvae.errors import UserError, nearest
 
-__all__ = ["as_image_data", "images_by", "refuse_if_prepared"]
+__all__ = ["as_image_data", "images_by"]
 
 ARRAYS = "arrays"
 
@@ -178,16 +178,6 @@ def _part(images: object, layout: str, where: str) -> Part:
             raise UserError(f"{where} is a tuple of {len(images)}: a pair (images, labels) is wanted.")
         return part_of(images[0], images[1], layout, where)
     return part_of(images, None, layout, where)
-
-
-def refuse_if_prepared(images: object, settings: Mapping[str, object]) -> None:
-    """Refuse settings that prepare images, where these are prepared already.
-
-    Raises:
-        UserError: the first such setting, and where it belongs.
-    """
-    if isinstance(images, ImageData) and (names := sorted(DataOptions().preparing().keys() & settings.keys())):
-        raise UserError(f"`{names[0]}` is decided where ImageData is made: give it to as_image_data.")
 
 
 def _in_memory(images: MemoryImages, options: ImageOptions, progress: bool) -> ImageData:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 from urllib.parse import unquote
 
 from spatialvae.registry import Registry
@@ -33,6 +33,7 @@ __all__ = [
     "Group",
     "Need",
     "Quantity",
+    "Read",
     "key_of",
     "spec_key",
     "split_key",
@@ -43,6 +44,9 @@ Group = Literal["likelihood", "reconstruction", "samples", "latent"]
 Need = Literal["model", "pairs", "labels", "apart", "lpips", "features"]
 """A model; a reconstruction of every image; labels that a classifier can learn; validation images apart from those
 measured; a perceptual network; a network of features."""
+
+Read = Literal["importance_samples", "nll_images", "features", "lpips", "generated", "prior", "parzen_protocol"]
+"""A setting of `EvaluationConfig` that only some metrics read."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class AbstractMetric(ABC):
     """Under which heading of a report it stands."""
     meaning: ClassVar[str]
     needs: ClassVar[frozenset[Need]] = frozenset()
+    reads: ClassVar[frozenset[Read]] = frozenset()
+    """The settings of an evaluation that it reads, of those that not every metric does."""
     by_default: ClassVar[bool] = True
     """Whether ``--metrics default`` asks for it."""
 
@@ -124,6 +130,7 @@ class AbstractFeatureMetric(AbstractMetric):
 
     group: ClassVar[Group] = "samples"
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
+    reads: ClassVar[frozenset[Read]] = frozenset({"features", "generated", "prior"})
 
     @abstractmethod
     def measure(self, sets: FeatureSets) -> Estimate:
@@ -134,6 +141,7 @@ class AbstractSampleMetric(AbstractMetric):
     """A comparison of a set's images themselves with the real ones, for the samples of each prior."""
 
     group: ClassVar[Group] = "samples"
+    reads: ClassVar[frozenset[Read]] = frozenset({"generated", "prior"})
 
     @abstractmethod
     def measure(self, samples: SampleSet) -> Measurement:
@@ -141,9 +149,13 @@ class AbstractSampleMetric(AbstractMetric):
 
 
 class AbstractModelMetric(AbstractMetric):
-    """Anything that is measured of a model on a split of images."""
+    """Anything that is measured of a model on a split of images.
+
+    One of your own that does not say what it `reads` may read all settings, which stand in `subject.config`.
+    """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"model"})
+    reads: ClassVar[frozenset[Read]] = frozenset(get_args(Read))
 
     def keys(self, subject: ModelOnSplit) -> Sequence[str]:
         """Under which keys a failure is noted: `subject.key`, unless a metric says otherwise."""

@@ -22,7 +22,7 @@ from spatialvae.metrics.measurement import Measurement, attempt, failures_of, re
 from spatialvae.metrics.open_target import Images, TrainedRun, merge_settings, open_images, open_model
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.samples.reference import Reference
-from spatialvae.metrics.selection import ALL, select
+from spatialvae.metrics.selection import ALL, refuse_unread, select
 from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
 from spatialvae.progress import Progress
@@ -88,6 +88,7 @@ def _evaluate(model: SpatialVAE, data: ImageData, config: EvaluationConfig, *, p
     count = check_images(model, split, config.limit)
     reason = no_probe(data, config.split)
     wanted = select(config, no_probe=reason)
+    refuse_unread(config, wanted)
     named = config.prior or [model.priors.own, *model.priors]
     priors = tuple(dict.fromkeys(map(model.priors.resolve, named)))  # an unknown one raises before hours of work
     values = ImageValues(wanted, config, model.device)

@@ -20,7 +20,7 @@ from spatialvae.metrics.image_values import ImageValues
 from spatialvae.metrics.open_target import as_one_split, merge_settings
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.samples.reference import Reference
-from spatialvae.metrics.selection import select
+from spatialvae.metrics.selection import refuse_unread, select
 from spatialvae.sizes import spell_shape
 
 __all__ = ["evaluate_images"]
@@ -73,6 +73,7 @@ def evaluate_images(
     wanted = select(config, model=False, pairs=paired)
     if not wanted:
         raise UserError("There is nothing to measure: give `features` FILE.pt, `metrics` parzen, or `paired`.")
+    refuse_unread(config, wanted, model=False)
     _check(images, split.shape)
     pairing = pair(names, picture_names(data, config.split), len(images), len(split)) if paired else None
     values = ImageValues(wanted, config, device)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import get_args
+
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.dataset import WHOLE
 from spatialvae.errors import UserError, nearest
-from spatialvae.metrics.base import METRICS, AbstractMetric, Need, spec_key
+from spatialvae.metrics.base import METRICS, AbstractMetric, Need, Read, spec_key
 from spatialvae.metrics.catalogue import check_apart, kind_of
 
-__all__ = ["ALL", "given_names", "select", "spelled_metrics", "split_specs"]
+__all__ = [
+    "ALL",
+    "given_names",
+    "refuse_unread",
+    "select",
+    "settings_read",
+    "spelled_metrics",
+    "split_specs",
+]
 
 ALL = ("all", "default")
 """What asks for all that is possible."""
+SOME_READ: tuple[Read, ...] = get_args(Read)
+OF_MODELS = frozenset({"importance_samples", "nll_images", "generated", "prior"})
+"""Settings that a set of images has no use for."""
 NO_LABELS = "the data has no labels"
 
 
@@ -48,6 +62,40 @@ def select(
     order = list(METRICS)
     by_key = {spec_key(METRICS.spell(metric)): metric for metric in metrics}
     return _apart(dict(sorted(by_key.items(), key=lambda item: order.index(item[0].partition(":")[0]))))
+
+
+def settings_read(metrics: Iterable[AbstractMetric]) -> frozenset[str]:
+    """The settings that these metrics read, of those that only some do."""
+    return frozenset(name for metric in metrics for name in (*metric.reads, *metric.needs) if name in SOME_READ)
+
+
+def refuse_unread(config: EvaluationConfig, wanted: Mapping[str, AbstractMetric], *, model: bool = True) -> None:
+    """Refuse a setting that none of the metrics reads, where metrics are named.
+
+    Args:
+        wanted: what is measured, see `select`.
+        model: a model is measured, not a set of images.
+
+    Raises:
+        UserError: the first such setting, and what reads it.
+
+    >>> refuse_unread(EvaluationConfig(metrics="mse", generated=5), {"mse": METRICS.parse("mse")})
+    Traceback (most recent call last):
+    spatialvae.errors.UserError: generated is not read by mse: leave it out, or measure one of frechet, kernel, ...
+    """
+    named = split_specs(config.metrics) not in [[one] for one in ALL]  # else all is measured that is possible
+    read = settings_read(wanted.values()) - (frozenset() if model else OF_MODELS)
+    for name in SOME_READ if named else ():
+        if name in read or getattr(config, name) == EvaluationConfig.model_fields[name].default:
+            continue
+        if not model and name in OF_MODELS:
+            raise UserError(f"`{name}` is for models, and these are images: leave it out.")
+        readers = [one for one in METRICS if name in settings_read([METRICS.parse(one)])]
+        more = ", ..." if len(readers) > 2 else ""
+        raise UserError(
+            f"`{name}` is not read by {', '.join(wanted)}: leave it out, or measure one of "
+            f"{', '.join(readers[:2])}{more}"
+        )
 
 
 def _apart(wanted: dict[str, AbstractMetric]) -> dict[str, AbstractMetric]:

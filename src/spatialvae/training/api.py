@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from spatialvae.config import ModelConfig, ModelOptions, TrainConfig
-from spatialvae.data.anything import images_by, refuse_if_prepared
+from spatialvae.config import DataOptions, ModelConfig, ModelOptions, TrainConfig
+from spatialvae.data.anything import images_by
 from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent
@@ -21,6 +21,7 @@ from spatialvae.training.finished import FinishedRun
 from spatialvae.training.loop import train_stage
 from spatialvae.training.model_stage import ModelStage
 from spatialvae.training.trackers import Track
+from spatialvae.training.unread import refuse_other_images, refuse_other_maps
 
 __all__ = ["train"]
 
@@ -69,9 +70,16 @@ def train(
             weights or validation that are not finite, of which nothing is stored; a tracker that is not there.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
+    if isinstance(images, int | float):
+        raise UserError(
+            f"`images` {images} is a number, and they are the images themselves: give the length as `epochs`, or in "
+            "images by TrainConfig(optimisation=Optimisation(images=...))."
+        )
     asked = _asked(model, {**settings, **({} if epochs is None else {"epochs": epochs})})
     where = resolve_device(device) if isinstance(device, str) else device
-    refuse_if_prepared(images, settings)
+    refuse_other_images(images, _of_images(model, settings))
+    if asked.model is None:
+        refuse_other_maps(asked.config.model)
     data = images_by(asked.config.data, images, progress=progress)
     folder = Path(out).expanduser()
     stage = ModelStage(asked.config, data, model=asked.model, image_shape=asked.image_shape)
@@ -122,3 +130,10 @@ def _asked(model: Trainable | None, settings: dict[str, Any]) -> _Asked:
     size |= {"channels": channels} if "channels" in model.model_fields_set else {}
     shape = (channels, height, width) if len(size) == 2 else None
     return _Asked(TrainConfig.parse({**own, **size, **settings}, "train"), None, shape)
+
+
+def _of_images(model: Trainable | None, settings: dict[str, Any]) -> DataOptions:
+    """What was asked of the images: the size of a `ModelConfig` is compared with theirs elsewhere."""
+    own = model.data.given() if isinstance(model, TrainConfig) else {}
+    named = {name: value for name, value in settings.items() if name in DataOptions.model_fields}
+    return DataOptions.parse({**own, **named}, "train")

@@ -25,7 +25,7 @@ from spatialvae.training.run import Run
 from spatialvae.training.schedule import learning_rate
 from spatialvae.training.stage import AbstractStage, Network
 from spatialvae.training.state import TrainingState, make_accelerator, set_learning_rate, start
-from spatialvae.training.trackers import Track, check_trackers, start_trackers
+from spatialvae.training.trackers import Track, check_trackers
 
 __all__ = ["train_stage"]
 
@@ -51,9 +51,8 @@ def train_stage(
     with globals_kept(), seeded(stage.optimisation.seed):  # every step seeds torch's generators anew
         accelerator = make_accelerator(stage.optimisation, device)
         state = start(stage, run, accelerator)
-        write_start(stage, run, accelerator)
         main, seen = accelerator.is_main_process, state.step * stage.optimisation.batch_size
-        started = start_trackers(trackers, run, seen, stage.settings.flat()) if main else []
+        started = write_start(stage, run, accelerator, trackers, seen)
         total = state.steps * stage.optimisation.batch_size
         with (
             freed_memory_kept(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spatialvae.errors import UserError
@@ -11,9 +14,11 @@ from spatialvae.training.divergence import REMEDIES
 from spatialvae.training.journal import read_journal
 from spatialvae.training.run import Run
 from spatialvae.training.stage import AbstractStage
+from spatialvae.training.trackers import start_trackers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from accelerate.tracking import GeneralTracker
 
 __all__ = ["check_start", "write_start"]
 
@@ -44,8 +49,35 @@ def check_start(stage: AbstractStage, run: Run) -> dict[str, list[Plain]]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def write_start(stage: AbstractStage, run: Run, accelerator: Accelerator) -> None:
-    """Write the settings and what is trained on, once no process checks the folder any more."""
+def write_start(
+    stage: AbstractStage, run: Run, accelerator: Accelerator, trackers: Sequence[str | GeneralTracker], seen: int
+) -> list[GeneralTracker]:
+    """Start the trackers and write the settings, once no process checks the folder any more.
+
+    Args:
+        trackers: as `check_trackers` gives them; the main process alone starts them, and gets them back.
+        seen: how many images the run has behind it.
+
+    Raises:
+        UserError: a tracker does not start; the folder is then left as it was.
+    """
     accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        run.write(stage.settings, stage.total, stage.record)
+    if not accelerator.is_main_process:
+        return []
+    there = set(run.folder.iterdir()) if run.folder.exists() else None
+    try:
+        started = start_trackers(trackers, run, seen, stage.settings.flat())
+    except UserError:
+        _forget(run.folder, there)
+        raise
+    run.write(stage.settings, stage.total, stage.record)
+    return started
+
+
+def _forget(folder: Path, there: set[Path] | None) -> None:
+    """Remove what a tracker has put into a folder of which only `there` was there; None: not even the folder."""
+    if there is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in set(folder.iterdir()) - there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

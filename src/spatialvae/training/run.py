@@ -91,10 +91,13 @@ class Run:
             return
         if changed:
             changes = "; ".join(f"`{name}` was {before[name]}, now {after[name]}" for name in changed)
-            raise UserError(
-                f"{self.folder} is a run with other settings: {changes}.\n"
-                "Name a new folder as `out`, or give the settings of before."
-            )
+            hint = "Name a new folder as `out`, or give the settings of before."
+            if "latent" in changed and "latent" not in now.given():
+                hint = (
+                    f"No `latent` was given, and the default, low-rank in earlier versions, is {after['latent']}: this "
+                    f"run goes on with `latent` {before['latent']}."
+                )
+            raise UserError(f"{self.folder} is a run with other settings: {changes}.\n{hint}")
 
 
 def _with_length(settings: AbstractSettings, images: int) -> AbstractSettings:

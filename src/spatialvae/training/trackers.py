@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from spatialvae.errors import UserError, last_line, nearest
 from spatialvae.globals import globals_kept
+from spatialvae.settings import Plain
 from spatialvae.training.run import Run
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def check_trackers(track: Track) -> list[str | GeneralTracker]:
 
 
 def start_trackers(
-    asked: Sequence[str | GeneralTracker], run: Run, seen: int, settings: dict[str, Any]
+    asked: Sequence[str | GeneralTracker], run: Run, seen: int, settings: Mapping[str, Plain]
 ) -> list[GeneralTracker]:
     """The trackers of a run, started; TensorBoard's events lie in the run folder.
 
@@ -63,10 +64,18 @@ def start_trackers(
     Raises:
         UserError: a tracker does not start, as for want of a login.
     """
-    return [_start(one, run, seen, settings) for one in asked]
+    started: list[GeneralTracker] = []
+    try:
+        for one in asked:
+            started.append(_start(one, run, seen, settings))
+    except UserError:
+        for tracker in started:
+            tracker.finish()
+        raise
+    return started
 
 
-def _start(one: str | GeneralTracker, run: Run, seen: int, settings: dict[str, Any]) -> GeneralTracker:
+def _start(one: str | GeneralTracker, run: Run, seen: int, settings: Mapping[str, Plain]) -> GeneralTracker:
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
     try:
@@ -81,7 +90,7 @@ def _start(one: str | GeneralTracker, run: Run, seen: int, settings: dict[str, A
         place = {"logging_dir": str(run.folder)} if kind.requires_logging_directory else {}
         tracker = kind(run.folder.name, **place)
         tracker.start()
-        tracker.store_init_configuration(settings)
+        tracker.store_init_configuration(dict(settings))
         return tracker
     except Exception as error:  # other people's code
         name = one if isinstance(one, str) else type(one).__name__

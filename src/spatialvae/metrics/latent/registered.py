@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from spatialvae.metrics.base import METRICS, AbstractModelMetric, Better, Group, Need, Quantity
+from spatialvae.metrics.base import METRICS, AbstractModelMetric, Better, Group, Need, Quantity, Read
 
 if TYPE_CHECKING:
     from spatialvae.metrics.measurement import Measurement
@@ -20,6 +20,7 @@ class Health(AbstractModelMetric):
     """The latent's health, and two numbers of it that stand among the metrics."""
 
     group: ClassVar[Group] = "latent"
+    reads: ClassVar[frozenset[Read]] = frozenset()
 
     @classmethod
     def quantities(cls, name: str) -> tuple[Quantity, ...]:
@@ -47,6 +48,7 @@ class LinearProbe(AbstractModelMetric):
     group: ClassVar[Group] = "latent"
     meaning: ClassVar[str] = "of the labels, by logistic regression on the mean codes"
     needs: ClassVar[frozenset[Need]] = frozenset({"model", "labels"})
+    reads: ClassVar[frozenset[Read]] = frozenset()
 
     def measure(self, subject: ModelOnSplit) -> Measurement:
         from spatialvae.metrics.latent.probe import measure_probe

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from spatialvae.metrics.base import METRICS, AbstractCodeMetric, AbstractModelMetric, Better, Group, Quantity, key_of
+from spatialvae.metrics.base import (
+    METRICS,
+    AbstractCodeMetric,
+    AbstractModelMetric,
+    Better,
+    Group,
+    Quantity,
+    Read,
+    key_of,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,6 +82,7 @@ class NegativeLogLikelihood(AbstractModelMetric):
     """Minus the importance-weighted bound, and the bound of the same images."""
 
     group: ClassVar[Group] = "likelihood"
+    reads: ClassVar[frozenset[Read]] = frozenset({"importance_samples", "nll_images"})
 
     @classmethod
     def quantities(cls, name: str) -> tuple[Quantity, ...]:
@@ -111,6 +121,7 @@ class PriorGain(AbstractModelMetric):
     unit: ClassVar[str] = "nats"
     better: ClassVar[Better] = ""
     group: ClassVar[Group] = "samples"
+    reads: ClassVar[frozenset[Read]] = frozenset({"prior"})
     meaning: ClassVar[str] = (
         "with this prior as p(z) in place of the model's own, per image: how much better it describes the codes; "
         "compares priors of one model, and beside the bound those of several"

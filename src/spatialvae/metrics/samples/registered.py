@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from spatialvae.metrics.base import METRICS, AbstractFeatureMetric, AbstractSampleMetric, Better, Need
+from spatialvae.metrics.base import METRICS, AbstractFeatureMetric, AbstractSampleMetric, Better, Need, Read
 
 if TYPE_CHECKING:
     from spatialvae.estimate import Estimate
@@ -116,6 +116,7 @@ class Parzen(AbstractSampleMetric):
         "of held-out images under a kernel density on the images; superseded, for comparison with old papers only"
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"apart"})
+    reads: ClassVar[frozenset[Read]] = frozenset({"generated", "prior", "parzen_protocol"})
     by_default: ClassVar[bool] = False
 
     def measure(self, samples: SampleSet) -> Measurement:
