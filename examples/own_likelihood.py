@@ -34,8 +34,14 @@ class LaplacePixels(AbstractPixels):
         below = torch.where(value < HALF_BIN - 1, 0 * ends, self.laplace.cdf(value - HALF_BIN))
         return (above - below).clamp(min=1e-12).log().sum((-3, -2, -1))
 
-    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
-        return self.laplace.sample(torch.Size(sample_shape))
+    @property
+    def mode(self) -> Tensor:
+        return self.laplace.loc
+
+    @torch.no_grad()
+    def drawn(self, noise: Tensor) -> Tensor:
+        """Pictures from uniform numbers, by the inverse of the distribution function: `sample` makes the numbers."""
+        return self.laplace.icdf(noise.to(self.laplace.loc).clamp(1e-6, 1 - 1e-6))
 
 
 @LIKELIHOODS.register("laplace")

@@ -163,6 +163,16 @@ def test_a_home_folder_may_be_shortened(folder: Path, monkeypatch: pytest.Monkey
     assert spatialvae.evaluate(f"~/{folder.name}", images, metrics="mse").metrics["mse"].n == 4
 
 
+def test_the_discretised_logistics_name_of_earlier_versions_is_read(tmp_path: Path) -> None:
+    config = ModelConfig(latent="vector", image_size=(8, 8), channels=1, likelihood="logistic")
+    save_model(tmp_path, SpatialVAE.from_config(config))
+    text = (tmp_path / "config.json").read_text().replace('"logistic"', '"discretized-logistic"')
+    (tmp_path / "config.json").write_text(text)
+    assert load(tmp_path).config == config
+    (tmp_path / "config.yaml").write_text("likelihood: discretized-logistic\n")
+    assert TrainConfig.read(tmp_path / "config.yaml").likelihood == "logistic"
+
+
 def test_no_folder_at_all(tmp_path: Path) -> None:
     assert "holds no model" in complaint(tmp_path / "none")
 

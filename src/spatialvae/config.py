@@ -86,7 +86,9 @@ class AbstractModelOptions(AbstractSettings):
         "covariance=full takes the form of another latent.",
     )
     likelihood: str = Field(
-        default="gaussian", description="p(x|z): gaussian, gaussian:scale=0.1, discretized-logistic or bernoulli."
+        default="gaussian",
+        description="p(x|z): gaussian, gaussian:scale=0.1, gaussian:scale=pixel, logistic, "
+        "logistic-mixture:components=5 or bernoulli.",
     )
     network: str = Field(
         default="paper",

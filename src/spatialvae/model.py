@@ -74,6 +74,7 @@ class SpatialVAE(nn.Module):
         super().__init__()
         parts = complete_parts(latent, image_shape, likelihood, networks, encoder, decoder, prior, head, grid)
         self.latent, self.image_shape, self.likelihood = latent, parts.image_shape, parts.likelihood
+        self.likelihood.build(parts.image_shape[0])
         self.encoder = parts.networks.encoder(parts.image_shape) if encoder is None else encoder
         self.posterior = Amortized(latent, feature_shape(self.encoder, parts.image_shape), head)
         sizes = (latent.event_shape, parts.output_shape)

@@ -14,6 +14,7 @@ from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.errors import UserError
 from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractPixels
+from spatialvae.likelihoods.shown import Pixels, shown
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.runtime.allocator import freed_memory_kept
@@ -89,6 +90,7 @@ def sample(
     prior: str | None = None,
     label: int | str | None = None,
     steps: int | None = None,
+    pixels: Pixels = "mean",
 ) -> Tensor:
     """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
 
@@ -103,10 +105,13 @@ def sample(
         prior: `standard`, `learned` or the name of a fitted one; default: the shelf's default.
         label: draw codes of the class of this name, else of this number, from a prior that knows labels.
         steps: of a diffusion's equation; default: the prior's own.
+        pixels: the mean of p(x|z), its mode, or a sample of it, with the likelihood's own noise.
 
     Raises:
-        UserError: a prior that does not exist, a temperature below 0, or a label or steps that the prior does not take.
+        UserError: a prior that does not exist, a temperature below 0, a label or steps that the prior does not take, or
+            `pixels` that are none of the three.
     """
+    show = shown(pixels, seed)
     draw, device = sampler(model, prior, temperature, label, steps), model.device
     shape = (count, *model.image_shape)
     # Made out here: a tensor made in inference mode could not be changed by the caller.
@@ -115,28 +120,40 @@ def sample(
     with evaluating(model), seeded(seed), torch.inference_mode(), freed_memory_kept():
         example = torch.zeros(at_once, *model.latent.event_shape, dtype=model.dtype, device=device)
         compile = compiling_pays(math.prod(shape), device)
-        decoder = fast_decoder(model.decoder, example, compile=compile, pixels=lambda out: model.likelihood(out).mean)
+        decoder = fast_decoder(
+            model.decoder, example, compile=compile, outline=lambda out: model.likelihood(out).outline
+        )
         for start in range(0, count, GROUP):
             stop = min(start + GROUP, count)
             draws = [draw(CHUNK) for _ in range(start, stop, CHUNK)]
             codes = torch.cat(draws)[: stop - start]
             parts = zip(codes.to(device).split(at_once), pictures[start:stop].split(at_once), strict=True)
             for part, place in parts:
-                place.copy_(to_uint8(model.likelihood(decoder(part)).mean), non_blocking=True)
+                place.copy_(to_uint8(show(model.likelihood(decoder(part)))), non_blocking=True)
     if device.type == "cuda":
         torch.cuda.current_stream(device).synchronize()
     return pictures
 
 
 @torch.no_grad()
-def reconstruct(model: Generative, images: Tensor) -> Tensor:
+def reconstruct(model: Generative, images: Tensor, *, pixels: Pixels = "mean", seed: int | None = None) -> Tensor:
     """The pictures that the mean codes of `images` decode to: uint8 [B C H W], on the CPU.
 
     In the weights' own number format, since errors are measured on them.
+
+    Args:
+        model: a `SpatialVAE`.
+        images: uint8 [B C H W], or floats in [-1, 1].
+        pixels: the mean of p(x|z), its mode, or a sample of it, with the likelihood's own noise.
+        seed: makes a sample repeatable.
+
+    Raises:
+        UserError: `pixels` are none of the three.
     """
+    show = shown(pixels, seed)
     with evaluating(model):
         parts = to_float(images).split(AT_ONCE)
-        decoded = (model.decode(model.encode_checked(part.to(model.device)).mean).mean for part in parts)
+        decoded = (show(model.decode(model.encode_checked(part.to(model.device)).mean)) for part in parts)
         return torch.cat([to_uint8(part).cpu() for part in decoded])
 
 

@@ -186,9 +186,13 @@ def translated(values: dict[str, object]) -> dict[str, object]:
 
     >>> translated({"latent": "vector", "decoder_stem": "authors"})
     {'latent': 'vector', 'network': 'paper:stem=authors'}
+    >>> translated({"likelihood": "discretized-logistic"})
+    {'likelihood': 'logistic'}
     """
-    if "decoder_stem" not in values:
-        return values
-    stem = values["decoder_stem"]
-    rest = {name: value for name, value in values.items() if name != "decoder_stem"}
-    return {**rest, "network": "paper" if stem == "matched" else f"paper:stem={stem}"}
+    values = dict(values)
+    if "decoder_stem" in values:
+        stem = values.pop("decoder_stem")
+        values["network"] = "paper" if stem == "matched" else f"paper:stem={stem}"
+    if values.get("likelihood") == "discretized-logistic":
+        values["likelihood"] = "logistic"
+    return values

@@ -66,6 +66,20 @@ def test_priors_and_temperature(run: Path, tmp_path: Path) -> None:
     assert (cold == cold[:1]).all()
 
 
+def test_pixels_are_means_modes_or_samples(run: Path, tmp_path: Path, pictures: list[Path]) -> None:
+    for command, *given in (("sample", run, "--count", 3), ("reconstruct", run, pictures[0])):
+        made = {}
+        for pixels in ("mean", "mode", "sample"):
+            out = tmp_path / f"{command}-{pixels}.npz"
+            assert spatialvae(command, *given, "--pixels", pixels, "--json", "--out", out).json["pixels"] == pixels
+            made[pixels] = arrays(out)
+        assert np.array_equal(made["mean"], made["mode"])  # of a Gaussian
+        assert not np.array_equal(made["mean"], made["sample"])
+        refused = spatialvae(command, *given, "--pixels", "means", "--out", tmp_path / "no.npz")
+        assert refused.code == 2
+        assert "--pixels 'means' is not possible. Did you mean 'mean'?" in refused.err
+
+
 def test_a_run_without_a_fitted_prior_draws_from_the_standard_one(own_run: Path, tmp_path: Path) -> None:
     (own_run / "prior-gaussian.safetensors").unlink()
     result = spatialvae("sample", own_run, "--count", 2, "--out", tmp_path / "a.png", "--json").json

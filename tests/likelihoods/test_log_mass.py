@@ -15,15 +15,15 @@ from torch.testing import assert_close
 
 from spatialvae.likelihoods.base import AbstractPixels
 from spatialvae.likelihoods.bernoulli import BernoulliPixels
-from spatialvae.likelihoods.discretized_logistic import DiscretizedLogisticPixels
 from spatialvae.likelihoods.gaussian import GaussianPixels
+from spatialvae.likelihoods.logistic import LogisticPixels
 from tests.likelihoods.levels import HALF, LEVELS, pixels
 
 SCALES = [1e-9, 1e-5, 1e-3, 0.05, 0.2, 1.0, 30.0, 1e3, 1e5, 1e8, 1e15]
 FORMATS = [torch.float32, torch.float64]
 LAWS: list[tuple[Callable[[Tensor, Tensor], AbstractPixels], stats.rv_continuous]] = [
     (GaussianPixels, stats.norm),
-    (DiscretizedLogisticPixels, stats.logistic),
+    (LogisticPixels, stats.logistic),
 ]
 
 
@@ -45,7 +45,7 @@ def oracle(distribution: stats.rv_continuous, loc: float, scale: float) -> npt.N
     return np.concatenate([[ends[0]], middle, [ends[1]]])
 
 
-@pytest.mark.parametrize("distribution", LAWS, ids=["gaussian", "discretized-logistic"])
+@pytest.mark.parametrize("distribution", LAWS, ids=["gaussian", "logistic"])
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("loc", [-1.0, 0.3, 1.0])
 @pytest.mark.parametrize("dtype", FORMATS, ids=["float32", "float64"])

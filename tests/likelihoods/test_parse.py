@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from spatialvae.errors import UserError
-from spatialvae.likelihoods import LIKELIHOODS, DiscretizedLogistic, Gaussian
+from spatialvae.likelihoods import LIKELIHOODS, Gaussian, Logistic
 
 
 def test_spellings() -> None:
-    assert list(LIKELIHOODS) == ["gaussian", "discretized-logistic", "bernoulli"]
+    assert list(LIKELIHOODS) == ["gaussian", "logistic", "logistic-mixture", "bernoulli"]
     fixed, learned = LIKELIHOODS.parse("gaussian:scale=0.1"), LIKELIHOODS.parse(" gaussian ")
     assert isinstance(fixed, Gaussian)
     assert isinstance(learned, Gaussian)
@@ -20,14 +20,20 @@ def test_spellings() -> None:
     ("spec", "words"),
     [
         ("gausian", ["'gausian'", "'gaussian'"]),
-        ("discretized_logistic", ["'discretized_logistic'", "'discretized-logistic'"]),
-        ("", ["''", "gaussian, discretized-logistic, bernoulli"]),
+        ("logistic_mixture", ["'logistic_mixture'", "'logistic-mixture'"]),
+        ("discretized-logistic", ["'discretized-logistic'", "Did you mean 'logistic'?"]),
+        ("", ["''", "gaussian, logistic, logistic-mixture, bernoulli"]),
         ("gaussian:sigma=1", ["gaussian", "'sigma'", "scale"]),
         ("bernoulli:scale=1", ["bernoulli", "'scale'", "It has none"]),
         ("bernoulli:args=1", ["bernoulli", "'args'", "It has none"]),
         ("gaussian:scale", ["gaussian:scale=", "finite number or none", "gaussian:scale=0.1"]),
         ("gaussian:mean=sigmoid", ["gaussian:mean=sigmoid", "tanh, linear"]),
-        ("discretized-logistic:mean=liner", ["Did you mean 'linear'?"]),
+        ("logistic:mean=liner", ["Did you mean 'linear'?"]),
+        ("gaussian:scale=pixels", ["scale is pixel, a finite number or none"]),
+        ("logistic-mixture:components=0", ["components=0", "1 to 100"]),
+        ("logistic-mixture:components=101", ["components=101", "1 to 100"]),
+        ("logistic-mixture:components=2.5", ["components is a whole number"]),
+        ("logistic:scale=-1", ["scale=-1", "positive number"]),
         ("gaussian:scale=0", ["scale=0", "positive number"]),
         ("gaussian:scale=-1", ["scale=-1", "positive number"]),
         ("gaussian:scale=nan", ["gaussian:scale=nan", "finite number or none"]),
@@ -43,8 +49,8 @@ def test_a_wrong_spelling_is_one_plain_line(spec: str, words: list[str]) -> None
     assert [word for word in words if word not in message] == [], message
 
 
-@pytest.mark.parametrize("make", [Gaussian, DiscretizedLogistic])
-def test_a_wrong_mean_in_python_is_refused(make: type[Gaussian] | type[DiscretizedLogistic]) -> None:
+@pytest.mark.parametrize("make", [Gaussian, Logistic])
+def test_a_wrong_mean_in_python_is_refused(make: type[Gaussian] | type[Logistic]) -> None:
     with pytest.raises(UserError, match="mean='exact' is not possible: mean is one of tanh, linear"):
         make(mean="exact")  # pyright: ignore[reportArgumentType]
 

@@ -93,7 +93,7 @@ def test_bits_per_dim_is_the_formula(likelihood: str) -> None:
 
 def test_bits_per_dim_is_above_the_code_length_of_the_tighter_bound() -> None:
     # A discretised likelihood's log-density is the mass itself: the bound, in bits a number, is the code length.
-    model, images = small(likelihood="discretized-logistic"), split(40)
+    model, images = small(likelihood="logistic"), split(40)
     evaluation = found_by(model, images, metrics="bound,nll", importance_samples=50)
     bits = PIXELS * math.log(2)
     assert evaluation["bits_per_dim"].value == pytest.approx(-evaluation["elbo"].value / bits, rel=1e-5)

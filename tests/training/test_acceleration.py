@@ -67,7 +67,7 @@ def test_the_whole_step_is_one_graph(tmp_path: Path, latent: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("likelihood", ["bernoulli", "discretized-logistic", "gaussian:scale=0.1"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "logistic", "gaussian:scale=0.1"])
 def test_so_it_is_with_every_likelihood_and_in_bf16(tmp_path: Path, likelihood: str) -> None:
     state = begin(tmp_path, likelihood=likelihood, precision="bf16")
     compiled = compiled_training(state.wrapped, state.network, 10, fullgraph=True, backend="eager")

@@ -29,7 +29,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "clip": 50.0,
         "kl_warmup": 80,
         "warmup": 70,
-        "likelihood": "discretized-logistic",
+        "likelihood": "logistic",
     },
     "paper": {"objective": "paper", "latent": "vector", "batch_size": 7},
 }

@@ -32,6 +32,7 @@ __all__ = [
     "Prior",
     "RunFolder",
     "Seed",
+    "Shown",
     "Temperature",
     "Threads",
     "finite",
@@ -67,6 +68,13 @@ Seed = Annotated[int, typer.Option(min=0, callback=usable_seed, help="The same s
 Temperature = Annotated[
     float,
     typer.Option(min=0, callback=finite, help="Scale of the prior's noise: 0 gives its mean, 1 the prior itself."),
+]
+Shown = Annotated[
+    str,
+    typer.Option(
+        "--pixels",
+        help="What a picture is of p(x|z): its mean, its mode, or a sample with the likelihood's own noise.",
+    ),
 ]
 Device = Annotated[
     str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1 or mps. Default: cuda if available, else cpu.")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from spatialvae.cli.machine import load_model
-from spatialvae.cli.options import Device, Json, Out, Overwrite, Prior, RunFolder, Seed, Temperature, Threads
+from spatialvae.cli.options import Device, Json, Out, Overwrite, Prior, RunFolder, Seed, Shown, Temperature, Threads
 from spatialvae.cli.output import check_free, emit, say, write_images
+
+if TYPE_CHECKING:
+    from spatialvae.likelihoods.shown import Pixels
 
 __all__ = ["sample"]
 
@@ -32,6 +35,7 @@ def sample(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Number of solver steps for a draw from a diffusion prior.")
     ] = None,
+    pixels: Shown = "mean",
     columns: Columns = None,
     device: Device = None,
     threads: Threads = None,
@@ -44,10 +48,13 @@ def sample(
 
     model = load_model(run, device, threads)
     chosen = model.priors.resolve(prior)
-    images = model.sample(count, seed=seed, temperature=temperature, prior=chosen, label=label, steps=steps)
+    view = cast("Pixels", pixels)
+    images = model.sample(
+        count, seed=seed, temperature=temperature, prior=chosen, label=label, steps=steps, pixels=view
+    )
     write_images(images, out, columns)
     payload = {"run": str(run), "out": str(out), "count": count, "seed": seed, "prior": chosen, "label": label}
     if chosen == model.priors.own and (warning := metrics.holes_warning(model)):
         say(warning)
     drawn = f"{count} pictures" + ("" if label is None else f" of class {label}")
-    emit({**payload, "temperature": temperature}, json, [f"{drawn} from the {chosen} prior: {out}"])
+    emit({**payload, "temperature": temperature, "pixels": pixels}, json, [f"{drawn} from the {chosen} prior: {out}"])

@@ -4,8 +4,17 @@
 # isort: off
 from spatialvae.likelihoods.base import LIKELIHOODS, AbstractLikelihood, AbstractPixels
 from spatialvae.likelihoods.gaussian import Gaussian
-from spatialvae.likelihoods.discretized_logistic import DiscretizedLogistic
+from spatialvae.likelihoods.logistic import Logistic
+from spatialvae.likelihoods.logistic_mixture import LogisticMixture
 from spatialvae.likelihoods.bernoulli import Bernoulli
 # isort: on
 
-__all__ = ["LIKELIHOODS", "AbstractLikelihood", "AbstractPixels", "Bernoulli", "DiscretizedLogistic", "Gaussian"]
+__all__ = [
+    "LIKELIHOODS",
+    "AbstractLikelihood",
+    "AbstractPixels",
+    "Bernoulli",
+    "Gaussian",
+    "Logistic",
+    "LogisticMixture",
+]

@@ -22,7 +22,11 @@ HALF_BIN = 1 / 255
 
 
 class AbstractPixels(Distribution, ABC):
-    """A distribution over images with independent pixels: batch [B], event [C, H, W]."""
+    """A distribution over images: batch [B], event [C, H, W].
+
+    The pixels of most are independent of each other; those of `logistic-mixture` depend on each other within a pixel's
+    channels, those of `pixelcnn` on all that come before.
+    """
 
     @property
     def arg_constraints(self) -> dict[str, Constraint]:
@@ -35,7 +39,28 @@ class AbstractPixels(Distribution, ABC):
     @property
     @abstractmethod
     def mean(self) -> Tensor:
-        """The expected image in [-1, 1], [B C H W]."""
+        """The expected image, [B C H W]; pictures are it, clipped to [-1, 1]."""
+
+    @property
+    @abstractmethod
+    def mode(self) -> Tensor:
+        """The likeliest image, [B C H W]."""
+
+    @property
+    def noise_shape(self) -> torch.Size:
+        """The shape of the uniform numbers that one image is drawn from: one a pixel and channel by default."""
+        return self.event_shape
+
+    @abstractmethod
+    def drawn(self, noise: Tensor) -> Tensor:
+        """The images that uniform numbers in [0, 1) stand for.
+
+        Args:
+            noise: [... B, *noise_shape], on any device.
+
+        Returns:
+            [... B C H W], on the distribution's device and without a gradient.
+        """
 
     @abstractmethod
     def log_prob(self, value: Tensor) -> Tensor:
@@ -45,9 +70,22 @@ class AbstractPixels(Distribution, ABC):
     def log_mass(self, value: Tensor) -> Tensor:
         """The log-probability of the 8-bit image itself, nats per image, [B]: what an entropy coder would pay."""
 
+    @property
+    def outline(self) -> Tensor:
+        """A picture that two forms of one decoder are compared by, [B C H W]: the mean, where that is quick to have."""
+        return self.mean
+
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        """Images drawn from the distribution, [*sample_shape B C H W]: the same of one seed on every device."""
+        return self.drawn(torch.rand(torch.Size(sample_shape) + self.batch_shape + self.noise_shape))
+
 
 class AbstractLikelihood(nn.Module, ABC):
     """p(x|z): raw decoder outputs [B, outputs, H, W] -> `AbstractPixels`."""
+
+    rate: float = 10.0
+    """How many times as fast as the networks its own parameters learn: Adam moves a number by about its learning rate a
+    step, and the one log-scale of a likelihood has far to go."""
 
     def means(self, channels: int) -> tuple[int | None, ...]:
         """For each number that the decoder puts out for a pixel: the image channel whose mean it shifts, or None.
@@ -63,6 +101,9 @@ class AbstractLikelihood(nn.Module, ABC):
     def outputs(self, channels: int) -> int:
         """How many numbers the decoder puts out for a pixel of images with so many channels."""
         return len(self.means(channels))
+
+    def build(self, channels: int) -> None:
+        """Make the weights that depend on the images' channels; a model calls it once. Most have none."""
 
     @abstractmethod
     def forward(self, output: Tensor) -> AbstractPixels: ...

@@ -48,10 +48,15 @@ class BernoulliPixels(AbstractPixels):
         flat = self.logits / 256 * (level - 127.5) + _log_sinhc(self.logits / 512) - _log_sinhc(self.logits / 2)
         return torch.where(grey, flat - math.log(256), steep).sum((-3, -2, -1))
 
-    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+    @property
+    def mode(self) -> Tensor:
+        """The likelier side of each coin."""
+        return torch.where(self.logits >= 0, 1.0, -1.0).to(self.logits)
+
+    def drawn(self, noise: Tensor) -> Tensor:
+        """A throw of each coin: black and white pixels."""
         with torch.no_grad():
-            shape = self._extended_shape(torch.Size(sample_shape))
-            return 2 * torch.bernoulli(self.logits.sigmoid().expand(shape)) - 1
+            return torch.where(noise.to(self.logits) < self.logits.sigmoid(), 1.0, -1.0).to(self.logits)
 
 
 @LIKELIHOODS.register("bernoulli")

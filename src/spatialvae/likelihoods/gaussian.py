@@ -1,19 +1,17 @@
-"""A Gaussian with one standard deviation for all pixels, learned with the model or fixed."""
+"""A Gaussian with one standard deviation for all pixels, learned or fixed, or with one for each pixel."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import mse_loss
-from torch.special import erfcx, log_ndtr  # pyright: ignore[reportUnknownVariableType]
+from torch.special import erfcx, log_ndtr, ndtri  # pyright: ignore[reportUnknownVariableType]
 
-from spatialvae.errors import UserError
-from spatialvae.likelihoods.base import HALF_BIN, LIKELIHOODS, AbstractLikelihood, AbstractPixels
-from spatialvae.options import check_options
-from spatialvae.runtime.precision import unrounded
+from spatialvae.likelihoods.base import HALF_BIN, LIKELIHOODS, AbstractPixels
+from spatialvae.likelihoods.location_scale import AbstractLocationScale
 
 __all__ = ["Gaussian", "GaussianPixels"]
 
@@ -38,48 +36,48 @@ class GaussianPixels(AbstractPixels):
             squared = mse_loss(self.loc, value, reduction="none").sum((-3, -2, -1)) / self.scale.square()
         else:
             squared = ((value - self.loc) / self.scale).square().sum((-3, -2, -1))
-        constant = (self.scale.log() + 0.5 * math.log(2 * math.pi)) * math.prod(self.event_shape)
-        return -0.5 * squared - constant
+        constant = self.scale.log() + 0.5 * math.log(2 * math.pi)
+        if self.scale.ndim == 0:
+            return -0.5 * squared - constant * math.prod(self.event_shape)
+        return -0.5 * squared - constant.expand(self.loc.shape).sum((-3, -2, -1))
 
     def log_mass(self, value: Tensor) -> Tensor:
         return normal_log_mass(self.loc, self.scale, value).sum((-3, -2, -1))
 
-    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+    @property
+    def mode(self) -> Tensor:
+        """The densest image, which is the mean."""
+        return self.loc
+
+    def drawn(self, noise: Tensor) -> Tensor:
+        """loc + scale Phi^-1(noise)."""
         with torch.no_grad():
-            shape = self._extended_shape(torch.Size(sample_shape))
-            return self.loc + self.scale * torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+            # Phi^-1(0) is -inf; the smallest step of float32 below 1 is 2^-24.
+            inside = noise.to(self.loc).clamp(2**-25, 1 - 2**-24)
+            return self.loc + self.scale * ndtri(inside)  # pyright: ignore[reportUnknownVariableType]
 
 
 @LIKELIHOODS.register("gaussian")
-class Gaussian(AbstractLikelihood):
-    """log p(x|z) = -||x - m||^2 / (2 s^2) - D log s - D/2 log 2 pi, nats per image, D = C H W.
+class Gaussian(AbstractLocationScale):
+    """log p(x|z) = -sum_i [(x_i - m_i)^2 / (2 s_i^2) + log s_i + 1/2 log 2 pi], nats per image, i over its numbers.
 
     Args:
-        scale: fixes s; learned by default, as s = 0.01 + exp(log_scale), starting at 0.5.
+        scale: a number fixes all s_i. Learned by default, one for all pixels, s = 0.01 + exp(log_scale), starting at
+            0.5; `pixel` takes one for each pixel and channel from the decoder, with the same floor and start.
         mean: m, either tanh(output), which stays within the pixels' range, or linear, the output itself: what a
             decoder computes linearly is then linear in the pixels. Pictures are clipped to the range.
 
     Raises:
-        UserError: `scale` is not a positive number, or `mean` is no such word.
+        UserError: `scale` is neither `pixel` nor a positive number, or `mean` is no such word.
 
     >>> Gaussian(scale=0.1)(torch.zeros(2, 3, 8, 8)).log_prob(torch.zeros(2, 3, 8, 8))
     tensor([265.6602, 265.6602])
     """
 
-    log_scale: Tensor
-
-    def __init__(self, scale: float | None = None, mean: Literal["tanh", "linear"] = "tanh") -> None:
-        super().__init__()
-        if scale is not None and not 0 < scale < math.inf:
-            raise UserError(f"scale={scale} is not possible: scale is a positive number, for instance scale=0.1.")
-        self.scale, self.mean = scale, mean
-        check_options(self)
-        if scale is None:
-            self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE - FLOOR)))
+    initial, floor, pixel_floor = INITIAL_SCALE, FLOOR, FLOOR
 
     def forward(self, output: Tensor) -> GaussianPixels:
-        scale = FLOOR + unrounded(self.log_scale).exp() if self.scale is None else output.new_tensor(self.scale)
-        return GaussianPixels(output.tanh() if self.mean == "tanh" else output, scale)
+        return GaussianPixels(*self.loc_and_scale(output))
 
 
 def normal_log_mass(loc: Tensor, scale: Tensor, value: Tensor) -> Tensor:

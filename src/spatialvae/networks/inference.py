@@ -44,7 +44,7 @@ def compiling_pays(numbers: int, device: torch.device) -> bool:
     return device.type == "cpu" and numbers >= COMPILE_FROM
 
 
-def fast_decoder(decoder: nn.Module, example: Tensor, *, compile: bool, pixels: Decode = torch.tanh) -> Decode:
+def fast_decoder(decoder: nn.Module, example: Tensor, *, compile: bool, outline: Decode = torch.tanh) -> Decode:
     """`decoder` in eval mode as a function from codes to its raw outputs in float32, for inference alone.
 
     A decoder with a method `fast` runs in the form that it returns, with the channels of a map next to each other,
@@ -56,16 +56,16 @@ def fast_decoder(decoder: nn.Module, example: Tensor, *, compile: bool, pixels: 
         decoder: in eval mode.
         example: codes [B, maps, height, width] as those to come.
         compile: whether batches of as many codes as `example` go through a compiled network.
-        pixels: what a picture is made of, from raw outputs to means in [-1, 1]; the forms are compared there.
+        outline: from raw outputs to pictures, clipped to [-1, 1], by which the two forms are compared.
     """
-    run = _fast_form(decoder, example, pixels) or (lambda codes: unrounded(decoder(codes)))
+    run = _fast_form(decoder, example, outline) or (lambda codes: unrounded(decoder(codes)))
     if not compile:
         return run
     whole = compiled_or_eager(run, lambda function: function(example))
     return lambda codes: whole(codes) if codes.shape == example.shape else run(codes)
 
 
-def _fast_form(decoder: nn.Module, example: Tensor, pixels: Decode) -> Decode | None:
+def _fast_form(decoder: nn.Module, example: Tensor, outline: Decode) -> Decode | None:
     """The decoder's fast form; None where it offers none, or one that computes something else."""
     offer = getattr(decoder, "fast", None)
     if not callable(offer):
@@ -74,7 +74,7 @@ def _fast_form(decoder: nn.Module, example: Tensor, pixels: Decode) -> Decode | 
     try:
         # A copy: what a decoder offers may be layers of its own, whose format has to stay.
         run = _in_format(copy.deepcopy(cast(nn.Module, offer())), dtype)
-        difference = _difference(decoder, run, example, dtype, pixels)
+        difference = _difference(decoder, run, example, dtype, outline)
     except Exception as error:  # other people's code, beside a plain form that works
         run, difference = None, f"it fails: {type(error).__name__}: {last_line(error)}"
     if not difference:
@@ -91,7 +91,7 @@ def _in_format(network: nn.Module, dtype: torch.dtype) -> Decode:
     return lambda codes: unrounded(network(codes.to(dtype=dtype, memory_format=torch.channels_last)))
 
 
-def _difference(decoder: nn.Module, run: Decode, example: Tensor, dtype: torch.dtype, pixels: Decode) -> str:
+def _difference(decoder: nn.Module, run: Decode, example: Tensor, dtype: torch.dtype, outline: Decode) -> str:
     """How far the two forms' pictures of a few codes are apart, in words; nothing where rounding explains it."""
     generator = torch.Generator().manual_seed(0)
     codes = torch.randn(PROBES, *example.shape[1:], generator=generator).to(example)
@@ -99,7 +99,7 @@ def _difference(decoder: nn.Module, run: Decode, example: Tensor, dtype: torch.d
         outputs, fast = unrounded(decoder(codes)), run(codes)
         if outputs.shape != fast.shape:
             return f"it puts out {list(fast.shape)}, not {list(outputs.shape)}"
-        plain, fast = pixels(outputs), pixels(fast)
+        plain, fast = outline(outputs).clamp(-1, 1), outline(fast).clamp(-1, 1)
     levels = 127.5 * (plain - fast).abs()[plain.isfinite()]
     largest = float(levels.max()) if len(levels) else 0.0
     rounding = ROUNDING_BF16 if dtype == torch.bfloat16 else ROUNDING

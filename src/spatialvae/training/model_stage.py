@@ -33,8 +33,6 @@ __all__ = ["ModelStage", "check_settings", "make_optimizer"]
 
 UNIT = "gaussian:scale=1"
 """The likelihood whose logarithm is the paper's squared error."""
-LIKELIHOOD_RATE = 10
-"""Adam moves a number by about its learning rate a step; the one log-scale of a likelihood has far to go."""
 
 
 class ModelStage(AbstractStage[SpatialVAE]):
@@ -163,10 +161,10 @@ def check_settings(config: TrainConfig, data: ImageData, *, parts: bool = True) 
 
 
 def make_optimizer(model: SpatialVAE, optimisation: AbstractOptimisation, fused: bool) -> torch.optim.Optimizer:
-    """Adam over every parameter; the likelihood's own scale moves ten times as fast."""
+    """Adam over every parameter; the likelihood's own move as fast as its `rate` says."""
     own = list(model.likelihood.parameters())
     shared = [parameter for name, parameter in model.named_parameters() if not name.startswith("likelihood.")]
     groups: list[dict[str, Any]] = [{"params": shared, "factor": 1.0}]
     if own:
-        groups.append({"params": own, "factor": float(LIKELIHOOD_RATE)})
+        groups.append({"params": own, "factor": model.likelihood.rate})
     return torch.optim.Adam(groups, lr=optimisation.learning_rate, fused=fused)
