@@ -170,7 +170,7 @@ def test_the_discretised_logistics_name_of_earlier_versions_is_read(tmp_path: Pa
     (tmp_path / "config.json").write_text(text)
     assert load(tmp_path).config == config
     (tmp_path / "config.yaml").write_text("likelihood: discretized-logistic\n")
-    assert TrainConfig.read(tmp_path / "config.yaml").likelihood == "logistic"
+    assert TrainConfig.read(tmp_path / "config.yaml").model.likelihood == "logistic"
 
 
 def test_no_folder_at_all(tmp_path: Path) -> None:

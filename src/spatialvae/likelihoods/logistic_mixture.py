@@ -66,8 +66,8 @@ class LogisticMixturePixels(AbstractPixels):
         start = components
         for size in (channels, channels, channels * (channels - 1) // 2):
             stop = start + components * size
-            part: Tensor = output[..., start:stop, :, :].unflatten(-3, (components, size))  # pyright: ignore[reportUnknownMemberType]
-            parts.append(part)
+            shape = (*output.shape[:-3], components, size, *output.shape[-2:])
+            parts.append(output[..., start:stop, :, :].reshape(shape))
             start = stop
         loc, raw, coefficients = parts
         # Scales that differ from the start: equal components would get equal gradients, and stay equal.
