@@ -13,7 +13,6 @@ import yaml
 from pydantic import ValidationError
 
 from spatialvae.config import (
-    LAST_SEED,
     BenchConfig,
     CompareConfig,
     EvaluationConfig,
@@ -25,7 +24,7 @@ from spatialvae.config import (
 )
 from spatialvae.errors import UserError
 from spatialvae.seeding import seeded, stream_seed
-from spatialvae.settings import AbstractSettings, divided
+from spatialvae.settings import LAST_SEED, AbstractSettings, divided
 from spatialvae.sizes import parse_size
 
 

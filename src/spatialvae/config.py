@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from spatialvae.settings import AbstractSettings, Plain, several
+from spatialvae.settings import AbstractSettings, Length, Plain, Seed, WarmUp, several
 
 __all__ = [
     "NOT_COMPARED",
@@ -22,13 +22,6 @@ __all__ = [
     "PriorConfig",
     "TrainConfig",
 ]
-
-LAST_SEED = 2**63 - 1
-"""The largest seed that torch and numpy both take."""
-Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
-Length = Annotated[int | None, Field(ge=1, le=10**12)]
-"""Of training or a part of it, in images; weeks of the fastest machine see fewer."""
-WarmUp = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class DataOptions(AbstractSettings):

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeAlias, TypeGuard
+from typing import Annotated, Any, Self, TypeAlias, TypeGuard
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from spatialvae.errors import UserError, nearest
 
-__all__ = ["AbstractSettings", "Plain", "divided", "read_settings", "several", "translated"]
+__all__ = [
+    "LAST_SEED",
+    "AbstractSettings",
+    "Length",
+    "Plain",
+    "Seed",
+    "WarmUp",
+    "divided",
+    "read_settings",
+    "several",
+    "translated",
+]
 
 Plain: TypeAlias = str | int | float | list[Any] | tuple[Any, ...] | None
 """The value of a setting, as a file and a command line have it."""
+
+
+LAST_SEED = 2**63 - 1
+"""The largest seed that torch and numpy both take."""
+Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
+Length = Annotated[int | None, Field(ge=1, le=10**12)]
+"""Of training or a part of it, in images; weeks of the fastest machine see fewer."""
+WarmUp = Annotated[int, Field(ge=0, le=10**12)]
 
 
 def several(*names: str) -> Any:

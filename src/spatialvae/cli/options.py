@@ -13,7 +13,6 @@ import typer
 from pydantic.fields import FieldInfo
 
 from spatialvae.config import (
-    LAST_SEED,
     BenchConfig,
     CompareConfig,
     DataOptions,
@@ -22,7 +21,7 @@ from spatialvae.config import (
 )
 from spatialvae.errors import with_flags
 from spatialvae.metrics.catalogue import metrics_help
-from spatialvae.settings import AbstractSettings
+from spatialvae.settings import LAST_SEED, AbstractSettings
 
 __all__ = [
     "Device",
