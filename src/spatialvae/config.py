@@ -81,7 +81,7 @@ class AbstractModelOptions(AbstractSettings):
     likelihood: str = Field(
         default="gaussian",
         description="p(x|z): gaussian, gaussian:scale=0.1, gaussian:scale=pixel, logistic, "
-        "logistic-mixture:components=5 or bernoulli.",
+        "logistic-mixture:components=5, pixelcnn:layers=4,width=32 or bernoulli.",
     )
     network: str = Field(
         default="paper",

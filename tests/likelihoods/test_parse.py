@@ -9,7 +9,7 @@ from spatialvae.likelihoods import LIKELIHOODS, Gaussian, Logistic
 
 
 def test_spellings() -> None:
-    assert list(LIKELIHOODS) == ["gaussian", "logistic", "logistic-mixture", "bernoulli"]
+    assert list(LIKELIHOODS) == ["gaussian", "logistic", "logistic-mixture", "pixelcnn", "bernoulli"]
     fixed, learned = LIKELIHOODS.parse("gaussian:scale=0.1"), LIKELIHOODS.parse(" gaussian ")
     assert isinstance(fixed, Gaussian)
     assert isinstance(learned, Gaussian)
@@ -22,7 +22,7 @@ def test_spellings() -> None:
         ("gausian", ["'gausian'", "'gaussian'"]),
         ("logistic_mixture", ["'logistic_mixture'", "'logistic-mixture'"]),
         ("discretized-logistic", ["'discretized-logistic'", "Did you mean 'logistic'?"]),
-        ("", ["''", "gaussian, logistic, logistic-mixture, bernoulli"]),
+        ("", ["''", "gaussian, logistic, logistic-mixture, pixelcnn, bernoulli"]),
         ("gaussian:sigma=1", ["gaussian", "'sigma'", "scale"]),
         ("bernoulli:scale=1", ["bernoulli", "'scale'", "It has none"]),
         ("bernoulli:args=1", ["bernoulli", "'args'", "It has none"]),

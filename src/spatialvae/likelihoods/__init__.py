@@ -6,6 +6,7 @@ from spatialvae.likelihoods.base import LIKELIHOODS, AbstractLikelihood, Abstrac
 from spatialvae.likelihoods.gaussian import Gaussian
 from spatialvae.likelihoods.logistic import Logistic
 from spatialvae.likelihoods.logistic_mixture import LogisticMixture
+from spatialvae.likelihoods.pixelcnn import PixelCNN
 from spatialvae.likelihoods.bernoulli import Bernoulli
 # isort: on
 
@@ -17,4 +18,5 @@ __all__ = [
     "Gaussian",
     "Logistic",
     "LogisticMixture",
+    "PixelCNN",
 ]

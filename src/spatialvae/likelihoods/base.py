@@ -7,6 +7,7 @@ Images are floats in [-1, 1]; an 8-bit value u sits at u / 127.5 - 1, and its bi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -83,9 +84,12 @@ class AbstractPixels(Distribution, ABC):
 class AbstractLikelihood(nn.Module, ABC):
     """p(x|z): raw decoder outputs [B, outputs, H, W] -> `AbstractPixels`."""
 
-    rate: float = 10.0
+    rate: ClassVar[float] = 10.0
     """How many times as fast as the networks its own parameters learn: Adam moves a number by about its learning rate a
     step, and the one log-scale of a likelihood has far to go."""
+
+    autoregressive: ClassVar[bool] = False
+    """Whether it describes pixels by the pixels before them, so that it can do without a code."""
 
     def means(self, channels: int) -> tuple[int | None, ...]:
         """For each number that the decoder puts out for a pixel: the image channel whose mean it shifts, or None.

@@ -25,6 +25,7 @@ def alarms(
     outside: float | None,
     median_variance: float,
     prior: str = "N(0, I)",
+    autoregressive: bool = False,
 ) -> tuple[str, ...]:
     """Sentences about posterior collapse, prior holes and codes of another width than the prior's; none if all is well.
 
@@ -44,6 +45,7 @@ def alarms(
         outside: share of draws from the prior that lie outside the codes.
         median_variance: of the aggregate posterior; the prior's is 1.
         prior: what it is called.
+        autoregressive: whether the likelihood describes pixels by the pixels before them, and can do without a code.
 
     >>> alarms(n=100, units=72, kl=40.0, active=60, outside=0.02, median_variance=0.97)
     ()
@@ -52,14 +54,20 @@ def alarms(
     """
     if n < FEWEST:
         active, outside, median_variance = None, None, 1.0
-    sentences = (_collapse(units, kl, active), _holes(outside, prior), _width(median_variance, prior))
+    sentences = (_collapse(units, kl, active, autoregressive), _holes(outside, prior), _width(median_variance, prior))
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def _collapse(units: int, kl: float, active: int | None) -> str | None:
+def _collapse(units: int, kl: float, active: int | None, autoregressive: bool) -> str | None:
     counted = "" if active is None else f", and {active:,} of its {units:,} numbers are active"
     summary = f"the code says {kl:.3g} nats about an image{counted}."
     if kl < LEAST_NATS or (active is not None and active < COLLAPSED * units):
+        if autoregressive:
+            return (
+                f"Posterior collapse: {summary} The likelihood knows pixels by those before them, without the code: "
+                "a low number of bits per dim says nothing of the code. Train with a smaller `beta`, or with another "
+                "`likelihood`, such as logistic-mixture."
+            )
         return (
             f"Posterior collapse: {summary} The decoder ignores the code. Train with a smaller `beta`, or let the KL's "
             "weight rise slowly with `kl_warmup`."

@@ -180,6 +180,7 @@ def _summary(sums: _Sums, outside: float | None, model: SpatialVAE) -> LatentHea
             outside=outside,
             median_variance=aggregate.median_variance,
             prior=prior_title(model.priors.own),
+            autoregressive=model.likelihood.autoregressive,
         ),
     )
 
