@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from spatialvae.config import EvaluationConfig, ModelConfig
 from spatialvae.data import ImageData, ImageSplit
 from spatialvae.metrics import Estimate, Evaluation, evaluate
+from spatialvae.metrics.likelihood import gaps
 from spatialvae.model import SpatialVAE
 from tests.conftest import smooth_images
 
-__all__ = ["BOUND", "data_of", "found_by", "measure", "small", "split"]
+__all__ = ["BOUND", "data_of", "few_steps", "found_by", "measure", "small", "split"]
 
 BOUND = ["elbo", "kl", "reconstruction", "bits_per_dim"]
 
@@ -40,3 +42,9 @@ def measure(model: SpatialVAE, test: ImageSplit, **config: Any) -> Evaluation:
 
 def found_by(model: SpatialVAE, test: ImageSplit, **config: Any) -> dict[str, Estimate]:
     return dict(measure(model, test, **config).metrics)
+
+
+def few_steps(patch: pytest.MonkeyPatch) -> None:
+    """Refine q in two steps where all metrics are asked for."""
+    measure = gaps.measure_gaps
+    patch.setattr(gaps, "measure_gaps", lambda subject, images, _, draws: measure(subject, images, 2, draws))

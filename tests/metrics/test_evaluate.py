@@ -19,13 +19,14 @@ from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.metrics import Estimate, evaluate
 from spatialvae.metrics.selection import select
 from tests.conftest import smooth_images
-from tests.metrics.measured import BOUND, data_of, found_by, measure, small, split
+from tests.metrics.measured import BOUND, data_of, few_steps, found_by, measure, small, split
 from tests.metrics.networks import feature_file
 
 module: Any = importlib.import_module("spatialvae.metrics.evaluation")
 
 NLL = ["nll", "nll_bound"]
 PAIRS = ["mse", "psnr", "ssim"]
+GAPS = ["amortisation_gap", "family_gap"]
 PIXELS = 64
 
 
@@ -133,7 +134,8 @@ def test_the_values_an_image_are_kept() -> None:
         assert Estimate.of(each) == evaluation.metrics[name]
 
 
-def test_the_default_is_all_that_is_possible(tmp_path: Path) -> None:
+def test_the_default_is_all_that_is_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few_steps(monkeypatch)
     plain = measure(small(), split(), metrics="default")
     assert set(plain.metrics) == {*BOUND, *PAIRS, *NLL, "active_units", "rank_one_share"}
     assert plain.health is not None
@@ -147,7 +149,7 @@ def test_the_default_is_all_that_is_possible(tmp_path: Path) -> None:
         features=str(feature_file(tmp_path)),
     )
     wanted = {f"{name}/{of}" for name in sets for of in ("standard", "reconstructions")}
-    assert set(everything.metrics) == {*plain.metrics, *wanted, "probe", "parzen/standard"}
+    assert set(everything.metrics) == {*plain.metrics, *wanted, *GAPS, "probe", "parzen/standard"}
     assert everything.metrics["frechet/standard"].n == 30
     assert everything.metrics["frechet/reconstructions"].n == 20
 

@@ -16,7 +16,7 @@ from spatialvae.priors import GaussianFamily, GaussianPrior
 from spatialvae.priors.normal import CodeNormal
 from spatialvae.records import as_json
 from tests.conftest import smooth_images
-from tests.metrics.measured import data_of, found_by, measure, small, split
+from tests.metrics.measured import data_of, few_steps, found_by, measure, small, split
 
 module: Any = importlib.import_module("spatialvae.metrics.evaluation")
 
@@ -40,8 +40,9 @@ def test_a_smaller_subset_lies_in_a_larger_one() -> None:
     assert (provenance.images, provenance.of, provenance.seed) == (8, 60, 2)
 
 
-def test_images_sorted_by_class_are_all_seen() -> None:
+def test_images_sorted_by_class_are_all_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Black, grey and white images one after the other: what is measured on a third of them is of all three."""
+    few_steps(monkeypatch)
     model = small()
     shades = np.repeat(np.array([20, 120, 220], np.uint8), 40)[:, None, None, None]
     images = ImageSplit(shades + smooth_images(120, 1, 8, 8) // 16, np.repeat(np.arange(3), 40))

@@ -1,4 +1,4 @@
-"""The metrics of the density: the bound and its terms, a tighter one, and what each prior adds."""
+"""The metrics of the density: the bound and its terms, a tighter one, what q loses, and what each prior adds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from spatialvae.errors import UserError
 from spatialvae.metrics.base import (
     METRICS,
     AbstractCodeMetric,
@@ -16,6 +17,7 @@ from spatialvae.metrics.base import (
     Read,
     key_of,
 )
+from spatialvae.options import check_options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from spatialvae.metrics.measurement import Measurement
     from spatialvae.metrics.subjects import EncodedBatch, ModelOnSplit
 
-__all__ = ["Bound", "NegativeLogLikelihood", "PriorGain"]
+__all__ = ["Bound", "BoundGaps", "NegativeLogLikelihood", "PriorGain"]
 
 
 @METRICS.register("bound")
@@ -110,6 +112,63 @@ class NegativeLogLikelihood(AbstractModelMetric):
         from spatialvae.metrics.likelihood.importance import negative_log_likelihood
 
         return negative_log_likelihood(subject)
+
+
+@METRICS.register("gaps")
+@dataclass(frozen=True)
+class BoundGaps(AbstractModelMetric):
+    """What the bound of some images gains where q is refined for each, within its family and beyond it.
+
+    Args:
+        images: how many; 32 by default, or all where there are fewer.
+        steps: of each of the two refinements.
+        draws: of the code an image and step, at least.
+
+    Raises:
+        UserError: a number below 1.
+    """
+
+    group: ClassVar[Group] = "likelihood"
+    by_default: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Read]] = frozenset()
+
+    images: int | None = None
+    steps: int = 300
+    draws: int = 8
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        for name, value in vars(self).items():
+            if value is not None and value < 1:
+                raise UserError(f"gaps:{name}={value} is not possible: use at least 1.")
+
+    @classmethod
+    def quantities(cls, name: str) -> tuple[Quantity, ...]:
+        return (
+            Quantity(
+                "amortisation_gap",
+                "amortisation gap",
+                "nats",
+                "lower",
+                cls.group,
+                "what the bound of some images gains where q is refined for each of them within its family, per image: "
+                "what the encoder loses",
+            ),
+            Quantity(
+                "family_gap",
+                "family gap",
+                "nats",
+                "lower",
+                cls.group,
+                "what it gains beyond that with a Gaussian of full covariance over the whole code, per image: "
+                "what the form of q loses",
+            ),
+        )
+
+    def measure(self, subject: ModelOnSplit) -> Measurement:
+        from spatialvae.metrics.likelihood.gaps import measure_gaps
+
+        return measure_gaps(subject, self.images, self.steps, self.draws)
 
 
 @METRICS.register("prior_gain")
