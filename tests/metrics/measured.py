@@ -45,6 +45,7 @@ def found_by(model: SpatialVAE, test: ImageSplit, **config: Any) -> dict[str, Es
 
 
 def few_steps(patch: pytest.MonkeyPatch) -> None:
-    """Refine q in two steps where all metrics are asked for."""
+    """Refine q in two steps and score it by few draws where all metrics are asked for."""
+    patch.setattr(gaps, "SCORED", 4)
     measure = gaps.measure_gaps
     patch.setattr(gaps, "measure_gaps", lambda subject, images, _, draws: measure(subject, images, 2, draws))

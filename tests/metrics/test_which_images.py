@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from spatialvae.config import EvaluationConfig
