@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from spatialvae.likelihoods.base import AbstractLikelihood
 from spatialvae.likelihoods.gaussian import GaussianPixels
 from spatialvae.metrics import METRICS, evaluate
 from spatialvae.metrics.likelihood import gaps as module
-from spatialvae.metrics.likelihood.gaps import ImageBounds, bound_gaps
+from spatialvae.metrics.likelihood.gaps import Gaps, ImageBounds, bound_gaps
 from spatialvae.model import SpatialVAE
 from tests.metrics.measured import data_of, measure, small, split
 
@@ -180,11 +179,13 @@ def test_a_metric_with_its_words_and_its_making() -> None:
 
 @pytest.mark.usefixtures("few_draws")
 def test_what_fits_no_memory_and_what_still_rises_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "bound_gaps", partial(bound_gaps, entries=100))
-    warnings = measure(small(), split(), metrics="gaps:steps=12").warnings
-    assert any("a full covariance of 18 numbers does not fit into memory" in one for one in warnings)
-    assert any("runs of 5 numbers" in one for one in warnings)
-    assert any("take more, such as gaps:steps=48" in one for one in warnings)
+    zero, rises = torch.zeros(12), torch.tensor([0.1, 3.0]).expand(12, 2).mT
+    monkeypatch.setattr(module, "bound_gaps", lambda *_, **__: Gaps(zero, zero + 10, zero + 30, rises, block=5))
+    first, second = measure(small(), split(), metrics="gaps:steps=12").warnings
+    assert "a full covariance of 18 numbers does not fit into memory" in first
+    assert "runs of 5 numbers" in first
+    assert second.startswith("family_gap: the bound still rose by 3.0 nats")
+    assert "take more, such as gaps:steps=48" in second
 
 
 @pytest.mark.parametrize(
