@@ -25,6 +25,7 @@ from tests.metrics.networks import feature_file
 module: Any = importlib.import_module("spatialvae.metrics.evaluation")
 
 NLL = ["nll", "nll_bound"]
+LINEAR = ["pca_bits_per_dim", "pixel_gaussian_bits_per_dim", "pca_mse"]
 PAIRS = ["mse", "psnr", "ssim"]
 GAPS = ["amortisation_gap", "family_gap"]
 PIXELS = 64
@@ -137,7 +138,7 @@ def test_the_values_an_image_are_kept() -> None:
 def test_the_default_is_all_that_is_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few_steps(monkeypatch)
     plain = measure(small(), split(), metrics="default")
-    assert set(plain.metrics) == {*BOUND, *PAIRS, *NLL, "active_units", "rank_one_share"}
+    assert set(plain.metrics) == {*BOUND, *PAIRS, *NLL, *LINEAR, "active_units", "rank_one_share"}
     assert plain.health is not None
     sets = ("frechet", "kernel", "precision", "recall", "density", "coverage")
     everything = measure(

@@ -20,7 +20,7 @@ from spatialvae.estimate import Estimate
 from spatialvae.latents import parse_latent
 from spatialvae.sizes import default_grid
 
-__all__ = ["default_numbers", "linear_baselines", "pixel_gaussian", "ppca"]
+__all__ = ["default_numbers", "linear_baselines", "pixel_gaussian", "possible_numbers", "ppca"]
 
 Kind = int | None
 """Numbers of a code, or None for the Gaussian over the pixels."""
@@ -178,10 +178,24 @@ def _measured(
     )
 
 
+def possible_numbers(data: ImageData) -> range:
+    """The numbers that a code of PCA can have: at least one for each tile of an image, and fewer than the image.
+
+    >>> import numpy as np
+    >>> possible_numbers(ImageData.from_arrays({"train": np.zeros((4, 3, 32, 32), np.uint8)}))
+    range(1, 3072)
+    """
+    return _possible(Tiles.of(data.channels, data.height, data.width))
+
+
+def _possible(tiles: Tiles) -> range:
+    return range(tiles.count, tiles.count * (tiles.size - 1) + 1)
+
+
 def _share(numbers: int, tiles: Tiles) -> int:
     """How many numbers of a code each tile has."""
-    most = tiles.count * (tiles.size - 1)
-    if not tiles.count <= numbers <= most:
+    most = _possible(tiles)[-1] if _possible(tiles) else 0
+    if numbers not in _possible(tiles):
         parts = "" if tiles.count == 1 else f", one for each of the {tiles.count:,} tiles of these images,"
         near = tiles.count if numbers < tiles.count else most
         raise UserError(

@@ -20,6 +20,7 @@ from spatialvae.metrics.latent.codes import check_images
 from spatialvae.metrics.latent.probe import no_probe
 from spatialvae.metrics.measurement import Measurement, attempt, failures_of, reason
 from spatialvae.metrics.open_target import Images, TrainedRun, merge_settings, open_images, open_model
+from spatialvae.metrics.reconstruction.linear import no_training
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.samples.reference import Reference
 from spatialvae.metrics.selection import ALL, refuse_unread, select
@@ -87,7 +88,7 @@ def _evaluate(model: SpatialVAE, data: ImageData, config: EvaluationConfig, *, p
     split = data.split(config.split)
     count = check_images(model, split, config.limit)
     reason = no_probe(data, config.split)
-    wanted = select(config, no_probe=reason)
+    wanted = select(config, no_probe=reason, no_training=no_training(data))
     refuse_unread(config, wanted)
     named = config.prior or [model.priors.own, *model.priors]
     priors = tuple(dict.fromkeys(map(model.priors.resolve, named)))  # an unknown one raises before hours of work

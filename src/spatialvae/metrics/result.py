@@ -14,6 +14,7 @@ from spatialvae.metrics.catalogue import describe
 from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.metrics.measurement import Measurement
 from spatialvae.metrics.provenance import Provenance
+from spatialvae.metrics.reconstruction.linear import behind
 from spatialvae.records import APART, OMITTED
 
 __all__ = ["Evaluation", "html_table", "spell_estimate", "text_table"]
@@ -123,7 +124,8 @@ def _count(evaluation: Evaluation, key: str, estimate: Estimate) -> str:
 
 
 def _cautions(evaluation: Evaluation) -> list[str]:
-    """Alarms, warnings, and what failed."""
+    """How far behind linear models it is, alarms, warnings, and what failed."""
     alarms = evaluation.health.alarms if evaluation.health else ()
     failed = [f"{key} failed: {reason}" for key, reason in evaluation.failed.items()]
-    return [*alarms, *evaluation.warnings, *failed]
+    lags = [lag.sentence for lag in behind(evaluation.metrics)]
+    return [*lags, *alarms, *evaluation.warnings, *failed]

@@ -30,7 +30,12 @@ NO_LABELS = "the data has no labels"
 
 
 def select(
-    config: EvaluationConfig, *, model: bool = True, pairs: bool = True, no_probe: str | None = NO_LABELS
+    config: EvaluationConfig,
+    *,
+    model: bool = True,
+    pairs: bool = True,
+    no_probe: str | None = NO_LABELS,
+    no_training: str | None = None,
 ) -> dict[str, AbstractMetric]:
     """The metrics to measure, in the registry's order, by key: those named, or all that are possible.
 
@@ -39,6 +44,7 @@ def select(
         model: a model is measured, not a set of images.
         pairs: every image has its reconstruction.
         no_probe: why the images allow no linear probe; None where they do.
+        no_training: why nothing can be fitted to the training images; None where it can.
 
     Raises:
         UserError: a name that is not known, a metric that needs something that is not there, or two metrics that give
@@ -47,7 +53,7 @@ def select(
     >>> list(select(EvaluationConfig(metrics="nll,bound"))), select(EvaluationConfig(), model=False, pairs=False)
     (['bound', 'nll'], {})
     """
-    missing = _missing(config, model=model, pairs=pairs, no_probe=no_probe)
+    missing = _missing(config, model=model, pairs=pairs, no_probe=no_probe, no_training=no_training)
     asked = split_specs(config.metrics)
     if len(asked) == 1 and asked[0] in ALL:
         every = {name: METRICS.parse(name) for name in METRICS if asked == ["all"] or kind_of(name).by_default}
@@ -144,7 +150,9 @@ def split_specs(text: str) -> list[str]:
     return specs
 
 
-def _missing(config: EvaluationConfig, *, model: bool, pairs: bool, no_probe: str | None) -> dict[Need, str]:
+def _missing(
+    config: EvaluationConfig, *, model: bool, pairs: bool, no_probe: str | None, no_training: str | None
+) -> dict[Need, str]:
     """What is not there, and why; the reason to name first stands first."""
     missing: dict[Need, str] = {}
     if not model:
@@ -153,6 +161,8 @@ def _missing(config: EvaluationConfig, *, model: bool, pairs: bool, no_probe: st
         missing["pairs"] = "it compares images with their own reconstructions: set `paired`"
     if no_probe is not None:
         missing["labels"] = no_probe
+    if no_training is not None:
+        missing["training"] = no_training
     if config.split == WHOLE:
         missing["apart"] = "its sigma is picked on validation images, which `split` all holds too: use `split` test"
     if config.lpips is None:

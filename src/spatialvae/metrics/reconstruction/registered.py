@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from spatialvae.metrics.base import METRICS, AbstractPairMetric, Better, Need
+from spatialvae.metrics.base import METRICS, AbstractModelMetric, AbstractPairMetric, Better, Need, Quantity
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spatialvae.metrics.subjects import Pairs
+    from spatialvae.metrics.measurement import Measurement
+    from spatialvae.metrics.subjects import ModelOnSplit, Pairs
 
-__all__ = ["PeakSignalToNoise", "PerceptualError", "SquaredError", "StructuralSimilarity"]
+__all__ = ["LinearModels", "PeakSignalToNoise", "PerceptualError", "SquaredError", "StructuralSimilarity"]
 
 
 @METRICS.register("mse")
@@ -29,6 +31,32 @@ class SquaredError(AbstractPairMetric):
         from spatialvae.metrics.reconstruction.pictures import mean_squared_error
 
         return mean_squared_error(pairs.images, pairs.reconstructions)
+
+
+@METRICS.register("baselines")
+@dataclass(frozen=True)
+class LinearModels(AbstractModelMetric):
+    """What linear models reach on the same images: PCA with as many numbers as the code, a Gaussian over the pixels."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"model", "training"})
+
+    @classmethod
+    def quantities(cls, name: str) -> tuple[Quantity, ...]:
+        pca = "of probabilistic PCA with as many numbers as the code, fitted to the training images"
+        gaussian = "of one Gaussian over the pixels with a full covariance, fitted to the training images"
+        return (
+            Quantity("pca_bits_per_dim", "bits per dim, linear PCA", "bits", "", "likelihood", pca),
+            Quantity("pixel_gaussian_bits_per_dim", "bits per dim, pixel Gaussian", "bits", "", "likelihood", gaussian),
+            Quantity("pca_mse", "squared error, linear PCA", "of 0 to 1", "", "reconstruction", pca),
+        )
+
+    def keys(self, subject: ModelOnSplit) -> Sequence[str]:
+        return ("pca_bits_per_dim", "pixel_gaussian_bits_per_dim", "pca_mse")
+
+    def measure(self, subject: ModelOnSplit) -> Measurement:
+        from spatialvae.metrics.reconstruction.linear import measure_linear
+
+        return measure_linear(subject)
 
 
 @METRICS.register("psnr")
