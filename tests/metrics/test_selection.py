@@ -11,7 +11,7 @@ from spatialvae.errors import UserError
 from spatialvae.metrics import METRICS
 from spatialvae.metrics.selection import select
 
-MODEL = ("bound", "nll", "prior_gain", "mse", "psnr", "ssim")
+MODEL = ("bound", "nll", "prior_gain", "mse", "baselines", "psnr", "ssim")
 FEATURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
 
 
