@@ -109,7 +109,7 @@ def test_images_of_no_baseline(cache: Path) -> None:
         baselines.pixel_gaussian(ImageData.from_arrays({"test": IMAGES}))
     with pytest.raises(UserError, match="'test' is not known"):
         baselines.pixel_gaussian(ImageData.from_arrays({"train": IMAGES}))
-    with pytest.raises(UserError, match="decided where ImageData is made"):
+    with pytest.raises(UserError, match="prepared already"):
         baselines.pixel_gaussian(DATA, image_size=8)
 
 

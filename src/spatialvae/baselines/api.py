@@ -13,7 +13,6 @@ from spatialvae.baselines.spectrum import basis_of, spectrum_of
 from spatialvae.baselines.stored import Basis, read_stored, stored
 from spatialvae.baselines.tiles import Tiles
 from spatialvae.data import ImageData, as_image_data
-from spatialvae.data.anything import refuse_if_prepared
 from spatialvae.data.subset import subset
 from spatialvae.errors import UserError
 from spatialvae.estimate import Estimate
@@ -141,7 +140,6 @@ def default_numbers(data: ImageData) -> list[int]:
 
 
 def _prepared(images: object, how: dict[str, Any], progress: bool) -> ImageData:
-    refuse_if_prepared(images, how)
     return as_image_data(images, progress=progress, **how)
 
 
