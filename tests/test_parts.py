@@ -17,6 +17,7 @@ from spatialvae.latents import LowRank, MatrixNormalMaps, Naive
 from spatialvae.likelihoods import Bernoulli, Gaussian
 from spatialvae.model import SpatialVAE
 from spatialvae.networks import AbstractNetworks, PaperNetworks, feature_shape
+from spatialvae.networks.shapes import Shape
 from spatialvae.store import load, save_model
 from spatialvae.training.model_stage import make_optimizer
 from tests.test_model import pictures
@@ -183,7 +184,7 @@ def test_a_family_makes_both_halves() -> None:
     class Mine(AbstractNetworks):
         features: int = 12
 
-        def encoder(self, image_shape: tuple[int, int, int]) -> nn.Module:
+        def encoder(self, image_shape: Shape, code_shape: Shape, grid: Shape) -> nn.Module:
             return Encoder(self.features)
 
         def decoder(

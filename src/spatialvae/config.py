@@ -66,31 +66,32 @@ class AbstractModelOptions(AbstractSettings):
         "low-rank:rank=2, vector:maps=81.",
     )
     maps: int | None = Field(
-        default=None, ge=1, le=2**16, description="Number of latent maps. Default: the paper's for the image size."
+        default=None, ge=1, le=2**16, description="Number of latent maps. Default: the network's for the image size."
     )
     map_size: str | None = Field(
         default=None,
-        description="Size of the maps, SIDE or HEIGHTxWIDTH. Default: 3; for images of more than 73 pixels, a 21st of "
-        "each side.",
+        description="Size of the maps, SIDE or HEIGHTxWIDTH. Default: the network's. paper has 3, and a 21st of each "
+        "side for images of more than 73 pixels; residual has a quarter of each side or less, 8 at 32x32.",
     )
     prior: str = Field(
         default="standard",
         description="p(z): standard is N(0, I), learned is trained with the model, and learned:latent=matrix-normal,"
         "covariance=full takes the form of another latent.",
     )
-    likelihood: str = Field(
-        default="gaussian",
+    likelihood: str | None = Field(
+        default=None,
         description="p(x|z): gaussian, gaussian:scale=0.1, gaussian:scale=pixel, logistic, "
-        "logistic-mixture:components=5, pixelcnn:layers=4,width=32 or bernoulli.",
+        "logistic-mixture:components=5, pixelcnn:layers=4,width=32 or bernoulli. Default: the network's, a Gaussian.",
     )
     network: str = Field(
         default="paper",
-        description="Encoder and decoder: paper, or paper:stem=authors for the authors' own decoder of a vector.",
+        description="Encoder and decoder: paper, residual:width=64,depth=3, or paper:stem=authors for the authors' own "
+        "decoder of a vector.",
     )
-    head: Literal["dense", "conv"] = Field(
-        default="dense",
+    head: Literal["dense", "conv"] | None = Field(
+        default=None,
         description="The layer from features to q(z|x): dense is fully connected; conv consists of convolutions, whose "
-        "size does not grow with the images.",
+        "size does not grow with the images. Default: the network's, dense for paper and conv for residual.",
     )
 
 
@@ -149,6 +150,11 @@ class AbstractOptimisation(AbstractSettings):
 class Optimisation(AbstractOptimisation):
     """How a model is trained on images, by the defaults of a first stage."""
 
+    checkpointing: bool = Field(
+        default=False,
+        description="Compute the inner values of residual blocks again for the gradient: less memory, slower.",
+    )
+
 
 class PriorConfig(AbstractOptimisation):
     """How a prior with a network is trained on the codes of a finished model: optimiser, length."""
@@ -201,7 +207,7 @@ class TrainConfig(AbstractSettings):
 
     @model_validator(mode="after")
     def _paper_objective_is_a_unit_gaussian(self) -> Self:
-        if self.objective == "paper" and self.model.likelihood not in ("gaussian", "gaussian:scale=1"):
+        if self.objective == "paper" and self.model.likelihood not in (None, "gaussian", "gaussian:scale=1"):
             raise ValueError("`objective` paper is a squared error: leave `likelihood` out")
         return self
 

@@ -80,6 +80,13 @@ class ConvProjection(nn.Module):
             _near_zero(layer)
             self.convolutions[name] = layer
 
+    def start_as_codes(self) -> None:
+        """Make the mean `loc`, where the latent has one of a code's own axes, the first feature maps and no other."""
+        if self.latent.axes.get("loc") == ("map", "row", "column"):
+            layer = self.convolutions["loc"]
+            assert isinstance(layer, nn.Conv2d)
+            nn.init.dirac_(layer.weight)
+
     def forward(self, features: Tensor) -> Tensor:
         maps = resized(features, (self.latent.height, self.latent.width))
         shapes, axes = self.latent.shapes, self.latent.axes

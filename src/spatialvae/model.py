@@ -17,8 +17,8 @@ from spatialvae.heads import Head
 from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractLikelihood, AbstractPixels
 from spatialvae.networks import AbstractNetworks
-from spatialvae.networks.shapes import Shape, check_images, check_outputs, feature_shape
-from spatialvae.parts import check_divergence, complete_parts, named_parts, own_name, spelled
+from spatialvae.networks.shapes import Shape, check_images, check_outputs, codes_in, feature_shape
+from spatialvae.parts import check_divergence, complete_parts, named_parts, own_name, spelled, with_defaults
 from spatialvae.posterior import Amortized
 from spatialvae.priors import AbstractModelFamily, standard_normal
 from spatialvae.priors.shelf import PriorShelf
@@ -37,13 +37,14 @@ class SpatialVAE(nn.Module):
 
     Args:
         latent: what a code is, such as `MatrixNormalMaps(maps=64, height=3, width=3)`.
-        likelihood: p(x|z) of the decoder's outputs; a Gaussian of learned width by default.
+        likelihood: p(x|z) of the decoder's outputs; by default that of the networks, a Gaussian of learned width.
         image_shape: (C, H, W) of the images.
         networks: a family that makes both halves, for what is not given; the paper's by default.
         encoder: any module from images [B C H W] to features [B F] or maps [B F h w].
         decoder: any module from codes [B maps h w] to the likelihood's parameters [B outputs H W].
         prior: p(z) of the bound, such as `LearnedFamily()`; N(0, I) by default.
-        head: from the features to q(z|x): one fully connected layer, or convolutions, for images of other sizes too.
+        head: from the features to q(z|x): one fully connected layer, or convolutions, for images of other sizes too;
+            by default that of the networks.
         grid: (maps, height, width) of the latents that this one is compared with; its own by default.
         config: the settings that name all this, where they exist; else the parts are spelled.
 
@@ -67,7 +68,7 @@ class SpatialVAE(nn.Module):
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
         prior: AbstractModelFamily | None = None,
-        head: Head = "dense",
+        head: Head | None = None,
         grid: Shape | None = None,
         config: ModelConfig | None = None,
     ) -> None:
@@ -75,11 +76,12 @@ class SpatialVAE(nn.Module):
         parts = complete_parts(latent, image_shape, likelihood, networks, encoder, decoder, prior, head, grid)
         self.latent, self.image_shape, self.likelihood = latent, parts.image_shape, parts.likelihood
         self.likelihood.build(parts.image_shape[0])
-        self.encoder = parts.networks.encoder(parts.image_shape) if encoder is None else encoder
-        self.posterior = Amortized(latent, feature_shape(self.encoder, parts.image_shape), head)
-        sizes = (latent.event_shape, parts.output_shape)
-        self.decoder = parts.networks.decoder(*sizes, parts.grid) if decoder is None else decoder
-        check_outputs(self.decoder, *sizes)
+        code = latent.event_shape
+        self.encoder = parts.networks.encoder(parts.image_shape, code, parts.grid) if encoder is None else encoder
+        features = feature_shape(self.encoder, parts.image_shape)
+        self.posterior = Amortized(latent, features, parts.head, codes_in(self.encoder))
+        self.decoder = parts.networks.decoder(code, parts.output_shape, parts.grid) if decoder is None else decoder
+        check_outputs(self.decoder, code, parts.output_shape)
         self.learned_prior = parts.prior.module(latent)
         """p(z) of the bound; None where that is N(0, I)."""
         self.priors = PriorShelf(own=own_name(parts.prior))
@@ -92,7 +94,7 @@ class SpatialVAE(nn.Module):
     @classmethod
     def from_config(cls, config: ModelConfig) -> Self:
         """The model whose parts `config` names; `UserError` for a name or an option that does not exist."""
-        return cls(**vars(named_parts(config)), config=config)
+        return cls(**vars(named_parts(config)), config=with_defaults(config))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -149,6 +151,15 @@ class SpatialVAE(nn.Module):
     def elbo(self, images: Tensor) -> ELBO:
         """The terms of the bound for images [B C H W], nats per image: the same as calling the model."""
         return self(images)
+
+    def start_from(self, images: Tensor) -> None:
+        """Start the networks from images [B C H W] where they have a use for these, such as the PCA of their patches.
+
+        Training calls it before the first step. Networks that have started so, or were loaded so, stay as they are.
+        """
+        start = getattr(self.encoder, "start_from", None)
+        if start is not None:
+            start(to_float(images).to(self.device), self.decoder, self.likelihood.means(self.image_shape[0]))
 
     reconstruct = sampling.reconstruct
     sample = sampling.sample

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.distributions import Distribution, kl_divergence
 
-from spatialvae.config import ModelConfig
+from spatialvae.config import AbstractModelOptions, ModelConfig
 from spatialvae.errors import UserError, last_line
 from spatialvae.heads import Head
 from spatialvae.latents import LATENTS, AbstractLatent, parse_latent
-from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood, Gaussian
+from spatialvae.likelihoods import LIKELIHOODS, AbstractLikelihood
 from spatialvae.networks import NETWORKS, AbstractNetworks, PaperNetworks
 from spatialvae.networks.shapes import Shape, check_image_shape
 from spatialvae.priors import PRIORS, AbstractModelFamily, LearnedFamily, StandardFamily, parse_own
 from spatialvae.registry import Registry
 from spatialvae.sizes import default_grid, parse_size
 
-__all__ = ["OWN", "Parts", "check_divergence", "complete_parts", "named_parts", "own_name", "resolve_latent", "spelled"]
+__all__ = [
+    "OWN",
+    "Parts",
+    "check_divergence",
+    "complete_parts",
+    "named_parts",
+    "own_name",
+    "resolve_latent",
+    "spelled",
+    "with_defaults",
+]
+
+Options = TypeVar("Options", bound=AbstractModelOptions)
 
 OWN = "own:"
 """What stands before the class of a part without a registered name."""
@@ -38,6 +51,9 @@ class Parts:
     grid: Shape
     """(maps, height, width) that the decoder is matched to."""
 
+    def __post_init__(self) -> None:
+        self.networks.check(self.image_shape, self.latent.event_shape, self.grid)
+
     @property
     def output_shape(self) -> Shape:
         """(outputs, H, W) that the likelihood wants of the decoder."""
@@ -52,7 +68,7 @@ def complete_parts(
     encoder: nn.Module | None,
     decoder: nn.Module | None,
     prior: AbstractModelFamily | None,
-    head: Head,
+    head: Head | None,
     grid: Shape | None,
 ) -> Parts:
     """The parts that a model was given, with the default for each that it was not; `SpatialVAE` says what they are.
@@ -64,23 +80,41 @@ def complete_parts(
     _refuse_names(**given, encoder=encoder, decoder=decoder)
     prior = StandardFamily() if prior is None else prior
     prior.check(latent)
+    networks = PaperNetworks() if networks is None else networks
     return Parts(
         latent=latent,
-        likelihood=Gaussian() if likelihood is None else likelihood,
-        networks=PaperNetworks() if networks is None else networks,
+        likelihood=LIKELIHOODS.parse(networks.likelihood) if likelihood is None else likelihood,
+        networks=networks,
         prior=prior,
         image_shape=check_image_shape(image_shape),
-        head=head,
+        head=networks.head if head is None else head,
         grid=latent.event_shape if grid is None else grid,
     )
+
+
+def with_defaults(options: Options) -> Options:
+    """The settings with the network's own head and likelihood where they name none.
+
+    Raises:
+        UserError: a network that does not exist.
+    """
+    if options.head is not None and options.likelihood is not None:
+        return options
+    networks = NETWORKS.parse(options.network)
+    head, likelihood = options.head or networks.head, options.likelihood or networks.likelihood
+    return options.model_copy(update={"head": head, "likelihood": likelihood})
 
 
 def named_parts(config: ModelConfig) -> Parts:
     """The parts that the settings name.
 
     Raises:
-        UserError: a name or an option that does not exist, or maps that do not fit into the images.
+        UserError: a name or an option that does not exist, or maps that do not fit into the images or that the network
+            does not reach.
     """
+    config = with_defaults(config)
+    assert config.likelihood is not None
+    assert config.head is not None
     latent, grid = resolve_latent(config)
     return Parts(
         latent=latent,
@@ -99,7 +133,9 @@ def resolve_latent(config: ModelConfig) -> tuple[AbstractLatent, Shape]:
     Raises:
         UserError: a name or an option that does not exist, or maps that do not fit into the images.
     """
-    maps, height, width = default_grid(config.image_size)
+    shape = (config.channels, *config.image_size)
+    own = config.network.startswith(OWN)
+    maps, height, width = default_grid(shape[1:]) if own else NETWORKS.parse(config.network).default_grid(shape)
     if config.map_size is not None:
         height, width = parse_size(config.map_size, "map_size")
     maps = config.maps or maps

@@ -32,6 +32,7 @@ class Amortized(nn.Module):
         feature_shape: what the encoder puts out for one image, (F,) or (F, height, width).
         head: ``dense``, one fully connected layer, or ``conv``, 1x1 convolutions over feature maps, whose weights do
             not grow with the image.
+        codes: how many of the first feature maps are a code already, where a mean put out by ``conv`` starts.
 
     Raises:
         UserError: another head, or one that these features or this latent do not suit.
@@ -48,12 +49,16 @@ class Amortized(nn.Module):
     projection: Any
     """`DenseProjection` or `ConvProjection`: features -> numbers [B, encoder_outputs]."""
 
-    def __init__(self, latent: AbstractLatent, feature_shape: Sequence[int], head: Head = "dense") -> None:
+    def __init__(
+        self, latent: AbstractLatent, feature_shape: Sequence[int], head: Head = "dense", codes: int = 0
+    ) -> None:
         super().__init__()
         if head not in HEADS:
             raise UserError(f"`head` {head} is not possible. {nearest(str(head), HEADS)}")
         self.latent = latent
         self.projection = HEADS[head](latent, feature_shape)
+        if isinstance(self.projection, ConvProjection) and codes == latent.maps:
+            self.projection.start_as_codes()
         # Only then is `initial` asked: random numbers that are not used would move those that follow.
         start = latent.initial() if latent.shared_shapes else {}
         self.shared = nn.ParameterDict({name: nn.Parameter(start[name]) for name in latent.shared_shapes})

@@ -149,6 +149,8 @@ class ModelResult:
     encoder_outputs: int | None = None
     """How many numbers the encoder puts out for one image."""
     parameters: Parameters | None = None
+    decoder_flops: int | None = field(default=None, metadata=OMITTED)
+    """Floating point operations of the decoder for one image; None in files of earlier versions."""
     kl_weight: float | None = None
     """The factor of the KL in the paper's objective; None for the bound."""
     runs: tuple[RunResult, ...] = ()

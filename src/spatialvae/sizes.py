@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spatialvae.errors import UserError
 
-__all__ = ["default_grid", "parse_size", "spell_shape"]
+__all__ = ["default_grid", "parse_size", "spell_shape", "spell_size"]
 
 
 def parse_size(text: str, setting: str, example: tuple[int, int] = (3, 5)) -> tuple[int, int]:
@@ -49,3 +49,13 @@ def spell_shape(shape: Sequence[int]) -> str:
     """
     channels, height, width = shape
     return f"{height}x{width} with {channels} channel{'' if channels == 1 else 's'}"
+
+
+def spell_size(size: tuple[int, int]) -> str:
+    """(height, width) as `parse_size` reads it.
+
+    >>> spell_size((3, 5))
+    '3x5'
+    """
+    height, width = size
+    return f"{height}x{width}"

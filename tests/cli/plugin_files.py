@@ -94,7 +94,7 @@ class Small(AbstractNetworks):
     width: int = 4
     stray: int = 0
 
-    def encoder(self, image_shape):
+    def encoder(self, image_shape, code_shape, grid):
         return nn.Sequential(nn.Conv2d(image_shape[0], self.width, 3, 2, 1), nn.ReLU())
 
     def decoder(self, code_shape, output_shape, grid):

@@ -18,6 +18,7 @@ from spatialvae.latents import LATENTS
 from spatialvae.metrics import Estimate, Evaluation
 from spatialvae.metrics.latent.summary import LatentHealth
 from spatialvae.model import SpatialVAE
+from spatialvae.networks.shapes import count_flops
 from spatialvae.results import CurvePoint, Difference, ModelResult, Parameters, RatePoint, RunResult, SeedPoint
 from spatialvae.training import Run, read_journal
 
@@ -67,6 +68,7 @@ def model_result(
             encoder=sum(parameter.numel() for parameter in encoder),
             decoder=sum(parameter.numel() for parameter in model.decoder.parameters()),
         ),
+        decoder_flops=count_flops(model.decoder, model.latent.event_shape),
         kl_weight=weight if config.objective == "paper" else None,
         runs=tuple(_run_result(run, out) for run in runs),
         metrics={key: _mean([run.evaluation.metrics[key] for run in runs]) for key in _keys(runs)},

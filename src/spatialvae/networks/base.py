@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
+from spatialvae.heads import Head
 from spatialvae.networks.shapes import Shape
 from spatialvae.registry import Registry
+from spatialvae.sizes import default_grid
 
 __all__ = ["NETWORKS", "AbstractNetworks"]
 
@@ -24,11 +27,34 @@ class AbstractNetworks(ABC):
 
     A decoder may have a method `fast()`, which returns a module that computes the same function in fewer steps, for
     inference alone. `sample` compares the two forms on a few codes and uses the fast one where they agree.
+
+    An encoder may have an attribute `codes`: so many of its first feature channels, maps of the code's own size, are
+    a code already, and the head `conv` starts the latent's `loc` as exactly these.
+
+    An encoder may have a method `start_from(images, decoder, means)`, which a training calls before its first step
+    with floats [B C H W] and the `means` of the likelihood. Layers that can compute their inner values again for the
+    gradient, to save memory, have an attribute `checkpointing`, which a training sets.
     """
 
+    head: ClassVar[Head] = "dense"
+    """The head of a model that does not say which."""
+    likelihood: ClassVar[str] = "gaussian"
+    """The likelihood of a model that does not say which."""
+
+    def default_grid(self, image_shape: Shape) -> Shape:
+        """(maps, height, width) of the latents of a model that does not say how many or how large."""
+        return default_grid(image_shape[1:])
+
+    def check(self, image_shape: Shape, code_shape: Shape, grid: Shape) -> None:  # noqa: B027
+        """Refuse what this family cannot make networks for; nothing by default.
+
+        Raises:
+            UserError: with the nearest that it can.
+        """
+
     @abstractmethod
-    def encoder(self, image_shape: Shape) -> nn.Module:
-        """The encoder of images of `image_shape`, (C, H, W)."""
+    def encoder(self, image_shape: Shape, code_shape: Shape, grid: Shape) -> nn.Module:
+        """The encoder of images of `image_shape`, (C, H, W), for codes and a grid as `decoder` has them."""
 
     @abstractmethod
     def decoder(self, code_shape: Shape, output_shape: Shape, grid: Shape) -> nn.Module:

@@ -49,7 +49,7 @@ class PaperNetworks(AbstractNetworks):
 
     stem: Literal["matched", "authors"] = "matched"
 
-    def encoder(self, image_shape: Shape) -> PaperEncoder:
+    def encoder(self, image_shape: Shape, code_shape: Shape, grid: Shape) -> PaperEncoder:
         return PaperEncoder(image_shape[0], image_shape[1:])
 
     def decoder(self, code_shape: Shape, output_shape: Shape, grid: Shape) -> PaperDecoder:

@@ -7,11 +7,21 @@ from itertools import chain
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from spatialvae.errors import UserError, last_line
 from spatialvae.runtime.evaluating import evaluating
 
-__all__ = ["Shape", "check_image_shape", "check_images", "check_outputs", "feature_shape", "output_shape"]
+__all__ = [
+    "Shape",
+    "check_image_shape",
+    "check_images",
+    "check_outputs",
+    "codes_in",
+    "count_flops",
+    "feature_shape",
+    "output_shape",
+]
 
 Shape = tuple[int, int, int]
 """Channels or maps, height and width."""
@@ -63,6 +73,11 @@ def feature_shape(encoder: nn.Module, image_shape: Shape) -> tuple[int, ...]:
     return shape
 
 
+def codes_in(encoder: nn.Module) -> int:
+    """How many of the first feature maps of an encoder are a code already: its attribute `codes`, none without it."""
+    return getattr(encoder, "codes", 0)
+
+
 def check_outputs(decoder: nn.Module, code_shape: Shape, wanted: Shape) -> None:
     """Refuse a decoder that does not take codes to the likelihood's parameters, (outputs, H, W).
 
@@ -100,6 +115,19 @@ def output_shape(network: nn.Module, input_shape: Sequence[int]) -> tuple[int, .
         kind = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise UserError(f"{_name(network)} puts out {kind} for one input: a tensor with a batch [1, ...] is needed.")
     return tuple(outputs.shape[1:])
+
+
+@torch.no_grad()
+def count_flops(network: nn.Module, input_shape: Sequence[int]) -> int:
+    """Floating point operations of convolutions and products for one input, two for a multiplication and an addition.
+
+    >>> count_flops(nn.Conv2d(3, 8, 1, bias=False), (3, 5, 5))
+    1200
+    """
+    weights = next(chain(network.parameters(), network.buffers()), torch.empty(0))
+    with evaluating(network), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *input_shape, dtype=weights.dtype, device=weights.device))
+    return counter.get_total_flops()
 
 
 def spelled(shape: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,13 +12,15 @@ from torch import Tensor, nn
 
 from spatialvae.config import AbstractOptimisation, DataOptions, TrainConfig
 from spatialvae.data import ImageData
+from spatialvae.data.batches import some_images
 from spatialvae.data.record import DataRecord
 from spatialvae.data.training_batches import AbstractBatches, training_batches
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.model import SpatialVAE
-from spatialvae.parts import named_parts
+from spatialvae.networks.memory import recompute
+from spatialvae.parts import named_parts, with_defaults
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.representation import spell_parameters
 from spatialvae.sizes import spell_shape
@@ -33,6 +36,8 @@ __all__ = ["ModelStage", "check_settings", "make_optimizer"]
 
 UNIT = "gaussian:scale=1"
 """The likelihood whose logarithm is the paper's squared error."""
+START_NUMBERS = 30_000_000
+"""Of the images that a network may start from: 10,000 of 32x32 in colour."""
 
 
 class ModelStage(AbstractStage[SpatialVAE]):
@@ -57,7 +62,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
         image_shape: tuple[int, int, int] | None = None,
     ) -> None:
         self.data, self.record = data, DataRecord.of(data)
-        self.config = config.replaced(**self.record.settings)
+        self.config = _with_defaults(config.replaced(**self.record.settings))
         self.settings, self.optimisation = self.config, self.config.optimisation
         self.model, self.image_shape = model, image_shape
         self.total = total_images(self.optimisation, len(data.split("train")))
@@ -75,11 +80,16 @@ class ModelStage(AbstractStage[SpatialVAE]):
         check_settings(self.config, self.data, parts=self.model is None)
 
     def build(self, device: torch.device) -> SpatialVAE:
-        if self.model is not None:
-            self.model.priors = PriorShelf(own=self.model.priors.own)  # fitted to the weights of before
-            return suit_layout(self.model, device)
-        model = self.config.sized((self.data.height, self.data.width), self.data.channels)
-        return suit_layout(SpatialVAE.from_config(model), device)
+        model = self.model
+        if model is None:
+            model = SpatialVAE.from_config(self.config.sized((self.data.height, self.data.width), self.data.channels))
+        else:
+            model.priors = PriorShelf(own=model.priors.own)  # fitted to the weights of before
+        recompute(model, on=self.config.optimisation.checkpointing)
+        if hasattr(model.encoder, "start_from"):
+            train, numbers = self.data.split("train"), math.prod(model.image_shape)
+            model.start_from(some_images(train, max(1, START_NUMBERS // numbers)))
+        return suit_layout(model, device)
 
     def optimizer(self, network: SpatialVAE, *, fused: bool) -> torch.optim.Optimizer:
         return make_optimizer(network, self.optimisation, fused)
@@ -149,6 +159,14 @@ class ModelStage(AbstractStage[SpatialVAE]):
             f"{folder} was trained on other images than these{which}.\n"
             "Name a new folder as `out`, or give the data of before."
         )
+
+
+def _with_defaults(config: TrainConfig) -> TrainConfig:
+    """The settings with what the network says of the model, as the run's file has them."""
+    model = with_defaults(config.model)
+    if config.objective == "paper" and config.model.likelihood is None:
+        model = model.model_copy(update={"likelihood": "gaussian"})  # in its own form, see `sized`
+    return config.model_copy(update={"model": model})
 
 
 def check_settings(config: TrainConfig, data: ImageData, *, parts: bool = True) -> None:

@@ -148,6 +148,9 @@ def _sizes(results: Results) -> list[Quantity]:
         Quantity("encoder", "parameters", "trainable numbers of the encoder", "size", _of_parameters("encoder")),
         Quantity("decoder", "parameters", "trainable numbers of the decoder", "size", _of_parameters("decoder")),
     ]
+    if any(model.decoder_flops is not None for model in results.models):
+        flops = "floating point operations of the decoder for one image"
+        rows.append(Quantity("decoder", "FLOPs", flops, "size", lambda model: spelling.integer(model.decoder_flops)))
     if any(model.kl_weight is not None for model in results.models):
         rows.append(Quantity("KL weight", "factor", weight, "size", lambda model: spelling.estimate(model.kl_weight)))
     return rows
