@@ -80,6 +80,11 @@ class ConvProjection(nn.Module):
             _near_zero(layer)
             self.convolutions[name] = layer
 
+    def bias(self, name: str) -> Tensor | None:
+        """The bias of a parameter's convolution, a number for each of its channels."""
+        layer = self.convolutions[name]
+        return layer.bias if isinstance(layer, nn.Conv2d) else None
+
     def start_as_codes(self) -> None:
         """Make the mean `loc`, where the latent has one of a code's own axes, the first feature maps and no other."""
         if self.latent.axes.get("loc") == ("map", "row", "column"):

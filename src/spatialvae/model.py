@@ -17,6 +17,7 @@ from spatialvae.heads import Head
 from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractLikelihood, AbstractPixels
 from spatialvae.networks import AbstractNetworks
+from spatialvae.networks.base import Start
 from spatialvae.networks.shapes import Shape, check_images, check_outputs, codes_in, feature_shape
 from spatialvae.parts import check_divergence, complete_parts, named_parts, own_name, spelled, with_defaults
 from spatialvae.posterior import Amortized
@@ -157,9 +158,13 @@ class SpatialVAE(nn.Module):
 
         Training calls it before the first step. Networks that have started so, or were loaded so, stay as they are.
         """
-        start = getattr(self.encoder, "start_from", None)
-        if start is not None:
-            start(to_float(images).to(self.device), self.decoder, self.likelihood.means(self.image_shape[0]))
+        offer = getattr(self.encoder, "start_from", None)
+        if offer is not None:
+            means = self.likelihood.means(self.image_shape[0])
+            start: Start | None = offer(to_float(images).to(self.device), self.decoder, means)
+            if start is not None:
+                self.posterior.start_scales(start.log_scales)
+                self.likelihood.start_scale(start.noise)
 
     reconstruct = sampling.reconstruct
     sample = sampling.sample

@@ -63,6 +63,19 @@ class Amortized(nn.Module):
         start = latent.initial() if latent.shared_shapes else {}
         self.shared = nn.ParameterDict({name: nn.Parameter(start[name]) for name in latent.shared_shapes})
 
+    @torch.no_grad()
+    def start_scales(self, log_scales: Tensor) -> None:
+        """Start the scale of each map, N numbers, where the latent has one and ``conv`` puts it out or it is shared.
+
+        A scale is a parameter `scale`, or the product of several `..._scale`, which take equal shares.
+        """
+        biases = dict[str, Tensor](self.shared.items())
+        if isinstance(self.projection, ConvProjection):
+            biases |= {name: bias for name in self.latent.axes if (bias := self.projection.bias(name)) is not None}
+        scales = [bias for name, bias in biases.items() if name.endswith("scale") and bias.shape == log_scales.shape]
+        for bias in scales:
+            bias += log_scales.to(bias) / len(scales)
+
     def forward(self, features: Tensor) -> Distribution:
         return self.distribution(self.projection(features))
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.testing import assert_close
 
 import spatialvae as sv
 from spatialvae.config import ModelConfig
+from spatialvae.likelihoods.gaussian import GaussianPixels
 from spatialvae.model import SpatialVAE
 from spatialvae.networks.linear_path import PathIn, PathOut, patch_pca, start_paths
 from spatialvae.store import load, save_model
@@ -77,6 +79,28 @@ def test_any_map_size_starts_as_the_pca(map_size: str) -> None:
         np.testing.assert_allclose(model.decode(model.encode(given).mean).mean.numpy(), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("latent", ["naive", "vector", "matrix-normal", "tensor-normal"])
+def test_the_posterior_starts_as_wide_as_probabilistic_pca_says(latent: str) -> None:
+    given = smooth(40)
+    code: dict[str, object] = (
+        {"latent": "vector:maps=32"} if latent == "vector" else {"latent": latent, "maps": 2, "map_size": "4"}
+    )
+    model = tiny((1, 8, 8), "residual:width=8,depth=1,down=1", **code).double().eval()
+    model.posterior.projection.requires_grad_(False)
+    for layer in model.posterior.projection.convolutions.values():
+        layer.weight.zero_()  # the head's weights start near zero, not at it
+    model.start_from(given)
+    x = (given.double() / 127.5 - 1).reshape(40, 4, 2, 4, 2).permute(0, 1, 3, 2, 4).reshape(-1, 4)
+    values = torch.linalg.eigvalsh(torch.cov(x.T, correction=0)).flip(0)
+    noise = values[2:].mean()
+    expected = (noise / (noise + values[:2])).sqrt()
+    widths = model.encode(given).stddev.reshape(40, 2, -1)
+    assert_close(widths, expected[None, :, None].expand_as(widths), rtol=1e-5, atol=0)
+    pixels = model.decode(model.encode(given).mean)
+    assert isinstance(pixels, GaussianPixels)
+    assert_close(pixels.scale, noise.sqrt(), rtol=1e-5, atol=0)
+
+
 def test_only_outputs_that_shift_a_mean_start_as_the_pca() -> None:
     given = smooth(30, 2).double() / 127.5 - 1
     into, out = PathIn(2, 2, 3).double(), PathOut(3, 2, 4).double()
@@ -95,7 +119,7 @@ def test_directions_that_do_not_vary_stay_at_zero() -> None:
     assert pca.variances.shape == (1,)
     into, out = PathIn(1, 2, 4), PathOut(4, 2, 1)
     start_paths(into, out, flat, (0,))
-    torch.testing.assert_close(out(into(flat)), flat)
+    assert_close(out(into(flat)), flat)
     start_paths(PathIn(1, 2, 2), PathOut(2, 2, 1), torch.zeros(3, 1, 4, 4), (0,))  # nothing varies at all
 
 

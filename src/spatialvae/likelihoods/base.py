@@ -109,6 +109,9 @@ class AbstractLikelihood(nn.Module, ABC):
     def build(self, channels: int) -> None:
         """Make the weights that depend on the images' channels; a model calls it once. Most have none."""
 
+    def start_scale(self, scale: float) -> None:
+        """Start a learned scale where pixels have this standard deviation about their means; nothing by default."""
+
     @abstractmethod
     def forward(self, output: Tensor) -> AbstractPixels: ...
 

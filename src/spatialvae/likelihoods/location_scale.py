@@ -35,6 +35,8 @@ class AbstractLocationScale(AbstractLikelihood):
     """The smallest scale that is learned for all pixels: a density would grow without end on flat images."""
     pixel_floor: ClassVar[float]
     """The smallest scale of one pixel."""
+    deviation: ClassVar[float] = 1.0
+    """The standard deviation of noise whose scale is 1."""
     log_scale: Tensor
 
     def __init__(self, scale: float | Literal["pixel"] | None = None, mean: Literal["tanh", "linear"] = "tanh") -> None:
@@ -45,6 +47,11 @@ class AbstractLocationScale(AbstractLikelihood):
         check_options(self)
         if scale is None:
             self.log_scale = nn.Parameter(torch.tensor(math.log(self.initial - self.floor)))
+
+    def start_scale(self, scale: float) -> None:
+        if self.scale is None:
+            start = max(scale / self.deviation, 2 * self.floor)
+            nn.init.constant_(self.log_scale, math.log(start - self.floor))
 
     def means(self, channels: int) -> tuple[int | None, ...]:
         return (*range(channels), *((None,) * channels if self.scale == "pixel" else ()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -66,6 +68,7 @@ class Logistic(AbstractLocationScale):
     """
 
     initial, floor, pixel_floor = INITIAL_SCALE, FLOOR, PIXEL_FLOOR
+    deviation = math.pi / math.sqrt(3)
 
     def forward(self, output: Tensor) -> LogisticPixels:
         return LogisticPixels(*self.loc_and_scale(output))

@@ -6,14 +6,24 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from spatialvae.heads import Head
 from spatialvae.networks.shapes import Shape
 from spatialvae.registry import Registry
 from spatialvae.sizes import default_grid
 
-__all__ = ["NETWORKS", "AbstractNetworks"]
+__all__ = ["NETWORKS", "AbstractNetworks", "Start"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a model begins whose networks start from images."""
+
+    log_scales: Tensor
+    """Of the posterior, one for each map, [N]."""
+    noise: float
+    """The standard deviation of a pixel around its mean, of images in [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,9 @@ class AbstractNetworks(ABC):
     a code already, and the head `conv` starts the latent's `loc` as exactly these.
 
     An encoder may have a method `start_from(images, decoder, means)`, which a training calls before its first step
-    with floats [B C H W] and the `means` of the likelihood. Layers that can compute their inner values again for the
-    gradient, to save memory, have an attribute `checkpointing`, which a training sets.
+    with floats [B C H W] and the `means` of the likelihood; it returns a `Start`, or None where nothing starts. Layers
+    that can compute their inner values again for the gradient, to save memory, have an attribute `checkpointing`, which
+    a training sets.
     """
 
     head: ClassVar[Head] = "dense"

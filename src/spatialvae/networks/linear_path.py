@@ -14,6 +14,7 @@ from spatialvae.networks.residual_layers import zeroed
 __all__ = ["PatchPCA", "PathIn", "PathOut", "patch_pca", "start_paths"]
 
 CHUNK = 20_000  # patches that are added up at once
+LEAST_NOISE = 0.02**2  # variance of a pixel in [-1, 1], 2.5 grey levels: of patches that are kept whole
 NEGLIGIBLE = 1e-10  # of the largest variance: a direction with less does not vary
 
 
@@ -52,6 +53,17 @@ class PatchPCA:
     mean: Tensor
     variances: Tensor
     directions: Tensor
+    noise: float
+    """s^2, the mean of the variances that are left out: the noise of probabilistic PCA."""
+
+    def scales(self, numbers: int) -> Tensor:
+        """Standard deviations of the whitened numbers given an image, [numbers]; 1 for those that say nothing.
+
+        z_i | x ~ N(., s^2 / (s^2 + l_i))
+        """
+        scales = self.mean.new_ones(numbers)
+        scales[: len(self.variances)] = (self.noise / (self.noise + self.variances)).sqrt()
+        return scales
 
 
 def patch_pca(images: Tensor, patch: int, numbers: int) -> PatchPCA:
@@ -77,12 +89,14 @@ def patch_pca(images: Tensor, patch: int, numbers: int) -> PatchPCA:
     variances, directions = torch.linalg.eigh(torch.as_tensor(squares) / total - mean.outer(mean))
     varies = variances > NEGLIGIBLE * variances[-1].clamp(min=NEGLIGIBLE)
     kept = min(numbers, int(varies.sum()))
-    return PatchPCA(mean, variances.flip(0)[:kept], directions.flip(1)[:, :kept])
+    left = variances[: len(variances) - kept]
+    noise = max(LEAST_NOISE, float(left.mean()) if len(left) else 0.0)
+    return PatchPCA(mean, variances.flip(0)[:kept], directions.flip(1)[:, :kept], noise)
 
 
 @torch.no_grad()
-def start_paths(into: PathIn, out: PathOut, images: Tensor, means: Sequence[int | None]) -> None:
-    """Start both paths as the whitened PCA of the images' patches and its way back, unless images did so before.
+def start_paths(into: PathIn, out: PathOut, images: Tensor, means: Sequence[int | None]) -> PatchPCA:
+    """Start both paths as the whitened PCA of the images' patches and its way back.
 
         z_i = v_i . (x - m) / sqrt(l_i),      x ~ m + sum_i sqrt(l_i) v_i z_i
 
@@ -92,8 +106,6 @@ def start_paths(into: PathIn, out: PathOut, images: Tensor, means: Sequence[int 
         images: floats [B C H W] in [-1, 1] whose sides are multiples of the patch.
         means: for each output the image channel whose mean it shifts; other outputs start at zero.
     """
-    if into.is_fitted:
-        return
     weight, bias, inverse, offset = (p.zero_() for path in (into, out) for p in path.linear.parameters())
     pca = patch_pca(images, into.patch, len(weight))
     scales, kept = pca.variances.sqrt(), len(pca.variances)
@@ -109,3 +121,4 @@ def start_paths(into: PathIn, out: PathOut, images: Tensor, means: Sequence[int 
             inverse[rows, :kept, 0, 0] = back[channel].to(inverse)
             offset[rows] = mean[channel].to(offset)
     into.is_fitted.fill_(True)
+    return pca

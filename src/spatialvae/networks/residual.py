@@ -12,6 +12,7 @@ another shape is rearranged to it, so that decoders that are compared have the s
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -22,7 +23,7 @@ from torch.nn.functional import pad
 
 from spatialvae.errors import UserError
 from spatialvae.heads import Head
-from spatialvae.networks.base import NETWORKS, AbstractNetworks
+from spatialvae.networks.base import NETWORKS, AbstractNetworks, Start
 from spatialvae.networks.layers import Size
 from spatialvae.networks.linear_path import PathIn, PathOut, start_paths
 from spatialvae.networks.reach import check_reach, lowest_size, most_halvings, nearest_down
@@ -172,10 +173,16 @@ class ResidualEncoder(nn.Module):
             return features
         return torch.cat([self.arrange.back(self.path(images))[:, : self.codes], features], dim=1)
 
-    def start_from(self, images: Tensor, decoder: nn.Module, means: Sequence[int | None]) -> None:
+    def start_from(self, images: Tensor, decoder: nn.Module, means: Sequence[int | None]) -> Start | None:
         """Start the linear path of this and of its decoder from images; nothing where that was done before."""
-        if self.path is not None and isinstance(decoder, ResidualDecoder) and decoder.path is not None:
-            start_paths(self.path, decoder.path, self.padded(images), means)
+        path = decoder.path if isinstance(decoder, ResidualDecoder) else None
+        if self.path is None or path is None or self.path.is_fitted:
+            return None
+        pca = start_paths(self.path, path, self.padded(images), means)
+        scales = pca.scales(self.arrange.channels).log().reshape(1, -1, 1, 1)
+        lowest = [side * more for side, more in zip(self.arrange.apart, self.arrange.together, strict=True)]
+        maps = self.arrange.back(scales.expand(-1, -1, *lowest))[0, : self.codes]
+        return Start(maps.mean((1, 2)), math.sqrt(pca.noise))
 
     def padded(self, images: Tensor) -> Tensor:
         """Images whose last row and column are repeated until halving leaves no rest."""
