@@ -164,7 +164,7 @@ def test_a_home_folder_may_be_shortened(folder: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_discretised_logistics_name_of_earlier_versions_is_read(tmp_path: Path) -> None:
-    config = ModelConfig(latent="vector", image_size=(8, 8), channels=1, likelihood="logistic")
+    config = ModelConfig(latent="vector", image_size=(8, 8), channels=1, likelihood="logistic", head="dense")
     save_model(tmp_path, SpatialVAE.from_config(config))
     text = (tmp_path / "config.json").read_text().replace('"logistic"', '"discretized-logistic"')
     (tmp_path / "config.json").write_text(text)
