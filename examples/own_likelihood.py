@@ -29,14 +29,11 @@ class LaplacePixels(AbstractPixels):
 
     def log_mass(self, value: Tensor) -> Tensor:
         """The log-probability of the 8-bit value's bin; the first and the last bin are open."""
-        ends = torch.ones_like(value)
-        above = torch.where(value > 1 - HALF_BIN, ends, self.laplace.cdf(value + HALF_BIN))
-        below = torch.where(value < HALF_BIN - 1, 0 * ends, self.laplace.cdf(value - HALF_BIN))
+        above = torch.where(value > 1 - HALF_BIN, 1.0, self.laplace.cdf(value + HALF_BIN))
+        below = torch.where(value < HALF_BIN - 1, 0.0, self.laplace.cdf(value - HALF_BIN))
         return (above - below).clamp(min=1e-12).log().sum((-3, -2, -1))
 
-    @property
-    def mode(self) -> Tensor:
-        return self.laplace.loc
+    mode = mean
 
     @torch.no_grad()
     def drawn(self, noise: Tensor) -> Tensor:
@@ -56,7 +53,7 @@ class LaplaceLikelihood(AbstractLikelihood):
         return LaplacePixels(output, self.log_scale.exp())
 
 
-latent = sv.latents.MatrixNormalMaps(maps=8, height=3, width=3)
+latent = sv.latents.Naive(maps=8, height=3, width=3)
 model = sv.SpatialVAE(latent=latent, likelihood=LaplaceLikelihood(), image_shape=(1, 8, 8))
 run = sv.train(model, "digits", out="runs/own-likelihood", epochs=EPOCHS)
 print(run)

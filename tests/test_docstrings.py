@@ -18,6 +18,14 @@ MISSPELT = re.compile(r"(Arguments|Parameters|Params|Return|Raise|Yield|Example|
 NAMED = re.compile(r"(\*{0,2}[A-Za-z_][\w.]*): \S")
 """A line of `Args:` or `Raises:`: the name, a colon, the text."""
 
+CLASSES = {
+    node.name: node
+    for path in FILES
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.ClassDef) and node.name.startswith("Abstract")
+}
+"""Abstract classes by name: a class that extends one has its parameters too."""
+
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef
 
 
@@ -40,7 +48,8 @@ def parameters(node: Documented) -> set[str] | None:
         item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
     }
     made = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name in ("__init__", "__new__")]
-    return fields.union(*(parameters(item) or () for item in made))
+    above = [CLASSES[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in CLASSES]
+    return fields.union(*(parameters(item) or () for item in [*made, *above]))
 
 
 def complaints(node: Documented, text: str) -> Iterator[str]:

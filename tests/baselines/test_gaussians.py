@@ -49,16 +49,16 @@ def factor_covariance(kept: int) -> np.ndarray:
 
 
 def test_the_pixel_gaussian_is_scipys() -> None:
-    found = baselines.pixel_gaussian(DATA)
-    np.testing.assert_allclose(found.values["bits_per_dim"], expected_bits(COVARIANCE), rtol=1e-9)
-    assert found.bits_per_dim.n == len(TEST)
-    assert found.mse is None
+    result = baselines.pixel_gaussian(DATA)
+    np.testing.assert_allclose(result.values["bits_per_dim"], expected_bits(COVARIANCE), rtol=1e-9)
+    assert result.bits_per_dim.n == len(TEST)
+    assert result.mse is None
 
 
 @pytest.mark.parametrize("kept", [1, 5, SIZE - 1])
 def test_ppca_is_a_gaussian_with_factor_covariance(kept: int) -> None:
-    found = baselines.ppca(DATA, kept)
-    np.testing.assert_allclose(found.values["bits_per_dim"], expected_bits(factor_covariance(kept)), rtol=1e-9)
+    result = baselines.ppca(DATA, kept)
+    np.testing.assert_allclose(result.values["bits_per_dim"], expected_bits(factor_covariance(kept)), rtol=1e-9)
 
 
 def test_ppca_with_all_directions_but_one_is_the_pixel_gaussian() -> None:
@@ -77,8 +77,8 @@ def test_scikit_learn_scores_dequantised_images_alike(kept: int) -> None:
     model.noise_variance_ *= 1 - 1 / len(noisy)  # scikit-learn divides by N - 1
     model.explained_variance_ *= 1 - 1 / len(noisy)
     scores = model.score_samples((TEST[:, None] + 0.5 + signs).reshape(-1, SIZE)).reshape(len(TEST), -1).mean(1)
-    found = baselines.ppca(DATA, kept).values["bits_per_dim"]
-    np.testing.assert_allclose(found, -scores / NATS, rtol=1e-7)
+    result = baselines.ppca(DATA, kept).values["bits_per_dim"]
+    np.testing.assert_allclose(result, -scores / NATS, rtol=1e-7)
 
 
 def test_it_bounds_the_mean_over_drawn_noise() -> None:
@@ -86,8 +86,8 @@ def test_it_bounds_the_mean_over_drawn_noise() -> None:
     density = multivariate_normal(TRAIN.mean(0) + 0.5, COVARIANCE)
     drawn = -density.logpdf(TEST + noise) / NATS
     spread = drawn.std(0) / math.sqrt(len(noise))
-    found = baselines.pixel_gaussian(DATA).values["bits_per_dim"].numpy()
-    assert (abs(found - drawn.mean(0)) < 4 * spread).all()
+    result = baselines.pixel_gaussian(DATA).values["bits_per_dim"].numpy()
+    assert (abs(result - drawn.mean(0)) < 4 * spread).all()
     code_length = -np.log(np.exp(density.logpdf(TEST + noise)).mean(0)) / NATS
     assert (code_length < drawn.mean(0)).all()
 
@@ -99,10 +99,10 @@ def test_the_squared_error_is_that_of_the_rounded_posterior_mean() -> None:
     loadings = axes[:, SIZE - kept :] * np.sqrt(variances[SIZE - kept :] - noise)
     codes = (TEST - TRAIN.mean(0)) @ loadings @ np.linalg.inv(loadings.T @ loadings + noise * np.eye(kept))
     decoded = np.clip(np.round(TRAIN.mean(0) + codes @ loadings.T), 0, 255)
-    found = baselines.ppca(DATA, kept)
-    np.testing.assert_allclose(found.values["mse"], (((decoded - TEST) / 255) ** 2).mean(1), rtol=1e-9)
-    assert found.mse is not None
-    assert found.mse.value > 0
+    result = baselines.ppca(DATA, kept)
+    np.testing.assert_allclose(result.values["mse"], (((decoded - TEST) / 255) ** 2).mean(1), rtol=1e-9)
+    assert result.mse is not None
+    assert result.mse.value > 0
 
 
 def test_fewer_images_than_numbers_leave_the_noise_in_other_directions() -> None:
@@ -112,24 +112,24 @@ def test_fewer_images_than_numbers_leave_the_noise_in_other_directions() -> None
         spectrum.variances[4:], torch.full((SIZE - 4,), NOISE, dtype=torch.float64), rtol=1e-9, atol=0
     )
     assert spectrum.variances.min() >= NOISE
-    found = baselines.linear_baselines(data, [2, 4, 10])
-    assert all(math.isfinite(model.bits_per_dim.value) for model in found.models)
-    assert "too few" in found.notes[0]
+    result = baselines.linear_baselines(data, [2, 4, 10])
+    assert all(math.isfinite(model.bits_per_dim.value) for model in result.models)
+    assert "too few" in result.notes[0]
     train = data.split("train").images.reshape(5, SIZE).astype(float)
     dense = multivariate_normal(train.mean(0), np.cov(train.T, bias=True) + np.eye(SIZE) / 12)
     trace = np.trace(np.linalg.inv(dense.cov)) / 24
     test = data.split("test").images.reshape(-1, SIZE).astype(float)
     expected = (trace - dense.logpdf(test)) / NATS
-    for model in found.models[1:]:  # from rank 4 on every model is the same Gaussian
+    for model in result.models[1:]:  # from rank 4 on every model is the same Gaussian
         np.testing.assert_allclose(model.values["bits_per_dim"], expected, rtol=1e-8)
 
 
 def test_images_that_are_all_alike_have_the_noise_alone() -> None:
     black = np.zeros((6, 1, 2, 2), np.uint8)
-    found = baselines.linear_baselines(ImageData.from_arrays({"train": black, "test": black}), [2])
+    result = baselines.linear_baselines(ImageData.from_arrays({"train": black, "test": black}), [2])
     # -E log N(n; 1/2, I/12) = (1 + log(2 pi / 12)) / 2 nats a number
     expected = (1 + math.log(2 * math.pi / 12)) / 2 / math.log(2)
-    for model in found.models:
+    for model in result.models:
         assert model.bits_per_dim.value == pytest.approx(expected, rel=1e-12)
 
 

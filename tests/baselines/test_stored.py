@@ -120,8 +120,8 @@ def test_numbers_that_images_cannot_have(cache: Path, numbers: int) -> None:
 
 
 def test_what_is_printed_and_what_a_notebook_shows(cache: Path) -> None:
-    found = baselines.linear_baselines(smooth_images(400, 1, 8, 8), [16], name="waves & more")
-    text, html = repr(found), found._repr_html_()
+    result = baselines.linear_baselines(smooth_images(400, 1, 8, 8), [16], name="waves & more")
+    text, html = repr(result), result._repr_html_()
     assert text.startswith("waves & more, test, all ")
     assert "probabilistic PCA, 16 numbers" in text
     assert "waves &amp; more" in html

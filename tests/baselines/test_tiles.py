@@ -39,9 +39,9 @@ def test_the_moments_are_those_of_one_pass_to_the_bit(monkeypatch: pytest.Monkey
 def test_the_largest_sum_of_one_product_is_exact() -> None:
     black = np.zeros((moments.ROWS + 1, 1, 1, 2), np.uint8)
     black[-1] = 255
-    found = moments_of(ImageSplit(black, None), Tiles.of(1, 1, 2))
+    result = moments_of(ImageSplit(black, None), Tiles.of(1, 1, 2))
     count = len(black)
-    np.testing.assert_allclose(found.covariance, np.full((2, 2), 255**2 * (1 / count - 1 / count**2)), rtol=1e-12)
+    np.testing.assert_allclose(result.covariance, np.full((2, 2), 255**2 * (1 / count - 1 / count**2)), rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_tiles_are_independent_gaussians_of_one_covariance(monkeypatch: pytest.M
     covariance = about.T @ about / len(about) + np.eye(8) / 12
     density = multivariate_normal(np.zeros(8), covariance)
     nats = (np.trace(np.linalg.inv(covariance)) / 24 - density.logpdf(test - train.mean(0))).sum(1)
-    found = baselines.linear_baselines(data, [10])
-    np.testing.assert_allclose(found.models[1].values["bits_per_dim"], nats / (32 * math.log(2)), rtol=1e-9)
-    pca = found.models[0]
+    result = baselines.linear_baselines(data, [10])
+    np.testing.assert_allclose(result.models[1].values["bits_per_dim"], nats / (32 * math.log(2)), rtol=1e-9)
+    pca = result.models[0]
     assert (pca.asked, pca.numbers, pca.tiles, pca.tile_size) == (10, 8, 4, (2, 2))
-    assert "cut into 4 tiles of 2x2" in found.notes[0]
-    assert "has 8" in found.notes[1]
+    assert "cut into 4 tiles of 2x2" in result.notes[0]
+    assert "has 8" in result.notes[1]
     assert pca.values["bits_per_dim"].equal(baselines.ppca(data, 8).values["bits_per_dim"])
 
 

@@ -19,22 +19,22 @@ def test_the_table_and_the_json(images: Path) -> None:
         "probabilistic PCA, 20 numbers",
         "one Gaussian over the pixels, full covariance",
     ]
-    found = spatialvae("baseline", images, "--numbers", "4,20", "--json").json
-    four, twenty, whole = found["models"]
+    result = spatialvae("baseline", images, "--numbers", "4,20", "--json").json
+    four, twenty, whole = result["models"]
     expected = baselines.ppca(images, 20)
     assert twenty["bits_per_dim"]["value"] == expected.bits_per_dim.value
     assert (four["numbers"], twenty["numbers"], whole["numbers"], whole["mse"]) == (4, 20, None, None)
     assert four["bits_per_dim"]["value"] > twenty["bits_per_dim"]["value"]
-    assert (found["split"], found["notes"]) == ("test", [])
+    assert (result["split"], result["notes"]) == ("test", [])
 
 
 def test_images_are_prepared_as_by_other_commands(images: Path) -> None:
-    found = spatialvae(
+    result = spatialvae(
         "baseline", images, "--image-size", "8x16", "--split", "validation", "--threads", 1, "--json"
     ).json
-    assert found["models"][-1]["dimensions"] == 128
-    assert found["split"] == "validation"
-    assert found["models"][-1]["train_images"] > 100
+    assert result["models"][-1]["dimensions"] == 128
+    assert result["split"] == "validation"
+    assert result["models"][-1]["train_images"] > 100
 
 
 @pytest.mark.parametrize(

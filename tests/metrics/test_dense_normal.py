@@ -91,8 +91,8 @@ def test_a_start_far_off_ends_at_the_exact_posterior() -> None:
     q = standard_normal(EVENT, dtype=torch.float64).expand((1,))
     last = best_dense(q, lambda codes: exact.log_prob(codes.flatten(-3)), block=12, steps=400, draws=8, seed=0).q
     assert isinstance(last, DenseNormal)
-    found = MultivariateNormal(last.mean.flatten(1), scale_tril=last.blocks[0])
-    assert kl_divergence(found, exact).item() < 0.5
+    fitted = MultivariateNormal(last.mean.flatten(1), scale_tril=last.blocks[0])
+    assert kl_divergence(fitted, exact).item() < 0.5
 
 
 def test_blocks_hold_the_maps_of_neighbouring_sites() -> None:

@@ -36,7 +36,8 @@ def test_what_fails_loses_nothing_else(
     images.images[3] = 0  # Divided is not a number of black
     if network is not None:
         path = str(saved(network, tmp_path / "odd.pt"))
-        config = {**config, "generated": 4, "lpips" if "lpips" in config["metrics"] else "features": path}
+        use = {"lpips": path} if "lpips" in config["metrics"] else {"features": path, "generated": 4}
+        config = {**config, **use}
     evaluation = evaluate(small(), data_of(images), EvaluationConfig(**config))
     assert set(evaluation.failed) == keys
     assert all(words in why and "\n" not in why for why in evaluation.failed.values())

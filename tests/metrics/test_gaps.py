@@ -168,10 +168,10 @@ def test_blocks_gain_less_than_a_dense_gaussian() -> None:
 
 @pytest.mark.usefixtures("few_draws")
 def test_a_metric_with_its_words_and_its_making() -> None:
-    found = measure(small(), split(), metrics="gaps:steps=5,draws=2")
-    assert set(found.metrics) == set(found.values) == set(KEYS)
-    assert {found.metrics[key].n for key in KEYS} == {12}
-    made: Any = found.provenance.details["family_gap"]
+    result = measure(small(), split(), metrics="gaps:steps=5,draws=2")
+    assert set(result.metrics) == set(result.values) == set(KEYS)
+    assert {result.metrics[key].n for key in KEYS} == {12}
+    made: Any = result.provenance.details["family_gap"]
     assert (made["images"], made["steps"], made["draws"], made["covariance"]) == (12, 5, 2, 18)
     assert measure(small(), split(40), metrics="gaps:steps=2").metrics["family_gap"].n == 32
     assert measure(small(), split(40), metrics="gaps:steps=2,images=9").metrics["family_gap"].n == 9
@@ -206,5 +206,5 @@ def test_options_that_cannot_be(spec: str, words: str) -> None:
 
 @pytest.mark.usefixtures("few_draws")
 def test_more_images_than_there_are() -> None:
-    found = evaluate(small(), data_of(split()), metrics="gaps:images=13")
-    assert found.failed == {"gaps:images=13": "images=13 is not possible: there are 12, so take at most as many."}
+    result = evaluate(small(), data_of(split()), metrics="gaps:images=13")
+    assert result.failed == {"gaps:images=13": "images=13 is not possible: there are 12, so take at most as many."}

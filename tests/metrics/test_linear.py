@@ -31,19 +31,19 @@ def measure(latent: str = "vector:maps=5", data: ImageData = DATA, metrics: str 
 
 
 def test_the_numbers_are_those_of_the_baselines() -> None:
-    found = measure().metrics
+    result = measure().metrics
     pca, gaussian = baselines.ppca(DATA, 5), baselines.pixel_gaussian(DATA)
-    assert found["pca_bits_per_dim"] == pca.bits_per_dim
-    assert found["pca_mse"] == pca.mse
-    assert found["pixel_gaussian_bits_per_dim"] == gaussian.bits_per_dim
+    assert result["pca_bits_per_dim"] == pca.bits_per_dim
+    assert result["pca_mse"] == pca.mse
+    assert result["pixel_gaussian_bits_per_dim"] == gaussian.bits_per_dim
 
 
 def test_they_are_of_the_images_that_the_model_is_measured_on() -> None:
     evaluation = evaluate(model("naive"), DATA, metrics="mse,baselines", limit=7, seed=3)
-    found = baselines.ppca(DATA, 27, limit=7, seed=3)
-    assert evaluation.metrics["pca_mse"] == found.mse
+    result = baselines.ppca(DATA, 27, limit=7, seed=3)
+    assert evaluation.metrics["pca_mse"] == result.mse
     whole = baselines.ppca(DATA, 27)
-    rows = [int((whole.values["mse"] == value).nonzero()[0, 0]) for value in found.values["mse"]]
+    rows = [int((whole.values["mse"] == value).nonzero()[0, 0]) for value in result.values["mse"]]
     assert len(set(rows)) == 7
     assert rows == sorted(rows)
 

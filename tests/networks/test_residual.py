@@ -150,14 +150,14 @@ def test_the_weights_of_one_size_serve_another() -> None:
 
 def test_checkpointing_changes_no_gradient() -> None:
     model = tiny(latent="naive", network="residual:width=8,depth=2,attention=true").train()
-    found: list[list[Tensor]] = []
+    gradients: list[list[Tensor]] = []
     for on in (False, True):
         recompute(model, on=on)
         torch.manual_seed(0)
         model.zero_grad()
         model(images(3, (1, 8, 8))).bound.sum().backward()
-        found.append([weights.grad.clone() for weights in model.parameters() if weights.grad is not None])
-    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+        gradients.append([weights.grad.clone() for weights in model.parameters() if weights.grad is not None])
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
     with pytest.raises(UserError, match="checkpointing"):
         recompute(nn.Linear(1, 1), on=True)
     assert not Optimisation().checkpointing

@@ -56,7 +56,7 @@ class LinearBaseline:
 
         >>> one = Estimate(9.0, None, 1)
         >>> LinearBaseline("pixel-gaussian", None, None, one, None, 40, 64).notes
-        ['it is fitted to 40 training images of 64 numbers: too few for what their covariance says of other images']
+        ['40 training images of 64 numbers are too few for a covariance that holds for other images']
         """
         notes = []
         if self.tile_size is not None:
@@ -71,8 +71,8 @@ class LinearBaseline:
             )
         if self.train_images * self.tiles <= self.dimensions // self.tiles:
             notes.append(
-                f"it is fitted to {self.train_images:,} training images of {self.dimensions:,} numbers: too few for "
-                "what their covariance says of other images"
+                f"{self.train_images:,} training images of {self.dimensions:,} numbers are too few for a covariance "
+                "that holds for other images"
             )
         return notes
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from spatialvae.metrics.base import METRICS, AbstractModelMetric, AbstractPairMetric, Better, Need, Quantity
+from spatialvae.metrics.base import METRICS, AbstractModelMetric, AbstractPairMetric, Better, Need, Quantity, Read
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +39,7 @@ class LinearModels(AbstractModelMetric):
     """What linear models reach on the same images: PCA with as many numbers as the code, a Gaussian over the pixels."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"model", "training"})
+    reads: ClassVar[frozenset[Read]] = frozenset()
 
     @classmethod
     def quantities(cls, name: str) -> tuple[Quantity, ...]:
