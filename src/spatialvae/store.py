@@ -89,6 +89,8 @@ def _named(config: ModelConfig, folder: Path) -> SpatialVAE:
     """The model whose parts the settings name; an error says which registration is missing."""
     tables = ((LATENTS, config.latent), (LIKELIHOODS, config.likelihood), (NETWORKS, config.network))
     for table, spec in tables:
+        if spec is None:  # the network's own
+            continue
         if spec.startswith(OWN):
             raise UserError(
                 f"The {table.kind} of {folder} has no registered name ({spec}):\n"
