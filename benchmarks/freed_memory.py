@@ -20,7 +20,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from spatialvae.benchmarking import random_images
-from spatialvae.config import TrainConfig
+from spatialvae.config import ModelOptions, Optimisation, TrainConfig
 from spatialvae.training import Callback, TrainingEvent, loop, train
 
 WARM_UP = 6
@@ -67,7 +67,10 @@ class Watch(Callback):
 def measure(way: str, batch_size: int, steps: int) -> None:
     if way == "given back":
         loop.freed_memory_kept = nullcontext
-    config = TrainConfig(latent="low-rank", batch_size=batch_size, images=100 * (steps + WARM_UP) * batch_size)
+    config = TrainConfig(
+        model=ModelOptions(latent="low-rank"),
+        optimisation=Optimisation(batch_size=batch_size, images=100 * (steps + WARM_UP) * batch_size),
+    )
     data = random_images((64, 64), 3, least=batch_size)
     watch = Watch(steps)
     with tempfile.TemporaryDirectory() as folder, suppress(Enough):

@@ -29,7 +29,7 @@ from spatialvae.benchmarking.contenders import RealLoop, as_torch_comes
 from spatialvae.benchmarking.operations import Operations, of_sampling, of_training
 from spatialvae.benchmarking.peak import probes
 from spatialvae.benchmarking.timing import Work, one_round
-from spatialvae.config import ModelConfig, TrainConfig
+from spatialvae.config import ModelConfig, ModelOptions, Optimisation, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.model import SpatialVAE
 from spatialvae.runtime.precision import resolve_precision
@@ -55,16 +55,19 @@ def main() -> None:
 
     device = torch.device("cuda")
     precision = resolve_precision(arguments.precision)
-    config = TrainConfig(latent=arguments.latent, precision=arguments.precision, images=EPOCHS * EPOCH)
+    config = TrainConfig(
+        model=ModelOptions(latent=arguments.latent),
+        optimisation=Optimisation(precision=arguments.precision, images=EPOCHS * EPOCH),
+    )
     data = noise()
-    model = config.model((SIDE, SIDE), 3)
+    model = config.sized((SIDE, SIDE), 3)
     roof = roofline(precision, device)
     report("roofline", roof)
     results: dict[str, Any] = {"machine": describe_machine(precision), "roofline": roof, "training": {}}
     if not installed():
         print(MISSING, file=sys.stderr)
     for batch_size in arguments.batch_size or list(TARGETS):
-        asked = config.model_copy(update={"batch_size": batch_size})
+        asked = config.replaced(batch_size=batch_size)
         with tempfile.TemporaryDirectory(prefix="spatialvae-gpu-") as folder:
             numbers = training(asked, data, Path(folder), arguments.steps, arguments.rounds, device)
         numbers |= limits(of_training(model), EPOCH / numbers["epoch_seconds"]["median"], roof)
@@ -92,8 +95,12 @@ def training(
     real = RealLoop(config, data, folder / "run", steps=steps, slices=rounds + 3)
     works: dict[str, Work] = {}
     if installed():
-        options = {"batch_size": config.batch_size, "steps": PEER_STEPS, "learning_rate": config.learning_rate}
-        model = config.model((SIDE, SIDE), 3)
+        options = {
+            "batch_size": config.optimisation.batch_size,
+            "steps": PEER_STEPS,
+            "learning_rate": config.optimisation.learning_rate,
+        }
+        model = config.sized((SIDE, SIDE), 3)
         works["pythae"] = by_default(PythaePeer(model, folder / "pythae", **options).steps)
         works["pythae, autocast"] = by_default(PythaePeer(model, folder / "autocast", amp=True, **options).steps)
     taken: dict[str, list[float]] = {name: [] for name in works}
@@ -114,12 +121,12 @@ def training(
     start = loop["real"][0] + loop["checkpointed"][0]
     taken |= {"real": loop["real"][2:-1], "checkpoint": loop["checkpointed"][2:-1]}
     checkpoint = Spread.of([max(0.0, b - a / steps) for a, b in zip(taken["real"], taken["checkpoint"], strict=True)])
-    share = checkpoint.median * config.batch_size / real.checkpoint_every
+    share = checkpoint.median * config.optimisation.batch_size / real.checkpoint_every
     step = [value / steps + share for value in taken["real"]]
-    batches = EPOCH / config.batch_size
+    batches = EPOCH / config.optimisation.batch_size
     return {
         "epoch_seconds": asdict(Spread.of([value * batches for value in step])),
-        "images_per_second": asdict(Spread.of([config.batch_size / value for value in step])),
+        "images_per_second": asdict(Spread.of([config.optimisation.batch_size / value for value in step])),
         "idle_share": idle,
         "checkpoint_seconds": checkpoint.median,
         "start_and_compile_seconds": start,

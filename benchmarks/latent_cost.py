@@ -49,7 +49,7 @@ def main() -> None:
     names = arguments.latent or list(variants(default_grid((side, side))))
     models = {name: SpatialVAE.from_config(ModelConfig(latent=name, **options)).to(device) for name in names}
     images = torch.randint(0, 256, (arguments.batch_size, 3, side, side), dtype=torch.uint8)
-    costs = measure_costs(models, images, baseline=names[0], rounds=arguments.rounds)
+    costs = measure_costs(models, images, baseline=names[0], steps=1, rounds=arguments.rounds)
 
     print(f"{side}x{side}, batch {arguments.batch_size}, {arguments.rounds} rounds, {torch.get_num_threads()} threads")
     over = f"over {names[0]}"

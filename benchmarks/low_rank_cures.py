@@ -24,7 +24,7 @@ from torch.distributions import Distribution, Independent
 from torch.nn.functional import normalize
 
 from spatialvae.cli.images import prepare_images
-from spatialvae.config import EvaluationConfig, TrainConfig
+from spatialvae.config import DataOptions, EvaluationConfig, ModelOptions, Optimisation, TrainConfig
 from spatialvae.distributions import MatrixNormal, TensorNormal
 from spatialvae.latents import LATENTS, AbstractLatent
 from spatialvae.latents.covariance import side, side_shapes
@@ -121,14 +121,13 @@ def measured(name: str, arguments: argparse.Namespace) -> dict[str, float]:
     """The bound and its parts of one training, in nats an image, on test images."""
     latent, _, rate = name.partition("@")
     config = TrainConfig(
-        data=arguments.data,
-        latent=latent,
-        images=arguments.images,
-        schedule="cosine",
-        seed=arguments.seed,
-        learning_rate=float(rate or 1e-3),
+        model=ModelOptions(latent=latent),
+        data=DataOptions(data=arguments.data),
+        optimisation=Optimisation(
+            images=arguments.images, schedule="cosine", seed=arguments.seed, learning_rate=float(rate or 1e-3)
+        ),
     )
-    data = prepare_images(config)
+    data = prepare_images(config.data)
     with tempfile.TemporaryDirectory() as folder:
         model = train(config, data, Path(folder) / "run", progress=False).model
     metrics = evaluate(model, data, EvaluationConfig(metrics="bound,mse", limit=5000), progress=False).metrics

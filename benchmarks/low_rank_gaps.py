@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from spatialvae.cli.images import prepare_images
-from spatialvae.config import TrainConfig
+from spatialvae.config import DataOptions, ModelOptions, Optimisation, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import some_images
 from spatialvae.data.pixels import to_float
@@ -76,7 +76,9 @@ def bounds_of(model: SpatialVAE, images: Tensor, steps: int) -> dict[str, Tensor
 
 def trained(latent: str, data: ImageData, arguments: argparse.Namespace, folder: Path) -> SpatialVAE:
     config = TrainConfig(
-        data=arguments.data, latent=latent, images=arguments.images, schedule="cosine", seed=arguments.seed
+        model=ModelOptions(latent=latent),
+        data=DataOptions(data=arguments.data),
+        optimisation=Optimisation(images=arguments.images, schedule="cosine", seed=arguments.seed),
     )
     return train(config, data, folder / latent.replace(":", "-"), progress=False).model
 
@@ -92,7 +94,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="keep the runs here and go on with those that are there")
     parser.add_argument("--json", type=Path, help="add the numbers to this file")
     arguments = parser.parse_args()
-    data = prepare_images(TrainConfig(data=arguments.data))
+    data = prepare_images(DataOptions(data=arguments.data))
     images = some_images(data.split("test"), arguments.refined)
     with tempfile.TemporaryDirectory() as scratch:
         for latent in arguments.latent:

@@ -29,7 +29,7 @@ from pythae_peer import MISSING, PythaePeer, installed
 from spatialvae.benchmarking import Spread, describe_machine, interleaved, random_images, ratios
 from spatialvae.benchmarking.contenders import RealLoop, eager_loop, resident_batches, sample_eagerly
 from spatialvae.benchmarking.timing import Work
-from spatialvae.config import TrainConfig
+from spatialvae.config import ModelOptions, Optimisation, TrainConfig
 from spatialvae.devices import fastest_device, synchronize
 from spatialvae.model import SpatialVAE
 from spatialvae.runtime.precision import resolve_precision
@@ -91,7 +91,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict:
         return {"images_per_second": asdict(rate), "ours_over_it": asdict(ratio)}
 
     return {
-        "machine": describe_machine(resolve_precision(config.precision)),
+        "machine": describe_machine(resolve_precision(config.optimisation.precision)),
         "settings": {**vars(arguments), "json": None},
         "training": {name: numbers("training", name, steps * batch_size) for name in makers},
         "sampling": {name: numbers("sampling", name, arguments.generated) for name in makers},
@@ -100,7 +100,8 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict:
 
 def settings(arguments: argparse.Namespace) -> TrainConfig:
     return TrainConfig(
-        latent=arguments.latent, batch_size=arguments.batch_size, precision=arguments.precision, images=LENGTH
+        model=ModelOptions(latent=arguments.latent),
+        optimisation=Optimisation(batch_size=arguments.batch_size, precision=arguments.precision, images=LENGTH),
     )
 
 
@@ -144,9 +145,9 @@ def answer(contender: object, pipe: Connection, kind: str) -> None:
 class Ours:
     def __init__(self, arguments: argparse.Namespace, folder: Path) -> None:
         config, size = settings(arguments), (arguments.image_size, arguments.image_size)
-        data = random_images(size, 3, least=config.batch_size)
+        data = random_images(size, 3, least=config.optimisation.batch_size)
         self.real = RealLoop(config, data, folder, steps=arguments.steps, slices=arguments.rounds + 1)
-        model = SpatialVAE.from_config(config.model(size, 3)).to(fastest_device()).eval()
+        model = SpatialVAE.from_config(config.sized(size, 3)).to(fastest_device()).eval()
         self.sampling = partial(model.sample, arguments.generated)
 
     def serve(self, pipe: Connection) -> None:
@@ -168,9 +169,9 @@ class Ours:
 class Eager:
     def __init__(self, arguments: argparse.Namespace, _: Path) -> None:
         config, device = settings(arguments), fastest_device()
-        model = config.model((arguments.image_size, arguments.image_size), 3)
-        batches = resident_batches(model, config.batch_size, device)
-        self.training = eager_loop(config, model, batches, arguments.steps).steps
+        model = config.sized((arguments.image_size, arguments.image_size), 3)
+        batches = resident_batches(model, config.optimisation.batch_size, device)
+        self.training = eager_loop(config.optimisation, model, batches, arguments.steps).steps
         self.sampling = partial(sample_eagerly, SpatialVAE.from_config(model).to(device).eval(), arguments.generated)
 
 
@@ -179,8 +180,12 @@ class Pythae:
 
     def __init__(self, arguments: argparse.Namespace, folder: Path) -> None:
         config = settings(arguments)
-        model = config.model((arguments.image_size, arguments.image_size), 3)
-        options = {"batch_size": config.batch_size, "steps": arguments.steps, "learning_rate": config.learning_rate}
+        model = config.sized((arguments.image_size, arguments.image_size), 3)
+        options = {
+            "batch_size": config.optimisation.batch_size,
+            "steps": arguments.steps,
+            "learning_rate": config.optimisation.learning_rate,
+        }
         peer = PythaePeer(model, folder, amp=self.amp, **options)
         self.training, self.sampling = peer.steps, partial(peer.sample, arguments.generated)
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from spatialvae.config import EvaluationConfig, TrainConfig
+from spatialvae.config import EvaluationConfig, ModelOptions, Optimisation, TrainConfig
 from spatialvae.data import ImageData, ImageOptions, prepare
 from spatialvae.data.dataset import SPLITS
 from spatialvae.data.user_pictures import read_pictures
@@ -107,7 +107,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    data, config = prepare(arguments.data), TrainConfig(images=arguments.images, latent="tensor-normal")
+    data = prepare(arguments.data)
+    config = TrainConfig(model=ModelOptions(latent="tensor-normal"), optimisation=Optimisation(images=arguments.images))
     test = data.split("test").images
     results = {
         "data": data.name,

@@ -27,13 +27,14 @@ class LaplacePixels(AbstractPixels):
     def log_prob(self, value: Tensor) -> Tensor:
         return self.laplace.log_prob(value).sum((-3, -2, -1))
 
-    def log_mass(self, value: Tensor) -> Tensor:
-        """The log-probability of the 8-bit value's bin; the first and the last bin are open."""
+    def log_mass(self, value: Tensor) -> Tensor:  # of the 8-bit value's bin, where the first and the last are open
         above = torch.where(value > 1 - HALF_BIN, 1.0, self.laplace.cdf(value + HALF_BIN))
         below = torch.where(value < HALF_BIN - 1, 0.0, self.laplace.cdf(value - HALF_BIN))
         return (above - below).clamp(min=1e-12).log().sum((-3, -2, -1))
 
-    mode = mean
+    @property
+    def mode(self) -> Tensor:
+        return self.mean
 
     @torch.no_grad()
     def drawn(self, noise: Tensor) -> Tensor:

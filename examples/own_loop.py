@@ -15,7 +15,7 @@ print(images)
 train, test = (torch.from_numpy(images.split(name).images.copy()) for name in ("train", "test"))
 
 latent = sv.latents.MatrixNormalMaps(maps=8, height=3, width=3)
-model = sv.SpatialVAE(latent=latent, image_shape=tuple(train.shape[1:]))
+model = sv.SpatialVAE(latent=latent, image_shape=(1, 8, 8))
 optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
 
 for epoch in range(max(1, EPOCHS)):
