@@ -85,12 +85,14 @@ class ConvProjection(nn.Module):
         layer = self.convolutions[name]
         return layer.bias if isinstance(layer, nn.Conv2d) else None
 
-    def start_as_codes(self) -> None:
-        """Make the mean `loc`, where the latent has one of a code's own axes, the first feature maps and no other."""
-        if self.latent.axes.get("loc") == ("map", "row", "column"):
-            layer = self.convolutions["loc"]
-            assert isinstance(layer, nn.Conv2d)
-            nn.init.dirac_(layer.weight)
+    def start_as_codes(self) -> bool:
+        """Make the mean the first feature maps and no other; False where the latent has no `loc` of a code's axes."""
+        if self.latent.axes.get("loc") != ("map", "row", "column"):
+            return False
+        layer = self.convolutions["loc"]
+        assert isinstance(layer, nn.Conv2d)
+        nn.init.dirac_(layer.weight)
+        return True
 
     def forward(self, features: Tensor) -> Tensor:
         maps = resized(features, (self.latent.height, self.latent.width))

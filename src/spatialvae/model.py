@@ -161,10 +161,12 @@ class SpatialVAE(nn.Module):
         offer = getattr(self.encoder, "start_from", None)
         if offer is not None:
             means = self.likelihood.means(self.image_shape[0])
-            start: Start | None = offer(to_float(images).to(self.device), self.decoder, means)
+            floats = to_float(images).to(self.device)
+            start: Start | None = offer(floats, self.decoder, means)
             if start is not None:
                 self.posterior.start_scales(start.log_scales)
-                self.likelihood.start_scale(start.noise)
+                # A mean that carries no code yet, or one that is interpolated, leaves more than PCA's noise.
+                self.likelihood.start_scale(max(start.noise, sampling.start_error(self, floats)))
 
     reconstruct = sampling.reconstruct
     sample = sampling.sample

@@ -57,18 +57,22 @@ class Amortized(nn.Module):
             raise UserError(f"`head` {head} is not possible. {nearest(str(head), HEADS)}")
         self.latent = latent
         self.projection = HEADS[head](latent, feature_shape)
-        if isinstance(self.projection, ConvProjection) and codes == latent.maps:
-            self.projection.start_as_codes()
+        self.starts_as_codes = (
+            isinstance(self.projection, ConvProjection) and codes == latent.maps and self.projection.start_as_codes()
+        )
+        """Whether the mean starts as the first feature maps, which are a code already."""
         # Only then is `initial` asked: random numbers that are not used would move those that follow.
         start = latent.initial() if latent.shared_shapes else {}
         self.shared = nn.ParameterDict({name: nn.Parameter(start[name]) for name in latent.shared_shapes})
 
     @torch.no_grad()
     def start_scales(self, log_scales: Tensor) -> None:
-        """Start the scale of each map, N numbers, where the latent has one and ``conv`` puts it out or it is shared.
+        """Start the scale of each map, N numbers, where the mean starts as a code and the latent has such a scale.
 
         A scale is a parameter `scale`, or the product of several `..._scale`, which take equal shares.
         """
+        if not self.starts_as_codes:  # scales that suit a mean which is not there would only cost nats
+            return
         biases = dict[str, Tensor](self.shared.items())
         if isinstance(self.projection, ConvProjection):
             biases |= {name: bias for name in self.latent.axes if (bias := self.projection.bias(name)) is not None}

@@ -87,8 +87,9 @@ def test_the_posterior_starts_as_wide_as_probabilistic_pca_says(latent: str) -> 
     )
     model = tiny((1, 8, 8), "residual:width=8,depth=1,down=1", **code).double().eval()
     model.posterior.projection.requires_grad_(False)
-    for layer in model.posterior.projection.convolutions.values():
-        layer.weight.zero_()  # the head's weights start near zero, not at it
+    for name, layer in model.posterior.projection.convolutions.items():
+        if name != "loc":
+            layer.weight.zero_()  # the head's weights start near zero, not at it
     model.start_from(given)
     x = (given.double() / 127.5 - 1).reshape(40, 4, 2, 4, 2).permute(0, 1, 3, 2, 4).reshape(-1, 4)
     values = torch.linalg.eigvalsh(torch.cov(x.T, correction=0)).flip(0)
@@ -99,6 +100,21 @@ def test_the_posterior_starts_as_wide_as_probabilistic_pca_says(latent: str) -> 
     pixels = model.decode(model.encode(given).mean)
     assert isinstance(pixels, GaussianPixels)
     assert_close(pixels.scale, noise.sqrt(), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize(("latent", "head"), [("low-rank", "conv"), ("naive", "dense")])
+def test_a_mean_that_is_no_code_yet_has_wide_scales(latent: str, head: str) -> None:
+    given = smooth(40)
+    options: dict[str, object] = {"latent": latent, "head": head, "maps": 2, "map_size": "4"}
+    model = tiny((1, 8, 8), "residual:width=8,depth=1,down=1", **options).double().eval()
+    model.start_from(given)
+    with torch.no_grad():
+        posterior = model.encode(given)
+        pixels = model.decode(posterior.mean)
+    assert isinstance(pixels, GaussianPixels)
+    assert 0.7 < posterior.stddev.mean() < 1.3
+    error = (pixels.mean - (given.double() / 127.5 - 1)).square().mean().sqrt()
+    assert_close(pixels.scale, error, rtol=1e-4, atol=0)
 
 
 def test_only_outputs_that_shift_a_mean_start_as_the_pca() -> None:

@@ -39,12 +39,14 @@ from spatialvae.networks.residual_layers import (
     zeroed,
 )
 from spatialvae.networks.shapes import Shape
+from spatialvae.options import check_options
 from spatialvae.sizes import spell_size
 
 __all__ = ["ResidualDecoder", "ResidualEncoder", "ResidualNetworks"]
 
 NARROWEST = 16
 """Channels that no halving of the width goes below, unless the width itself does."""
+WIDEST, DEEPEST = 4096, 100
 COLOUR_MAPS, GREY_MAPS = {1: 6, 2: 18, 3: 36, 4: 64}, {1: 2, 2: 8, 3: 18, 4: 32}
 """Maps by the number of halvings: of colour, 1/2, 3/8, 3/16 and 1/12 as many numbers as the image has."""
 
@@ -84,10 +86,11 @@ class ResidualNetworks(AbstractNetworks):
     likelihood: ClassVar[str] = "gaussian:mean=linear"
 
     def __post_init__(self) -> None:
-        for name, least in (("width", 1), ("depth", 0), ("down", 0)):
+        check_options(self)
+        for name, least, most in (("width", 1, WIDEST), ("depth", 0, DEEPEST), ("down", 0, 30)):
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise UserError(f"{name}={value} is not possible: {name} is a whole number of at least {least}.")
+            if value is not None and not least <= value <= most:
+                raise UserError(f"{name}={value} is not possible: {name} is a whole number from {least} to {most}.")
 
     def default_grid(self, image_shape: Shape) -> Shape:
         """Maps a quarter of the image's size up to 47 pixels, an eighth up to 95, a sixteenth above; a half below 16.
