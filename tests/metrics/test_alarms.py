@@ -108,6 +108,6 @@ def test_the_share_is_the_definitions() -> None:
 
 def test_a_collapse_under_a_likelihood_that_needs_no_code_says_so() -> None:
     [raised] = alarms(**{**WELL, "kl": 0.01, "active": 0}, autoregressive=True)
-    assert raised.startswith("Posterior collapse: the code says 0.01 nats")
+    assert raised.startswith("Posterior collapse: the KL is 0.01 nats")
     assert "bits per dim says nothing of the code" in raised
     assert alarms(**WELL, autoregressive=True) == ()

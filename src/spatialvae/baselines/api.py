@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from spatialvae.baselines.measure import values_of
@@ -12,15 +15,17 @@ from spatialvae.baselines.result import LinearBaseline, LinearBaselines
 from spatialvae.baselines.spectrum import basis_of, spectrum_of
 from spatialvae.baselines.stored import Basis, read_stored, stored
 from spatialvae.baselines.tiles import Tiles
-from spatialvae.data import ImageData, as_image_data
+from spatialvae.data import ImageData, ImageSplit, as_image_data
 from spatialvae.data.subset import subset
-from spatialvae.errors import UserError
+from spatialvae.errors import UserError, nearest
 from spatialvae.estimate import Estimate
 from spatialvae.latents import parse_latent
 from spatialvae.sizes import default_grid
 
 __all__ = ["default_numbers", "linear_baselines", "pixel_gaussian", "possible_numbers", "ppca"]
 
+LOOKED_AT = 1000
+"""Images whose black and white pixels are counted."""
 Kind = int | None
 """Numbers of a code, or None for the Gaussian over the pixels."""
 
@@ -99,7 +104,7 @@ def ppca(
 
 def linear_baselines(
     images: object,
-    numbers: Sequence[int] | None = None,
+    numbers: int | Sequence[int] | None = None,
     *,
     split: str = "test",
     limit: int | None = None,
@@ -123,7 +128,7 @@ def linear_baselines(
         UserError: numbers that are not possible, no such split, no training images or only one.
     """
     data = _prepared(images, how, progress)
-    wanted = default_numbers(data) if numbers is None else numbers
+    wanted = default_numbers(data) if numbers is None else [numbers] if isinstance(numbers, int) else numbers
     return _measured(data, (*dict.fromkeys(wanted), None), split, limit, seed, progress)
 
 
@@ -140,6 +145,10 @@ def default_numbers(data: ImageData) -> list[int]:
 
 
 def _prepared(images: object, how: dict[str, Any], progress: bool) -> ImageData:
+    known = list(signature(as_image_data).parameters)[1:]
+    for name in how:
+        if name not in known:
+            raise UserError(f"`{name}` is no setting of images. {nearest(name, known)}")
     return as_image_data(images, progress=progress, **how)
 
 
@@ -149,6 +158,8 @@ def _measured(
     """The baselines in this order; those of the cache are read, and the others measured in one pass."""
     tiles, part = Tiles.of(data.channels, data.height, data.width), data.split(split)
     kept = {kind: tiles.size if kind is None else _share(kind, tiles) for kind in kinds}
+    if limit is not None and limit < 1:
+        raise UserError(f"`limit` {limit} is not possible: use at least 1, or leave it out for all images.")
     rows = subset(len(part), limit, seed=seed)
     shapes = {"bits_per_dim": (len(rows),), "mse": (len(rows),)}
     basis: Basis = {
@@ -165,6 +176,7 @@ def _measured(
         spectrum = spectrum_of(data, tiles, progress=progress)
         new = values_of(spectrum, tiles, part, rows, missing, progress=progress)
         values |= {one: stored({**basis, "kept": one}, shapes, lambda one=one: new[one]) for one in missing}
+    saturated = _saturated(part, rows)
     return LinearBaselines(
         data=data.source or data.name,
         fingerprint=data.fingerprint,
@@ -172,7 +184,7 @@ def _measured(
         images=len(rows),
         of=len(part),
         seed=seed,
-        models=tuple(_baseline(data, tiles, kind, one, values[one]) for kind, one in kept.items()),
+        models=tuple(_baseline(data, tiles, kind, one, values[one], saturated) for kind, one in kept.items()),
     )
 
 
@@ -203,7 +215,9 @@ def _share(numbers: int, tiles: Tiles) -> int:
     return numbers // tiles.count
 
 
-def _baseline(data: ImageData, tiles: Tiles, kind: Kind, kept: int, values: Mapping[str, Tensor]) -> LinearBaseline:
+def _baseline(
+    data: ImageData, tiles: Tiles, kind: Kind, kept: int, values: Mapping[str, Tensor], saturated: float
+) -> LinearBaseline:
     return LinearBaseline(
         kind="pixel-gaussian" if kind is None else "ppca",
         asked=kind,
@@ -214,5 +228,12 @@ def _baseline(data: ImageData, tiles: Tiles, kind: Kind, kept: int, values: Mapp
         dimensions=tiles.dimensions,
         tiles=tiles.count,
         tile_size=None if tiles.count == 1 else (tiles.tile_height, tiles.tile_width),
+        saturated=saturated,
         values=values,
     )
+
+
+def _saturated(part: ImageSplit, rows: npt.NDArray[np.int64]) -> float:
+    """The share of numbers that are 0 or 255, of at most `LOOKED_AT` of the images."""
+    images = np.asarray(part.images[rows[:: -(-len(rows) // LOOKED_AT)]])
+    return float(((images == 0) | (images == 255)).mean())

@@ -15,6 +15,9 @@ from spatialvae.records import APART, OMITTED
 
 __all__ = ["LinearBaseline", "LinearBaselines"]
 
+SATURATED = 0.05
+"""A share of black and white pixels from which densities and masses of 8-bit values are too far apart to compare."""
+
 
 @dataclass(frozen=True, repr=False)
 class LinearBaseline:
@@ -40,6 +43,8 @@ class LinearBaseline:
     """Into how many parts an image was cut, modelled as independent."""
     tile_size: tuple[int, int] | None = field(default=None, metadata=OMITTED)
     """Height and width of a part; None where the image is whole."""
+    saturated: float = 0.0
+    """Share of the measured images' numbers that are 0 or 255."""
     values: Mapping[str, Tensor] = field(default_factory=dict, metadata=APART)
     """`bits_per_dim` and `mse`, one value an image, float64 [n]."""
 
@@ -73,6 +78,12 @@ class LinearBaseline:
             notes.append(
                 f"{self.train_images:,} training images of {self.dimensions:,} numbers are too few for a covariance "
                 "that holds for other images"
+            )
+        if self.saturated > SATURATED:
+            notes.append(
+                f"{self.saturated:.0%} of the pixels are 0 or 255, whose bins reach to infinity for a model's mass "
+                "and not for a density: the bits per dim of linear models are too high beside a model's here; compare "
+                "squared errors"
             )
         return notes
 

@@ -50,7 +50,7 @@ def alarms(
     >>> alarms(n=100, units=72, kl=40.0, active=60, outside=0.02, median_variance=0.97)
     ()
     >>> print(*alarms(n=100, units=72, kl=0.02, active=0, outside=0.01, median_variance=1.0))
-    Posterior collapse: the code says 0.02 nats about an image, and 0 of its 72 numbers are active. ...
+    Posterior collapse: the KL is 0.02 nats an image, and 0 of its 72 numbers are active. ...
     """
     if n < FEWEST:
         active, outside, median_variance = None, None, 1.0
@@ -60,7 +60,7 @@ def alarms(
 
 def _collapse(units: int, kl: float, active: int | None, autoregressive: bool) -> str | None:
     counted = "" if active is None else f", and {active:,} of its {units:,} numbers are active"
-    summary = f"the code says {kl:.3g} nats about an image{counted}."
+    summary = f"the KL is {kl:.3g} nats an image{counted}."
     if kl < LEAST_NATS or (active is not None and active < COLLAPSED * units):
         if autoregressive:
             return (

@@ -114,7 +114,7 @@ def kl_dense_independent(q: DenseNormal, p: Independent[Distribution]) -> Tensor
         return -q.entropy() - p.log_prob(q.loc) + 0.5 * (q.variance / base.scale.square()).flatten(1).sum(1)
     if isinstance(base, TensorNormal):
         return -q.entropy() - p.log_prob(q.loc) + _half_trace(q, base)
-    raise NotImplementedError
+    raise NotImplementedError(f"no divergence of a dense normal to {type(base).__name__} is known")
 
 
 @register_kl(DenseNormal, TensorNormal)
