@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,15 @@ def smooth_images(count: int, channels: int = 3, height: int = 16, width: int = 
     columns = np.linspace(-1, 1, width)[None, :]
     wave = np.sin(np.pi * (2 * across * columns + 2 * down * rows + phase))
     return np.clip(127.5 + 60 * middle + 60 * wave, 0, 255).astype(np.uint8)
+
+
+def rounded(value: Any) -> Any:
+    """JSON whose numbers equal others up to rounding: linear algebra gives the last digits by where memory lies."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
 
 
 def contents(folder: Path) -> dict[str, bytes]:
