@@ -19,6 +19,7 @@ SOURCE = ROOT / "src"
 LAYERS = [
     {
         "errors",
+        "calls",
         "_version",
         "devices",
         "estimate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,14 @@ def test_settings_do_not_change() -> None:
         ({"beta": float("nan")}, ["beta nan"]),
         ({"batch_size": 1}, ["batch_size 1", "2"]),
         ({"images": 0}, ["images 0", "1"]),
-        ({"images": 10, "epochs": 1.0}, ["images or epochs, not both"]),
+        ({"images": 10, "epochs": 1.0}, ["here: give images or epochs, not both."]),
         ({"learning_rate": 0}, ["learning_rate 0", "greater than 0"]),
         ({"learning_rate": "fast"}, ["learning_rate fast", "number"]),
         ({"objective": "vae"}, ["objective vae", "'elbo' or 'paper'"]),
-        ({"objective": "paper", "likelihood": "bernoulli"}, ["objective paper", "squared error", "likelihood"]),
+        (
+            {"objective": "paper", "likelihood": "bernoulli"},
+            ["here: objective paper is a squared error: leave likelihood out."],
+        ),
         ({"schedule": "step"}, ["schedule step", "'constant' or 'cosine'"]),
         ({"precision": "int8"}, ["precision int8", "'bf16'"]),
         ({"ema": 1.0}, ["ema 1.0", "less than 1"]),
@@ -129,6 +133,9 @@ def test_settings_survive_a_file(tmp_path: Path) -> None:
         (b"beta: !!python/object/apply:os.getcwd []", "cannot be read as settings"),
         (b"1: 2", "unknown setting 1"),
         (b"bet: 1", "Did you mean 'beta'?"),
+        (b"model: {latent: naive}", "settings are flat: give latent, ... by themselves, not inside 'model'"),
+        (b"modell: {latent: naive, maps: 2}", "settings are flat: give latent, maps, ... by themselves"),
+        (b"optimisation: fast", "settings are flat: give images, epochs, batch_size, ... by themselves"),
     ],
 )
 def test_a_wrong_file_is_one_plain_line(tmp_path: Path, content: bytes, words: str) -> None:
@@ -168,8 +175,32 @@ def test_two_settings_of_one_name_cannot_be_composed() -> None:
 
 
 def test_a_setting_beside_its_part_is_pointed_out() -> None:
-    with pytest.raises(ValidationError, match=r"give optimisation=Optimisation\(images=...\)"):
-        TrainConfig.model_validate({"images": 500})
+    with pytest.raises(UserError, match=r"give optimisation=Optimisation\(images=...\)"):
+        TrainConfig(images=500)  # pyright: ignore[reportCallIssue]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        (Optimisation, {"image": 5}, "Optimisation has an unknown setting 'image'. Did you mean 'images'?"),
+        (ModelConfig, {"width": 3}, "ModelConfig has an unknown setting 'width'. Choose from: latent, maps, "),
+        (ModelConfig, {"channels": 5}, "ModelConfig: channels 5 is not possible: it should be less than or equal to 4"),
+        (ModelConfig, {"network": object}, "it should be text, as a file has it"),
+        (PriorConfig, {"images": 5, "epochs": 1}, "PriorConfig: give images or epochs, not both."),
+        (TrainConfig, {"beta": np.ones((50, 50))}, "it should be a valid number"),
+        (TrainConfig, {"model": {"widt": 1}}, "ModelOptions has an unknown setting 'widt'"),
+    ],
+)
+def test_a_wrong_argument_is_one_plain_line(kind: type[AbstractSettings], values: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        kind(**values)
+    assert words in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 240
+
+
+def test_settings_can_be_copied() -> None:
+    config = TrainConfig(optimisation=Optimisation(images=4), beta=3)
+    again = copy.deepcopy(config)
+    assert again == config and again.given() == {"images": 4, "beta": 3.0}
 
 
 def test_values_are_divided_among_settings() -> None:

@@ -18,6 +18,7 @@ from spatialvae.likelihoods import Bernoulli, Gaussian
 from spatialvae.model import SpatialVAE
 from spatialvae.networks import AbstractNetworks, PaperNetworks, feature_shape
 from spatialvae.networks.shapes import Shape
+from spatialvae.priors import LearnedFamily
 from spatialvae.store import load, save_model
 from spatialvae.training.model_stage import make_optimizer
 from tests.test_model import pictures
@@ -84,6 +85,24 @@ def test_objects_and_names_make_the_same_model() -> None:
     again = SpatialVAE.from_config(made.config)
     assert (again.latent, again.config) == (made.latent, made.config)
     assert made.config.latent == "low-rank:maps=2,height=3,width=3,rank=2"
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"networks": PaperNetworks}, "networks=PaperNetworks is a class.* write PaperNetworks()"),
+        ({"latent": Naive}, r"latent=Naive is a class.* write Naive\(\)"),
+        ({"likelihood": Bernoulli}, r"write Bernoulli\(\)"),
+        ({"prior": LearnedFamily}, r"write LearnedFamily\(\)"),
+        ({"encoder": Encoder}, r"write Encoder\(\)"),
+        ({"networks": "paper"}, r"networks='paper' is a name(.|\n)*from_config"),
+        ({"latent": 5}, "latent=5 is no AbstractLatent"),
+        ({"decoder": len}, "is no Module"),
+    ],
+)
+def test_what_is_no_object_of_its_kind_is_refused(parts: dict[str, object], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        own(**parts)
 
 
 def test_networks_of_ones_own_are_trained_saved_and_loaded(tmp_path: Path) -> None:

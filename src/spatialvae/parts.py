@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ __all__ = [
     "complete_parts",
     "named_parts",
     "own_name",
+    "refuse_objects",
     "resolve_latent",
     "spelled",
     "with_defaults",
@@ -77,7 +79,7 @@ def complete_parts(
         UserError: a name in place of an object, a prior that does not suit the latent, or images of no shape.
     """
     given = {"latent": latent, "likelihood": likelihood, "networks": networks, "prior": prior}
-    _refuse_names(**given, encoder=encoder, decoder=decoder)
+    _refuse_others(**given, encoder=encoder, decoder=decoder)
     prior = StandardFamily() if prior is None else prior
     prior.check(latent)
     networks = PaperNetworks() if networks is None else networks
@@ -194,18 +196,65 @@ def check_divergence(latent: AbstractLatent, prior: Distribution) -> None:
         ) from error
 
 
-def _refuse_names(**parts: object) -> None:
-    """Refuse text where a model takes objects.
+PARTS: dict[str, tuple[Registry, type]] = {
+    "latent": (LATENTS, AbstractLatent),
+    "likelihood": (LIKELIHOODS, AbstractLikelihood),
+    "network": (NETWORKS, AbstractNetworks),
+    "prior": (PRIORS, AbstractModelFamily),
+}
+"""By setting the table of names, and what the objects are; `SpatialVAE` calls them the same, but for its `networks`."""
+
+
+def refuse_objects(settings: Mapping[str, object], where: str) -> None:
+    """Refuse a part as an object, or its class, where a setting takes its name.
+
+    Args:
+        settings: by name.
+        where: what they were given to, for messages.
 
     Raises:
-        UserError: with the function that takes names.
+        UserError: the first such part, with its text if it has one.
+
+    >>> refuse_objects({"network": PaperNetworks(stem="authors")}, "train")
+    Traceback (most recent call last):
+    spatialvae.errors.UserError: train takes network as text: give network="paper:stem=authors".
+    An object belongs into a model made of objects: SpatialVAE(networks=...).
+    """
+    for name, (registry, kind) in PARTS.items():
+        part = settings.get(name)
+        of_class = isinstance(part, type) and issubclass(part, kind)
+        if not isinstance(part, kind) and not of_class:
+            continue
+        texts = [text for text in registry if registry[text] is part] if of_class else [_spell(registry, part)]
+        named = texts and not texts[0].startswith(OWN)
+        give = f'give {name}="{texts[0]}"' if named else "this one has no name among them"
+        argument = "networks" if name == "network" else name
+        raise UserError(
+            f"{where} takes `{name}` as text: {give}.\n"
+            f"An object belongs into a model made of objects: SpatialVAE({argument}=...)."
+        )
+
+
+def _refuse_others(**parts: object) -> None:
+    """Refuse a name, a class or an object of another kind where a model takes an object.
+
+    Raises:
+        UserError: with what to write.
     """
     for name, part in parts.items():
+        kind = nn.Module if name in ("encoder", "decoder") else PARTS[name.removesuffix("s")][1]
+        if part is None or isinstance(part, kind):
+            continue
+        if isinstance(part, type):
+            raise UserError(
+                f"{name}={part.__name__} is a class, and SpatialVAE takes objects: write {part.__name__}()."
+            )
         if isinstance(part, str):
             raise UserError(
                 f"{name}={part!r} is a name, and SpatialVAE takes objects.\n"
                 f"SpatialVAE.from_config(ModelConfig(...)) takes names."
             )
+        raise UserError(f"{name}={part!r} is no {kind.__name__}, which SpatialVAE takes there.")
 
 
 def _spell(registry: Registry, part: object) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeAlias, TypeGuard
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from spatialvae.errors import UserError, nearest
@@ -65,6 +65,17 @@ class AbstractSettings(BaseModel):
     # A YAML file says `image_size: 64`, a flag says the same as text.
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
 
+    def __init__(self, /, **values: Any) -> None:
+        _refuse_unknown(values, type(self).__name__, type(self).model_fields, self.parts())
+        self._fill(values, type(self).__name__)
+
+    def _fill(self, values: dict[str, Any], where: str) -> None:
+        """Check and take the values of the fields; a UserError names what holds them, the value and the rule."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UserError(f"{where}: {_complaint(error)}.") from None
+
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
         cls.flat_fields()
@@ -95,23 +106,15 @@ class AbstractSettings(BaseModel):
     @classmethod
     def parse(cls, values: Mapping[str, object], where: str) -> Self:
         """Settings from flat, plain values; a UserError names the field, the value and the rule."""
-        fields = cls.flat_fields()
-        for key in values:
-            if key not in fields:
-                raise UserError(f"{where} has an unknown setting {key!r}. {nearest(str(key), fields)}")
+        _refuse_unknown(values, where, cls.flat_fields(), cls.parts())
         own = dict(values)
         for name, kind in cls.parts().items():
             of_part = {key: own.pop(key) for key in kind.flat_fields() if key in own}
             if of_part:
                 own[name] = kind.parse(of_part, where)
-        try:
-            return cls(**own)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = f"`{first['loc'][0]}`" if first["loc"] else "settings"
-            rule = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-            value = f" {first['input']}" if first["loc"] else ""
-            raise UserError(f"{where}: {name}{value} is not possible: {rule}.") from None
+        settings = cls.__new__(cls)
+        settings._fill(own, where)
+        return settings
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -144,19 +147,47 @@ class AbstractSettings(BaseModel):
                 values[name] = value
         return values
 
-    @model_validator(mode="before")
-    @classmethod
-    def _parts_by_name(cls, values: Any) -> Any:
-        """Point out a part's field that is given beside its part."""
-        for part, kind in cls.parts().items():
-            for name in kind.flat_fields():
-                if isinstance(values, dict) and name in values and name not in cls.model_fields:
-                    raise ValueError(f"`{name}` belongs to `{part}`: give {part}={kind.__name__}({name}=...)")
-        return values
+
+SHOWN = 80
+"""Characters of a wrong value that a message shows."""
 
 
-def _are_settings(kind: object) -> TypeGuard[type[AbstractSettings]]:
-    return isinstance(kind, type) and issubclass(kind, AbstractSettings)
+def _complaint(error: ValidationError) -> str:
+    """What is wrong with the first of the values, without the full stop."""
+    first = error.errors()[0]
+    rule = first["msg"].removeprefix("Value error, ").replace("Input should", "it should").rstrip(".")
+    if not first["loc"]:
+        return rule
+    value = " ".join(str(first["input"]).split())
+    if first["type"] == "string_type":
+        rule = "it should be text, as a file has it"
+    return f"`{first['loc'][0]}` {value[:SHOWN]}{'...' * (len(value) > SHOWN)} is not possible: {rule}"
+
+
+def _refuse_unknown(
+    values: Mapping[str, object], where: str, names: Collection[str], parts: Mapping[str, type[AbstractSettings]]
+) -> None:
+    """Refuse a name that is not among these.
+
+    Args:
+        where: what holds the values, for messages.
+        names: those that are asked for here.
+        parts: the settings that are parts of these, whichever of the two is asked for: the parts or their fields.
+
+    Raises:
+        UserError: the first such name, and what to write instead.
+    """
+    for name, value in values.items():
+        if name in names:
+            continue
+        for part, kind in parts.items():
+            if part in names and name in kind.flat_fields():
+                raise UserError(f"{where}: `{name}` belongs to {part!r}: give {part}={kind.__name__}({name}=...).")
+        if name in parts or isinstance(value, Mapping):
+            some = value if isinstance(value, Mapping) else parts[name].flat_fields()
+            fields = ", ".join(map(str, list(some)[:3])) or "their names"
+            raise UserError(f"{where}: settings are flat: give {fields}, ... by themselves, not inside {name!r}.")
+        raise UserError(f"{where} has an unknown setting {name!r}. {nearest(str(name), names)}")
 
 
 def divided(
@@ -175,10 +206,9 @@ def divided(
     for index, kind in enumerate(kinds):
         for name in kind.flat_fields().keys() - without:
             names.setdefault(name, index)
+    _refuse_unknown(values, where, names, {part: kind for one in kinds for part, kind in one.parts().items()})
     parts: list[dict[str, object]] = [{} for _ in kinds]
     for name, value in values.items():
-        if name not in names:
-            raise UserError(f"{where} has an unknown setting {name!r}. {nearest(str(name), names)}")
         parts[names[name]][name] = value
     return parts
 

@@ -14,6 +14,7 @@ from spatialvae.comparison.api import _call
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
 from spatialvae.latents.vector import Vector
+from spatialvae.networks import ResidualNetworks
 from tests.training.tiny import tiny_data
 
 SMALL: dict[str, Any] = {"epochs": 1, "batch_size": 10, "precision": "fp32", "metrics": "mse,bound", "progress": False}
@@ -83,6 +84,8 @@ def test_mistakes_are_refused_before_any_training(
         ({"latent": "naive"}, "latent is given as latents"),
         ({"beta": 7.0}, "beta is given as betas"),
         ({"prior": "flow"}, "prior is given as priors"),
+        ({"images": 500}, "compare: images is given twice.*epochs"),
+        ({"network": ResidualNetworks()}, 'network="residual"'),
         ({"image_size": "16x16"}, "image_size is decided where ImageData is made"),
     ],
 )

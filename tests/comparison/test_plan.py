@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from spatialvae.comparison import default_latents
 from spatialvae.comparison.plan import Plan, make_plan, run_folder
@@ -114,7 +113,7 @@ def test_wrong_settings_are_one_plain_line(values: dict[str, object], words: lis
 
 def test_one_value_is_a_list_of_one() -> None:
     assert CompareConfig.parse({"latent": "naive", "beta": 2}, "here") == CompareConfig(latent=["naive"], beta=[2.0])
-    with pytest.raises(ValidationError):
+    with pytest.raises(UserError, match="CompareConfig: seeds 0"):
         CompareConfig(seeds=0)
 
 

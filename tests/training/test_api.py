@@ -10,11 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from spatialvae.config import DataOptions, ModelConfig, TrainConfig
+from spatialvae.config import DataOptions, ModelConfig, Optimisation, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
+from spatialvae.likelihoods import Bernoulli
 from spatialvae.model import SpatialVAE
+from spatialvae.networks import ResidualNetworks
+from spatialvae.priors import LearnedFamily
 from spatialvae.store import load
 from spatialvae.training import Callback, FinishedRun, open_run, read_journal, train
 from tests.conftest import smooth_images
@@ -129,6 +132,13 @@ def test_images_of_a_source_open_again(tmp_path: Path) -> None:
         (Path("model"), {}, ["cannot be trained"]),
         (FinishedRun(Path("run"), built((8, 8), 1)), {}, ["run.model"]),
         ("naive", {"image_size": (16, 16, 3)}, ["image_size (16, 16, 3)"]),
+        ("naive", {"images": 500}, ["train: images is given twice", "length as epochs", "Optimisation(images=...)"]),
+        ("naive", {"model": ModelConfig()}, ["train: model is given twice", "by their own names"]),
+        ("naive", {"optimisation": Optimisation()}, ["settings are flat: give images, epochs", "'optimisation'"]),
+        ("naive", {"network": ResidualNetworks(width=8)}, ['network="residual:width=8"', "SpatialVAE(networks=...)"]),
+        ("naive", {"network": ResidualNetworks}, ['network="residual"', "SpatialVAE(networks=...)"]),
+        ("naive", {"likelihood": Bernoulli()}, ['likelihood="bernoulli"', "SpatialVAE(likelihood=...)"]),
+        ("naive", {"prior": LearnedFamily()}, ['prior="learned"', "SpatialVAE(prior=...)"]),
         ("naive", {"beta": -1}, ["beta -1", "greater than or equal to 0"]),
         ("naive", {"device": "gpu"}, ["device gpu"]),
         ("naive:maps=5", {"maps": 3}, ["maps 3 is not read", "has maps 5"]),

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from spatialvae.calls import refuse_twice
 from spatialvae.comparison.compare import run_comparison
 from spatialvae.comparison.comparison import Comparison
 from spatialvae.comparison.settings import ComparisonSettings
@@ -18,6 +19,7 @@ from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent
 from spatialvae.metrics.selection import spelled_metrics
+from spatialvae.parts import refuse_objects
 from spatialvae.training.unread import refuse_other_images
 
 __all__ = ["compare"]
@@ -26,6 +28,7 @@ OURS = {"latent": "latents", "beta": "betas", "prior": "priors"}
 """Settings of the command line that are arguments here, by other names."""
 
 
+@refuse_twice({"images": "They are the images themselves: give the length of training as `epochs`."})
 def compare(
     images: object,
     latents: Sequence[str | AbstractLatent] | str | AbstractLatent | None = None,
@@ -74,6 +77,7 @@ def compare(
         raise UserError("`data` is given as `images`, the first argument of compare.")
     for name in OURS.keys() & settings.keys():
         raise UserError(f"`{name}` is given as {OURS[name]}, an argument of compare.")
+    refuse_objects(settings, "compare")
     named = None if latents is None else [_spelled(latent) for latent in _listed(latents)]
     plan = {
         "latent": named,

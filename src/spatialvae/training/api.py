@@ -10,12 +10,14 @@ from typing import Any
 
 import torch
 
+from spatialvae.calls import refuse_twice
 from spatialvae.config import DataOptions, ModelConfig, ModelOptions, TrainConfig
 from spatialvae.data.anything import images_by
 from spatialvae.devices import resolve_device
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS, AbstractLatent
 from spatialvae.model import SpatialVAE
+from spatialvae.parts import refuse_objects
 from spatialvae.training.callbacks import Callback
 from spatialvae.training.finished import FinishedRun
 from spatialvae.training.loop import train_stage
@@ -27,7 +29,15 @@ __all__ = ["train"]
 
 Trainable = SpatialVAE | TrainConfig | ModelConfig | AbstractLatent | str
 
+LENGTH = "give the length as `epochs`, or in images by TrainConfig(optimisation=Optimisation(images=...))."
 
+
+@refuse_twice(
+    {
+        "images": f"They are the images themselves: {LENGTH}",
+        "model": "It is what is trained: give settings of a model by their own names, such as `latent`.",
+    }
+)
 def train(
     model: Trainable | None = None,
     images: object = None,
@@ -71,10 +81,7 @@ def train(
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
     if isinstance(images, int | float):
-        raise UserError(
-            f"`images` {images} is a number, and they are the images themselves: give the length as `epochs`, or in "
-            "images by TrainConfig(optimisation=Optimisation(images=...))."
-        )
+        raise UserError(f"`images` {images} is a number, and they are the images themselves: {LENGTH}")
     asked = _asked(model, {**settings, **({} if epochs is None else {"epochs": epochs})})
     where = resolve_device(device) if isinstance(device, str) else device
     refuse_other_images(images, _of_images(model, settings))
@@ -101,6 +108,7 @@ def _asked(model: Trainable | None, settings: dict[str, Any]) -> _Asked:
     """The settings of a run, from what is to be trained and what was asked for by name."""
     if "data" in settings:
         raise UserError("`data` is given as `images`, the second argument of train.")
+    refuse_objects(settings, "train")
     if isinstance(model, FinishedRun):
         raise UserError("A run is not trained as such: give its model, run.model, as the first argument of train.")
     if not isinstance(model, Trainable | None):
