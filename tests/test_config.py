@@ -227,6 +227,8 @@ def test_the_model_takes_its_settings_from_the_run() -> None:
 def test_the_papers_objective_has_the_papers_likelihood() -> None:
     # Its squared error is that of a Gaussian with scale 1; a learned scale would be another loss.
     assert TrainConfig(objective="paper").sized((8, 8), 1).likelihood == "gaussian:scale=1"
+    linear = ModelOptions(likelihood="gaussian:mean=linear")
+    assert TrainConfig(objective="paper", model=linear).sized((8, 8), 1).likelihood == "gaussian:scale=1,mean=linear"
     assert TrainConfig(objective="elbo").sized((8, 8), 1).likelihood is None  # the network's own
 
 

@@ -37,6 +37,14 @@ def test_images_are_prepared_as_by_other_commands(images: Path) -> None:
     assert result["models"][-1]["train_images"] > 100
 
 
+def test_a_part_of_the_images_is_drawn_by_a_seed(images: Path) -> None:
+    result = spatialvae("baseline", images, "--numbers", 4, "--limit", 4, "--seed", 3, "--json").json
+    expected = baselines.ppca(images, 4, limit=4, seed=3)
+    assert (result["images"], result["seed"]) == (4, 3)
+    assert result["models"][0]["bits_per_dim"]["value"] == expected.bits_per_dim.value
+    assert "invalid value for '--limit'" in spatialvae("baseline", images, "--limit", 0).complaint.lower()
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -85,13 +85,14 @@ def test_mistakes_are_refused_before_any_training(
         ({"beta": 7.0}, "beta is given as betas"),
         ({"prior": "flow"}, "prior is given as priors"),
         ({"images": 500}, "compare: images is given twice.*epochs"),
+        ({"metrics": "mse,gaps:images=99"}, "gaps:images=99 is not possible"),
         ({"network": ResidualNetworks()}, 'network="residual"'),
         ({"image_size": "16x16"}, "image_size is decided where ImageData is made"),
     ],
 )
 def test_settings_that_would_be_ignored_are_refused(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
-        compare(tiny_data(), "vector", tmp_path / "out", **SMALL, **settings)
+        compare(tiny_data(), "vector", tmp_path / "out", **{**SMALL, **settings})
     assert not (tmp_path / "out").exists()
 
 

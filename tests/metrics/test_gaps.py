@@ -204,7 +204,9 @@ def test_options_that_cannot_be(spec: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-@pytest.mark.usefixtures("few_draws")
-def test_more_images_than_there_are() -> None:
-    result = evaluate(small(), data_of(split()), metrics="gaps:images=13")
-    assert result.failed == {"gaps:images=13": "images=13 is not possible: there are 12, so take at most as many."}
+def test_more_images_than_there_are_are_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spatialvae.metrics.evaluation._one_pass", None)
+    with pytest.raises(UserError, match="metrics gaps:images=13 is not possible: 12 images are measured"):
+        evaluate(small(), data_of(split()), metrics="bound,gaps:images=13")
+    with pytest.raises(UserError, match="gaps:images=5 is not possible: 4 images"):
+        evaluate(small(), data_of(split()), metrics="gaps:images=5", limit=4)

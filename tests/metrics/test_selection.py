@@ -46,7 +46,9 @@ def test_the_order_is_ours_and_spaces_do_not_matter() -> None:
         ("lpips", "lpips FILE.pt"),
         ("probe", "the data has no labels"),
         (",", "names nothing"),
-        ("elbo", "There is no metric 'elbo'"),
+        ("elbo", "There is no metric 'elbo': it is a number that the metric 'bound' gives."),
+        ("mse,pca_bits_per_dim", "'pca_bits_per_dim': it is a number that the metric 'baselines' gives."),
+        ("nll_bound", "the metric 'nll' gives"),
     ],
 )
 def test_what_cannot_be_measured(metrics: str, words: str) -> None:

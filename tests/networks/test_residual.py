@@ -18,6 +18,8 @@ from spatialvae.networks.residual_layers import Stack
 from spatialvae.networks.shapes import Shape, count_flops
 from spatialvae.parts import with_defaults
 from spatialvae.resized import at_size
+from spatialvae.training.model_stage import ModelStage
+from tests.training.tiny import tiny_data
 
 TINY = ResidualNetworks(width=8, depth=1)
 
@@ -138,7 +140,12 @@ def test_a_family_has_a_head_a_likelihood_and_a_grid_of_its_own() -> None:
     assert (paper.head, paper.likelihood) == ("dense", "gaussian")
     assert tiny((3, 32, 32)).latent.event_shape == (18, 8, 8)
     # A learned scale of the paper's squared error is none, whatever the network.
-    assert TrainConfig(model=options.model_copy(update={"likelihood": None}), objective="paper").sized((8, 8), 1)
+    paper = TrainConfig.parse({"network": "residual", "objective": "paper", "maps": 2, "map_size": "4"}, "here")
+    stage = ModelStage(paper, tiny_data())
+    assert stage.config.model.likelihood == "gaussian:mean=linear"
+    built = stage.build(torch.device("cpu"))
+    assert built.config.likelihood == "gaussian:scale=1,mean=linear"
+    assert not list(built.likelihood.parameters()) and built.likelihood(torch.full((1, 1, 8, 8), 3.0)).mean.max() == 3
 
 
 def test_the_weights_of_one_size_serve_another() -> None:

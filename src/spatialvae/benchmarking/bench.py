@@ -37,7 +37,7 @@ from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.runtime.precision import resolve_precision
 from spatialvae.seeding import seeded
 from spatialvae.training.acceleration import compiling_pays, suit_layout
-from spatialvae.training.model_stage import check_settings, make_optimizer
+from spatialvae.training.model_stage import check_settings, make_optimizer, with_run_defaults
 from spatialvae.training.state import make_accelerator
 
 __all__ = ["bench"]
@@ -92,7 +92,7 @@ class _Bench:
 
     @property
     def model(self) -> ModelConfig:
-        return self.config.sized((self.data.height, self.data.width), self.data.channels)
+        return with_run_defaults(self.config).sized((self.data.height, self.data.width), self.data.channels)
 
     @property
     def precision(self) -> str:

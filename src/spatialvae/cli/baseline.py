@@ -8,7 +8,7 @@ import typer
 
 from spatialvae.cli.images import prepare_images
 from spatialvae.cli.machine import use_machine
-from spatialvae.cli.options import Json, Threads, given, with_settings
+from spatialvae.cli.options import Json, Threads, given, usable_seed, with_settings
 from spatialvae.cli.output import emit
 from spatialvae.config import DataOptions
 from spatialvae.errors import UserError
@@ -25,6 +25,11 @@ Numbers = Annotated[
 ]
 Split = Annotated[str, typer.Option(help="Which images to measure: test, validation, train or all.")]
 
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Measure only this many images, drawn from the split by --seed. Default: all.")
+]
+DrawSeed = Annotated[int, typer.Option(min=0, callback=usable_seed, help="Seed of the draw of --limit.")]
+
 
 @with_settings(DataOptions, without=("data",))
 def baseline(
@@ -32,6 +37,8 @@ def baseline(
     source: Annotated[str, typer.Argument(help="A name (digits, mnist, cifar10, ...), hub:OWNER/NAME, or a path.")],
     numbers: Numbers = None,
     split: Split = "test",
+    limit: Limit = None,
+    seed: DrawSeed = 0,
     threads: Threads = None,
     json: Json = False,
     **settings: Any,
@@ -46,7 +53,7 @@ def baseline(
     prepared = prepare_images(chosen)
     from spatialvae.baselines import linear_baselines
 
-    measured = linear_baselines(prepared, wanted, split=split, progress=True)
+    measured = linear_baselines(prepared, wanted, split=split, limit=limit, seed=seed, progress=True)
     emit(as_json(measured) | {"notes": measured.notes}, json, repr(measured).splitlines())
 
 

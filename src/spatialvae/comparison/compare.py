@@ -26,7 +26,7 @@ from spatialvae.errors import UserError
 from spatialvae.fitting import check_priors, fit_missing, present
 from spatialvae.metrics.latent.probe import no_probe
 from spatialvae.metrics.provenance import Provenance
-from spatialvae.metrics.selection import refuse_unread, select, settings_read
+from spatialvae.metrics.selection import check_count, refuse_unread, select, settings_read
 from spatialvae.model import SpatialVAE
 from spatialvae.priors import PRIORS, AbstractTrainedFamily
 from spatialvae.records import parse
@@ -138,7 +138,8 @@ def _check(
         raise UserError(
             "`prior_images` is for priors with a network: name flow or diffusion as `prior`, or leave it out."
         )
-    metrics = select(evaluation, no_probe=no_probe(data, evaluation.split))
+    count, metrics = len(data.split(evaluation.split)), select(evaluation, no_probe=no_probe(data, evaluation.split))
+    check_count(metrics, count if evaluation.limit is None else min(count, evaluation.limit))
     refuse_unread(evaluation.replaced(prior=None), metrics)  # whatever is measured, the pictures are of the priors
     return settings_read(metrics.values()), network_hashes(evaluation, (data.height, data.width))
 

@@ -14,6 +14,7 @@ from spatialvae.latents import LATENTS, parse_latent
 from spatialvae.model import SpatialVAE
 from spatialvae.parts import resolve_latent
 from spatialvae.seeding import seeded
+from spatialvae.training.model_stage import with_run_defaults
 
 __all__ = ["Plan", "default_latents", "make_plan", "run_folder"]
 
@@ -47,7 +48,7 @@ def make_plan(wanted: CompareConfig, config: TrainConfig, data: ImageData) -> Pl
     Raises:
         UserError: a latent that cannot be built, or the same latent or beta twice.
     """
-    model = config.sized((data.height, data.width), data.channels)
+    model = with_run_defaults(config).sized((data.height, data.width), data.channels)
     latents = default_latents(config, data) if wanted.latent is None else list(wanted.latent)
     spelled: dict[str, str] = {}
     for latent in latents:
@@ -71,7 +72,7 @@ def default_latents(config: TrainConfig, data: ImageData) -> list[str]:
     The paper's vector is much shorter than its maps are together (81 numbers against 576), which leaves open whether
     the maps' shape or their mere count makes the difference. The control is left out where the vector has that size.
     """
-    model = config.sized((data.height, data.width), data.channels)
+    model = with_run_defaults(config).sized((data.height, data.width), data.channels)
     _, grid = resolve_latent(model.model_copy(update={"latent": "vector"}))
     numbers = math.prod(grid)
     control = [] if parse_latent("vector", grid).numbers == numbers else [f"vector:maps={numbers}"]

@@ -10,7 +10,10 @@ from spatialvae.config.model import ModelConfig, ModelOptions
 from spatialvae.config.optimisation import Optimisation
 from spatialvae.settings import AbstractSettings, Plain, WarmUp
 
-__all__ = ["DataOptions", "TrainConfig"]
+__all__ = ["UNIT_GAUSSIANS", "DataOptions", "TrainConfig"]
+
+UNIT_GAUSSIANS = {"gaussian": "gaussian:scale=1", "gaussian:mean=linear": "gaussian:scale=1,mean=linear"}
+"""The likelihoods whose logarithm is the squared error of the paper's objective, by what a run's settings call them."""
 
 
 class DataOptions(AbstractSettings):
@@ -68,13 +71,20 @@ class TrainConfig(AbstractSettings):
 
     @model_validator(mode="after")
     def _paper_objective_is_a_unit_gaussian(self) -> Self:
-        if self.objective == "paper" and self.model.likelihood not in (None, "gaussian", "gaussian:scale=1"):
+        squared = {None, *UNIT_GAUSSIANS, *UNIT_GAUSSIANS.values()}
+        if self.objective == "paper" and self.model.likelihood not in squared:
             raise ValueError("`objective` paper is a squared error: leave `likelihood` out")
         return self
 
     def sized(self, image_size: tuple[int, int], channels: int) -> ModelConfig:
-        """The model's own settings, once the data has said how large its images are."""
+        """The model's own settings, once the data has said how large its images are.
+
+        >>> options = ModelOptions(network="residual", likelihood="gaussian:mean=linear")
+        >>> TrainConfig(model=options, objective="paper").sized((32, 32), 3).likelihood
+        'gaussian:scale=1,mean=linear'
+        """
         options = self.model.flat()
         if self.objective == "paper":  # its squared error is the log-density of a unit-variance Gaussian
-            options["likelihood"] = "gaussian:scale=1"
+            named = self.model.likelihood or "gaussian"
+            options["likelihood"] = UNIT_GAUSSIANS.get(named, named)
         return ModelConfig.model_validate({**options, "image_size": image_size, "channels": channels})

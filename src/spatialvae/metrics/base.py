@@ -157,6 +157,13 @@ class AbstractModelMetric(AbstractMetric):
     needs: ClassVar[frozenset[Need]] = frozenset({"model"})
     reads: ClassVar[frozenset[Read]] = frozenset(get_args(Read))
 
+    def check(self, images: int) -> None:
+        """Refuse, before anything is measured, what so many images do not allow; nothing by default.
+
+        Raises:
+            UserError: with what is possible.
+        """
+
     def keys(self, subject: ModelOnSplit) -> Sequence[str]:
         """Under which keys a failure is noted: `subject.key`, unless a metric says otherwise."""
         return (subject.key,)

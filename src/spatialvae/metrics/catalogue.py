@@ -11,7 +11,7 @@ from spatialvae.errors import UserError, nearest
 from spatialvae.metrics.base import METRICS, RECONSTRUCTIONS, AbstractMetric, Better, Group, Quantity, split_key
 from spatialvae.plugins import load_entry_points
 
-__all__ = ["check_apart", "describe", "kind_of", "metrics_help", "quantities", "rank"]
+__all__ = ["check_apart", "describe", "kind_of", "metrics_help", "owner_of", "quantities", "rank"]
 
 for _group in get_args(Group):  # importing them registers the package's own metrics, in this order
     import_module(f"spatialvae.metrics.{_group}.registered")
@@ -45,6 +45,15 @@ def quantities() -> dict[str, Quantity]:
     every = [(name, one) for name in METRICS for one in _quantities_of(name)]
     check_apart((name, one.name) for name, one in every)
     return {one.name: one for _, one in every}
+
+
+def owner_of(quantity: str) -> str | None:
+    """The metric that gives a number of this name; None where none does.
+
+    >>> owner_of("elbo"), owner_of("elb")
+    ('bound', None)
+    """
+    return next((name for name in METRICS if any(one.name == quantity for one in _quantities_of(name))), None)
 
 
 def _quantities_of(name: str) -> tuple[Quantity, ...]:

@@ -23,7 +23,7 @@ from spatialvae.metrics.open_target import Images, TrainedRun, merge_settings, o
 from spatialvae.metrics.reconstruction.linear import no_training
 from spatialvae.metrics.result import Evaluation
 from spatialvae.metrics.samples.reference import Reference
-from spatialvae.metrics.selection import ALL, refuse_unread, select
+from spatialvae.metrics.selection import ALL, check_count, refuse_unread, select
 from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
 from spatialvae.progress import Progress
@@ -90,6 +90,7 @@ def _evaluate(model: SpatialVAE, data: ImageData, config: EvaluationConfig, *, p
     reason = no_probe(data, config.split)
     wanted = select(config, no_probe=reason, no_training=no_training(data))
     refuse_unread(config, wanted)
+    check_count(wanted, count)
     named = config.prior or [model.priors.own, *model.priors]
     priors = tuple(dict.fromkeys(map(model.priors.resolve, named)))  # an unknown one raises before hours of work
     values = ImageValues(wanted, config, model.device)

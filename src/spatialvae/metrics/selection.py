@@ -8,11 +8,12 @@ from typing import get_args
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.dataset import WHOLE
 from spatialvae.errors import UserError, nearest
-from spatialvae.metrics.base import METRICS, AbstractMetric, Need, Read, spec_key
-from spatialvae.metrics.catalogue import check_apart, kind_of
+from spatialvae.metrics.base import METRICS, AbstractMetric, AbstractModelMetric, Need, Read, spec_key
+from spatialvae.metrics.catalogue import check_apart, kind_of, owner_of
 
 __all__ = [
     "ALL",
+    "check_count",
     "given_names",
     "refuse_unread",
     "select",
@@ -58,7 +59,7 @@ def select(
     if len(asked) == 1 and asked[0] in ALL:
         every = {name: METRICS.parse(name) for name in METRICS if asked == ["all"] or kind_of(name).by_default}
         return _apart({name: metric for name, metric in every.items() if not metric.needs & missing.keys()})
-    metrics = [METRICS.parse(spec) for spec in asked]
+    metrics = [_parsed(spec) for spec in asked]
     for spec, metric in zip(asked, metrics, strict=True):
         for need, why in missing.items():
             if need in metric.needs:
@@ -68,6 +69,25 @@ def select(
     order = list(METRICS)
     by_key = {spec_key(METRICS.spell(metric)): metric for metric in metrics}
     return _apart(dict(sorted(by_key.items(), key=lambda item: order.index(item[0].partition(":")[0]))))
+
+
+def check_count(wanted: Mapping[str, AbstractMetric], images: int) -> None:
+    """Refuse a metric that is not possible on so many images, before any is measured.
+
+    Raises:
+        UserError: the first such metric, and what is possible.
+    """
+    for metric in wanted.values():
+        if isinstance(metric, AbstractModelMetric):
+            metric.check(images)
+
+
+def _parsed(spec: str) -> AbstractMetric:
+    """The metric of a text; of a number that a metric gives, the error says which metric that is."""
+    name = spec.partition(":")[0]
+    if name not in METRICS and (owner := owner_of(name)):
+        raise UserError(f"There is no metric {name!r}: it is a number that the metric {owner!r} gives.")
+    return METRICS.parse(spec)
 
 
 def settings_read(metrics: Iterable[AbstractMetric]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from spatialvae.config import AbstractOptimisation, DataOptions, TrainConfig
+from spatialvae.config import UNIT_GAUSSIANS, AbstractOptimisation, DataOptions, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import some_images
 from spatialvae.data.record import DataRecord
@@ -32,10 +32,8 @@ from spatialvae.training.schedule import kl_weight, model_cautions, total_images
 from spatialvae.training.stage import AbstractStage
 from spatialvae.training.validation import draw_grids, validate
 
-__all__ = ["ModelStage", "check_settings", "make_optimizer"]
+__all__ = ["ModelStage", "check_settings", "make_optimizer", "with_run_defaults"]
 
-UNIT = "gaussian:scale=1"
-"""The likelihood whose logarithm is the paper's squared error."""
 START_NUMBERS = 30_000_000
 """Of the images that a network may start from: 10,000 of 32x32 in colour."""
 
@@ -62,7 +60,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
         image_shape: tuple[int, int, int] | None = None,
     ) -> None:
         self.data, self.record = data, DataRecord.of(data)
-        self.config = _with_defaults(config.replaced(**self.record.settings))
+        self.config = with_run_defaults(config.replaced(**self.record.settings))
         self.settings, self.optimisation = self.config, self.config.optimisation
         self.model, self.image_shape = model, image_shape
         self.total = total_images(self.optimisation, len(data.split("train")))
@@ -75,8 +73,11 @@ class ModelStage(AbstractStage[SpatialVAE]):
                 f"The images are {spell_shape(shape)}, and the model is for {spell_shape(self.image_shape)}: make "
                 "the model for these images, or resize them with `image_size`."
             )
-        if self.model is not None and self.config.objective == "paper" and self.config.model.likelihood != UNIT:
-            raise UserError(f"`objective` paper is a squared error: give the model the likelihood {UNIT}.")
+        units = UNIT_GAUSSIANS.values()
+        if self.model is not None and self.config.objective == "paper" and self.config.model.likelihood not in units:
+            raise UserError(
+                f"`objective` paper is a squared error: give the model the likelihood {' or '.join(units)}."
+            )
         check_settings(self.config, self.data, parts=self.model is None)
 
     def build(self, device: torch.device) -> SpatialVAE:
@@ -161,11 +162,15 @@ class ModelStage(AbstractStage[SpatialVAE]):
         )
 
 
-def _with_defaults(config: TrainConfig) -> TrainConfig:
-    """The settings with what the network says of the model, as the run's file has them."""
+def with_run_defaults(config: TrainConfig) -> TrainConfig:
+    """The settings with what the network says of the model, as the run's file has them.
+
+    >>> with_run_defaults(TrainConfig.parse({"network": "residual", "objective": "paper"}, "here")).model.likelihood
+    'gaussian:mean=linear'
+    """
     model = with_defaults(config.model)
-    if config.objective == "paper" and config.model.likelihood is None:
-        model = model.model_copy(update={"likelihood": "gaussian"})  # in its own form, see `sized`
+    if config.objective == "paper" and config.model.likelihood is None and model.likelihood not in UNIT_GAUSSIANS:
+        model = model.model_copy(update={"likelihood": "gaussian"})  # the objective's own, see `sized`
     return config.model_copy(update={"model": model})
 
 

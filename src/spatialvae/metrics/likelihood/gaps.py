@@ -199,10 +199,8 @@ def measure_gaps(subject: ModelOnSplit, images: int | None, steps: int, draws: i
     """`amortisation_gap` and `family_gap` of a subset of the images, and what to beware of.
 
     Raises:
-        UserError: more images than there are, or a bound that is no number.
+        UserError: a bound that is no number.
     """
-    if images is not None and images > subject.count:
-        raise UserError(f"images={images} is not possible: there are {subject.count}, so take at most as many.")
     count = min(IMAGES, subject.count) if images is None else images
     batch = torch.cat(list(in_order(subject.split, count, subject.rows(count))))
     with Progress(f"gaps, {steps} steps", 2 * steps * count, shown=subject.progress) as work:

@@ -165,6 +165,13 @@ class BoundGaps(AbstractModelMetric):
             ),
         )
 
+    def check(self, images: int) -> None:
+        if self.images is not None and self.images > images:
+            raise UserError(
+                f"`metrics` gaps:images={self.images} is not possible: {images} images are measured, so take at most "
+                "as many."
+            )
+
     def measure(self, subject: ModelOnSplit) -> Measurement:
         from spatialvae.metrics.likelihood.gaps import measure_gaps
 
