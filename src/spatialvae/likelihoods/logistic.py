@@ -6,12 +6,12 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from spatialvae.likelihoods.base import HALF_BIN, LIKELIHOODS, AbstractPixels
 from spatialvae.likelihoods.location_scale import AbstractLocationScale
+from spatialvae.likelihoods.logistic_mass import logistic_log_mass
 
-__all__ = ["Logistic", "LogisticPixels", "likeliest_level", "logistic_levels", "logistic_log_mass"]
+__all__ = ["Logistic", "LogisticPixels", "likeliest_level", "logistic_levels"]
 
 FLOOR = 0.002  # half a bin: one value's mass is at most 3/4
 PIXEL_FLOOR = 0.001  # a quarter of a bin, where a pixel may be surer than the average: at most 0.96
@@ -72,28 +72,6 @@ class Logistic(AbstractLocationScale):
 
     def forward(self, output: Tensor) -> LogisticPixels:
         return LogisticPixels(*self.loc_and_scale(output))
-
-
-def logistic_log_mass(loc: Tensor, scale: Tensor, value: Tensor, half_bin: float = HALF_BIN) -> Tensor:
-    """log of the mass that a logistic puts on each value's bin, elementwise, in nats.
-
-    Args:
-        loc: centres.
-        scale: broadcasts.
-        value: levels in [-1, 1], which the bins of the first and the last go beyond.
-        half_bin: half the distance of two levels.
-
-    >>> levels = torch.linspace(-1, 1, 4, dtype=torch.float64)
-    >>> loc, scale = torch.tensor(0.3, dtype=torch.float64), torch.tensor(0.1, dtype=torch.float64)
-    >>> logistic_log_mass(loc, scale, levels, half_bin=1 / 3).exp().sum().round(decimals=10)
-    tensor(1., dtype=torch.float64)
-    """
-    # F(a) - F(b) = F(a) F(-b) (1 - e^(b - a)): no difference of numbers that agree in most digits.
-    centred, half = (value - loc) / scale, half_bin / scale
-    below = torch.where(value > 1 - half_bin, 0.0, logsigmoid(centred + half))
-    above = torch.where(value < -1 + half_bin, 0.0, logsigmoid(half - centred))
-    width = torch.where(value.abs() > 1 - half_bin, 0.0, torch.log(-torch.expm1(-2 * half)))
-    return below + above + width
 
 
 def logistic_levels(loc: Tensor, scale: Tensor, noise: Tensor, half_bin: float = HALF_BIN) -> Tensor:

@@ -12,7 +12,8 @@ from torch.nn.functional import softplus
 from spatialvae.errors import UserError
 from spatialvae.likelihoods.base import LIKELIHOODS, AbstractLikelihood, AbstractPixels
 from spatialvae.likelihoods.location_scale import positive_scale
-from spatialvae.likelihoods.logistic import likeliest_level, logistic_levels, logistic_log_mass
+from spatialvae.likelihoods.logistic import likeliest_level, logistic_levels
+from spatialvae.likelihoods.logistic_mass import mixture_log_mass
 from spatialvae.options import check_options
 from spatialvae.runtime.precision import unrounded
 
@@ -62,18 +63,16 @@ class LogisticMixturePixels(AbstractPixels):
                 f"{len(mixture_means(components, 1))} for images of one channel and "
                 f"{len(mixture_means(components, 3))} for three."
             )
-        parts: list[Tensor] = []
-        start = components
-        for size in (channels, channels, channels * (channels - 1) // 2):
-            stop = start + components * size
-            shape = (*output.shape[:-3], components, size, *output.shape[-2:])
-            parts.append(output[..., start:stop, :, :].reshape(shape))
-            start = stop
-        loc, raw, coefficients = parts
+        sizes = (1, channels, channels, channels * (channels - 1) // 2)
+        sections: tuple[Tensor, ...] = torch.split(output, [components * size for size in sizes], -3)
+        logits, loc, raw, coefficients = (
+            part.reshape(*part.shape[:-3], components, size, *part.shape[-2:])
+            for part, size in zip(sections, sizes, strict=True)
+        )
         # Scales that differ from the start: equal components would get equal gradients, and stay equal.
         ratios = torch.logspace(0, math.log2(NARROWEST), components, 2, dtype=output.dtype, device=output.device)
         scale = positive_scale(raw, INITIAL_SCALE * ratios[:, None, None, None], FLOOR)
-        return cls(output[..., :components, :, :], loc, scale, coefficients.tanh())
+        return cls(logits.squeeze(-3), loc, scale, coefficients.tanh())
 
     @property
     def mean(self) -> Tensor:
@@ -133,12 +132,7 @@ class LogisticMixturePixels(AbstractPixels):
 
     def _pixel_log_mass(self, value: Tensor) -> Tensor:
         """log P of each pixel, [B H W], of values [B C H W]."""
-        given = list(value.unsqueeze(-4).unbind(-3))
-        masses = self.log_weights
-        for channel, one in enumerate(given):
-            scale = self.scale[..., channel, :, :]
-            masses = masses + logistic_log_mass(self._centre(channel, given), scale, one, self.half_bin)
-        return masses.logsumexp(-3)
+        return mixture_log_mass(self.log_weights, self.loc, self.scale, self.coefficients, value, self.half_bin)
 
     def _centre(self, channel: int, before: list[Tensor]) -> Tensor:
         return _centre(self.loc, self.coefficients, channel, before)
