@@ -6,10 +6,13 @@ import pytest
 import torch
 from torch.autograd.functional import jacobian
 
+from spatialvae.config import ModelConfig
 from spatialvae.data.pixels import to_float
 from spatialvae.editing.correlation import SiteCorrelations
 from spatialvae.editing.influence import influence, inside_share, radius, reads, writes
 from spatialvae.editing.influence_picture import influence_picture
+from spatialvae.model import SpatialVAE
+from spatialvae.runtime.evaluating import evaluating
 from tests.editing.models import pictures, small
 
 CODE, IMAGE = (3, 2, 2), (2, 4, 5)
@@ -55,6 +58,22 @@ def test_the_whole_jacobian_of_a_model(latent: str) -> None:
     squares = torch.stack([part.square().sum((0, 3)) for part in read])  # pyright: ignore
     torch.testing.assert_close(result.reads, squares.mean(0).sqrt())
     assert (result.images, result.probes) == (4, None)
+
+
+def test_pictures_made_pixel_by_pixel() -> None:
+    model = SpatialVAE.from_config(
+        ModelConfig(latent="naive", maps=1, map_size="2", image_size=(8, 8), channels=1, likelihood="pixelcnn:layers=1")
+    ).double()
+    with torch.no_grad():  # an untrained causal network adds nothing
+        for weights in model.likelihood.parameters():
+            weights.add_(0.3 * torch.randn_like(weights))
+    images, step = pictures(1), 1e-5
+    result = influence(model, images)
+    with torch.no_grad(), evaluating(model):
+        code = model.encode(images).mean
+        moves = step * torch.eye(4, dtype=torch.float64).reshape(4, 1, 2, 2)
+        change = (model.decode(code + moves).mean - model.decode(code - moves).mean) / (2 * step)
+    torch.testing.assert_close(result.writes.flatten(0, 1), change[:, 0].abs(), atol=1e-7, rtol=1e-4)
 
 
 def test_many_maps_take_random_signs() -> None:

@@ -138,6 +138,32 @@ def test_differences_are_to_the_baseline_wherever_it_stands():
     assert row(table_of(comparison), "bound").differences == ("+4.000", "", "")
 
 
+@pytest.mark.parametrize(
+    ("parameters", "flops", "network", "words"),
+    [
+        ((100, 104, 101), (1000, 1090, 1000), "paper", ""),
+        (
+            (100, 107, 101),
+            (1000, 1090, 1000),
+            "paper",
+            "matrix-normal has 7 % more parameters than vector. The network",
+        ),
+        ((100, 104, 98), (1000, 1090, 1200), "paper", "parameters than low-rank and low-rank has 20 % more FLOPs than"),
+        ((100, 200, 100), (1000, None, 1000), "residual:width=8", "100 % more parameters than low-rank. Their layers"),
+    ],
+)
+def test_decoders_that_differ_are_named(parameters, flops, network, words):
+    comparison = made_up.comparison()
+    comparison["settings"]["network"] = network
+    for model, size, work in zip(comparison["models"], parameters, flops, strict=True):
+        model["parameters"]["decoder"], model["decoder_flops"] = size, work
+    notes = [note for note in table_of(comparison).notes if note.startswith("The decoders differ")]
+    assert words in " ".join(notes) and bool(notes) == bool(words)
+    written = Console(width=400, file=(stream := io.StringIO()))
+    written.print(terminal_table(made_up.read(comparison)))
+    assert words in " ".join(stream.getvalue().split())
+
+
 @pytest.mark.parametrize("missing", [float("nan"), float("inf")])
 def test_missing_values_are_a_dash(missing):
     comparison = made_up.comparison()

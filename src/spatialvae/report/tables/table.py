@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spatialvae.report import spelling
 from spatialvae.report.models import baseline_index, baseline_label, labels
 from spatialvae.report.pages.seeds import intervals, left_open
+from spatialvae.report.tables.decoder_note import decoder_note
 from spatialvae.report.tables.linear_note import linear_notes
 from spatialvae.report.tables.quantities import Quantity, quantities
 from spatialvae.results import Difference, ModelResult, Results
@@ -132,7 +133,7 @@ def _notes(results: Results, rows: tuple[Row, ...]) -> list[str]:
             f"Under a value: its difference to {baseline_label(results)} with the {width}; where that holds 0, "
             f"“{NO_DIFFERENCE}”: it may still be as large as the ends of the interval. {_pairing(results)}".rstrip()
         )
-    notes += linear_notes(results)
+    notes += [*linear_notes(results), *filter(None, [decoder_note(results)])]
     return [*notes, opened] if (opened := left_open(results)) else notes
 
 
