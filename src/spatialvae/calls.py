@@ -23,7 +23,7 @@ def refuse_twice(hints: Mapping[str, str]) -> Callable[[Callable[Arguments, Resu
     ...     return images
     >>> train("digits", images=500)
     Traceback (most recent call last):
-    spatialvae.errors.UserError: train: images is given twice, by its place and by its name. Give the length as epochs.
+    spatialvae.errors.UserError: images is given twice, by its place and by its name. Give the length as epochs.
 
     Args:
         hints: what to write instead, for arguments that are easily mistaken for a setting.
@@ -37,7 +37,7 @@ def refuse_twice(hints: Mapping[str, str]) -> Callable[[Callable[Arguments, Resu
             for name in names[: len(args)]:
                 if name in kwargs:
                     twice = f"`{name}` is given twice, by its place and by its name."
-                    raise UserError(f"{function.__name__}: {twice} {hints.get(name, 'Leave one of them out.')}")
+                    raise UserError(f"{twice} {hints.get(name, 'Leave one of them out.')}")
             return function(*args, **kwargs)
 
         return checked

@@ -84,7 +84,7 @@ def test_mistakes_are_refused_before_any_training(
         ({"latent": "naive"}, "latent is given as latents"),
         ({"beta": 7.0}, "beta is given as betas"),
         ({"prior": "flow"}, "prior is given as priors"),
-        ({"images": 500}, "compare: images is given twice.*epochs"),
+        ({"images": 500}, "images is given twice.*epochs"),
         ({"metrics": "mse,gaps:images=99"}, "gaps:images=99 is not possible"),
         ({"network": ResidualNetworks()}, 'network="residual"'),
         ({"image_size": "16x16"}, "image_size is decided where ImageData is made"),

@@ -45,6 +45,12 @@ def test_a_model_in_memory_has_it(run: FinishedRun, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
+def test_a_length_in_images_is_told_from_the_images(run: FinishedRun) -> None:
+    twice: dict[str, Any] = {"images": 500}
+    with pytest.raises(UserError, match=r"images is given twice.*epochs"):
+        sv.fit_prior(run, "flow", tiny_data(), **twice)
+
+
 @pytest.mark.parametrize(
     ("prior", "options", "words"),
     [

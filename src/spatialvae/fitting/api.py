@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from spatialvae.calls import refuse_twice
 from spatialvae.config import PriorConfig
 from spatialvae.data import ImageData, as_image_data
 from spatialvae.devices import resolve_device
@@ -24,6 +25,7 @@ from spatialvae.training import FinishedRun, Interrupted, open_run
 __all__ = ["fit", "training_settings"]
 
 
+@refuse_twice({"images": "They are what the prior is fitted to: give the length of training as `epochs`."})
 def fit(
     run_or_model: FinishedRun | SpatialVAE | str | os.PathLike[str],
     prior: str = "gaussian",
