@@ -166,6 +166,7 @@ class SpatialVAE(nn.Module):
             if start is not None:
                 self.posterior.start_scales(start.log_scales)
                 # A mean that carries no code yet, or one that is interpolated, leaves more than PCA's noise.
+                self.likelihood.start_scale(start.noise)  # wide scales would pull a mixture's mean towards 0
                 self.likelihood.start_scale(max(start.noise, sampling.start_error(self, floats)))
 
     reconstruct = sampling.reconstruct

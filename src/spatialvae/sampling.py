@@ -14,7 +14,6 @@ from spatialvae.data.pixels import to_float, to_uint8
 from spatialvae.errors import UserError
 from spatialvae.latents import AbstractLatent
 from spatialvae.likelihoods import AbstractPixels
-from spatialvae.likelihoods.location_scale import AbstractLocationScale
 from spatialvae.likelihoods.shown import Pixels, shown
 from spatialvae.networks.inference import compiling_pays, decoded_at_once, fast_decoder
 from spatialvae.priors.shelf import PriorShelf
@@ -160,15 +159,10 @@ def reconstruct(model: Generative, images: Tensor, *, pixels: Pixels = "mean", s
 
 @torch.no_grad()
 def start_error(model: Generative, floats: Tensor) -> float:
-    """The root mean squared error of the mean codes' pictures, for a part of `floats` [B C H W] in [-1, 1].
-
-    0 where the likelihood's mean does not come from the decoder's outputs pixel by pixel, and takes long.
-    """
-    if not isinstance(model.likelihood, AbstractLocationScale):
-        return 0.0
+    """The root mean squared error of the mean codes' `outline`, for a part of `floats` [B C H W] in [-1, 1]."""
     part = floats[:AT_ONCE]
     with evaluating(model):
-        return float((model.decode(model.encode_checked(part).mean).mean - part).square().mean().sqrt())
+        return float((model.decode(model.encode_checked(part).mean).outline - part).square().mean().sqrt())
 
 
 def sampler(

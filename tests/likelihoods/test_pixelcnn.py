@@ -11,6 +11,7 @@ from spatialvae.config import ModelConfig
 from spatialvae.errors import UserError
 from spatialvae.likelihoods import PixelCNN
 from spatialvae.likelihoods.causal import CausalCache, CausalNetwork
+from spatialvae.likelihoods.location_scale import ScaleOffset
 from spatialvae.likelihoods.logistic_mixture import LogisticMixture, LogisticMixturePixels
 from spatialvae.likelihoods.pixelcnn import PixelCNNPixels
 from spatialvae.model import SpatialVAE
@@ -87,7 +88,9 @@ def test_images_are_those_of_a_whole_pass_for_each_pixel(what: str) -> None:
     with torch.no_grad():
         for row in range(4):
             for column in range(5):
-                mixture = LogisticMixturePixels.of_outputs(output + likelihood.network(images, output), 2)
+                mixture = LogisticMixturePixels.of_outputs(
+                    output + likelihood.network(images, output), 2, likelihood.offset
+                )
                 whole = mixture.drawn(noise) if what == "drawn" else getattr(mixture, what)
                 images[:, :, row, column] = whole[:, :, row, column]
     assert_close(pixels.drawn(noise) if what == "drawn" else getattr(pixels, what), images)
@@ -167,4 +170,4 @@ def test_other_channels_are_refused() -> None:
 def test_the_network_is_small() -> None:
     network = CausalNetwork(3, 50, layers=4, width=32)
     assert sum(parameter.numel() for parameter in network.parameters()) < 30_000
-    assert isinstance(PixelCNNPixels(network, torch.zeros(1, 50, 2, 2), 3, 5).mean, Tensor)
+    assert isinstance(PixelCNNPixels(network, torch.zeros(1, 50, 2, 2), 3, 5, ScaleOffset()).mean, Tensor)

@@ -68,7 +68,7 @@ class Gaussian(AbstractLocationScale):
             decoder computes linearly is then linear in the pixels. Pictures are clipped to the range.
 
     Raises:
-        UserError: `scale` is neither `pixel` nor a positive number, or `mean` is no such word.
+        UserError: `scale` is neither `pixel` nor a number from 0.001 on, or `mean` is no such word.
 
     >>> Gaussian(scale=0.1)(torch.zeros(2, 3, 8, 8)).log_prob(torch.zeros(2, 3, 8, 8))
     tensor([265.6602, 265.6602])

@@ -15,7 +15,9 @@ __all__ = ["Logistic", "LogisticPixels", "likeliest_level", "logistic_levels"]
 
 FLOOR = 0.002  # half a bin: one value's mass is at most 3/4
 PIXEL_FLOOR = 0.001  # a quarter of a bin, where a pixel may be surer than the average: at most 0.96
-INITIAL_SCALE = 0.25  # a logistic's standard deviation is 1.8 times its scale
+INITIAL_SCALE = 0.25
+DEVIATION = math.pi / math.sqrt(3)
+"""A logistic's standard deviation, in scales."""
 
 
 class LogisticPixels(AbstractPixels):
@@ -61,14 +63,14 @@ class Logistic(AbstractLocationScale):
         mean: m, either tanh(output), or linear, the output itself.
 
     Raises:
-        UserError: `scale` is neither `pixel` nor a positive number, or `mean` is no such word.
+        UserError: `scale` is neither `pixel` nor a number from 0.001 on, or `mean` is no such word.
 
     >>> Logistic()(torch.zeros(2, 3, 8, 8)).log_prob(torch.zeros(2, 3, 8, 8)) < 0
     tensor([True, True])
     """
 
     initial, floor, pixel_floor = INITIAL_SCALE, FLOOR, PIXEL_FLOOR
-    deviation = math.pi / math.sqrt(3)
+    deviation = DEVIATION
 
     def forward(self, output: Tensor) -> LogisticPixels:
         return LogisticPixels(*self.loc_and_scale(output))

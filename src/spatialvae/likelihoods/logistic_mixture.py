@@ -11,8 +11,8 @@ from torch.nn.functional import softplus
 
 from spatialvae.errors import UserError
 from spatialvae.likelihoods.base import LIKELIHOODS, AbstractLikelihood, AbstractPixels
-from spatialvae.likelihoods.location_scale import positive_scale
-from spatialvae.likelihoods.logistic import likeliest_level, logistic_levels
+from spatialvae.likelihoods.location_scale import ScaleOffset, positive_scale
+from spatialvae.likelihoods.logistic import DEVIATION, likeliest_level, logistic_levels
 from spatialvae.likelihoods.logistic_mass import mixture_log_mass
 from spatialvae.options import check_options
 from spatialvae.runtime.precision import unrounded
@@ -49,8 +49,13 @@ class LogisticMixturePixels(AbstractPixels):
         super().__init__(loc.shape[:-4] + loc.shape[-3:])
 
     @classmethod
-    def of_outputs(cls, output: Tensor, components: int) -> Self:
+    def of_outputs(cls, output: Tensor, components: int, offset: ScaleOffset) -> Self:
         """From raw outputs [B, outputs, H, W] in the order of `mixture_means`, computed in float32 at least.
+
+        Args:
+            output: of the decoder.
+            components: K.
+            offset: of the raw scales.
 
         Raises:
             UserError: a number of outputs that fits no number of channels.
@@ -71,7 +76,7 @@ class LogisticMixturePixels(AbstractPixels):
         )
         # Scales that differ from the start: equal components would get equal gradients, and stay equal.
         ratios = torch.logspace(0, math.log2(NARROWEST), components, 2, dtype=output.dtype, device=output.device)
-        scale = positive_scale(raw, INITIAL_SCALE * ratios[:, None, None, None], FLOOR)
+        scale = positive_scale(offset(raw), INITIAL_SCALE * ratios[:, None, None, None], FLOOR)
         return cls(logits.squeeze(-3), loc, scale, coefficients.tanh())
 
     @property
@@ -145,7 +150,8 @@ class LogisticMixture(AbstractLikelihood):
         P(x) = sum_k w_k prod_c P_kc(x_c),   P_kc logistic around m_kc + sum_(j < c) tanh(a_kcj) x_j with scale s_kc
 
     The decoder puts out the logits of w, and m, s and a, each in this order with the components first. A scale is
-    0.001 or more; the components start at scales from 1/4 to 1/64, in equal ratios. All is in float32 at least.
+    0.001 or more; the components start at scales from 1/4 to 1/64, in equal ratios, or as far to either side of a scale
+    that is measured on data. All is in float32 at least.
 
     Args:
         components: K.
@@ -164,12 +170,16 @@ class LogisticMixture(AbstractLikelihood):
         self.components = components
         check_options(self)
         check_components(components)
+        self.offset = ScaleOffset()
+
+    def start_scale(self, scale: float) -> None:
+        start_mixture(self.offset, scale)
 
     def means(self, channels: int) -> tuple[int | None, ...]:
         return mixture_means(self.components, channels)
 
     def forward(self, output: Tensor) -> LogisticMixturePixels:
-        return LogisticMixturePixels.of_outputs(output, self.components)
+        return LogisticMixturePixels.of_outputs(output, self.components, self.offset)
 
 
 def mixture_means(components: int, channels: int) -> tuple[int | None, ...]:
@@ -184,6 +194,11 @@ def mixture_means(components: int, channels: int) -> tuple[int | None, ...]:
         *tuple(range(channels)) * components,
         *(None,) * (components * (channels + pairs)),
     )
+
+
+def start_mixture(offset: ScaleOffset, scale: float) -> None:
+    """Start the middle one of the components' scales where pixels have this standard deviation about their means."""
+    offset.start(scale / DEVIATION, INITIAL_SCALE * math.sqrt(NARROWEST), FLOOR)
 
 
 def check_components(components: int) -> None:

@@ -11,7 +11,13 @@ from torch import Tensor
 from spatialvae.errors import UserError
 from spatialvae.likelihoods.base import LIKELIHOODS, AbstractLikelihood, AbstractPixels
 from spatialvae.likelihoods.causal import CausalCache, CausalNetwork
-from spatialvae.likelihoods.logistic_mixture import LogisticMixturePixels, check_components, mixture_means
+from spatialvae.likelihoods.location_scale import ScaleOffset
+from spatialvae.likelihoods.logistic_mixture import (
+    LogisticMixturePixels,
+    check_components,
+    mixture_means,
+    start_mixture,
+)
 from spatialvae.options import check_options
 from spatialvae.runtime.precision import unrounded
 
@@ -30,10 +36,13 @@ class PixelCNNPixels(AbstractPixels):
         output: raw outputs of the decoder, [B, outputs, H, W].
         channels: of the images.
         components: of the mixtures.
+        offset: of their raw scales.
     """
 
-    def __init__(self, network: CausalNetwork, output: Tensor, channels: int, components: int) -> None:
-        self.network, self.output, self.components = network, output, components
+    def __init__(
+        self, network: CausalNetwork, output: Tensor, channels: int, components: int, offset: ScaleOffset
+    ) -> None:
+        self.network, self.output, self.components, self.offset = network, output, components, offset
         super().__init__(torch.Size((*output.shape[:-3], channels, *output.shape[-2:])))
 
     @property
@@ -74,7 +83,7 @@ class PixelCNNPixels(AbstractPixels):
         return self.log_mass(value)  # already a mass: the bound is of the 8-bit image
 
     def _mixture(self, output: Tensor) -> LogisticMixturePixels:
-        return LogisticMixturePixels.of_outputs(output, self.components)
+        return LogisticMixturePixels.of_outputs(output, self.components, self.offset)
 
     @torch.no_grad()
     def _generated(
@@ -139,6 +148,7 @@ class PixelCNN(AbstractLikelihood):
             if not 1 <= value <= most:
                 raise UserError(f"{name}={value} is not possible: pixelcnn takes 1 to {most}, for instance {name}=4.")
         self.channels = 0
+        self.offset = ScaleOffset()
 
     def build(self, channels: int) -> None:
         """Make the network for images of so many channels.
@@ -154,10 +164,13 @@ class PixelCNN(AbstractLikelihood):
             self.channels = channels
             self.network = CausalNetwork(channels, self.outputs(channels), self.layers, self.width)
 
+    def start_scale(self, scale: float) -> None:
+        start_mixture(self.offset, scale)
+
     def means(self, channels: int) -> tuple[int | None, ...]:
         return mixture_means(self.components, channels)
 
     def forward(self, output: Tensor) -> PixelCNNPixels:
         if not self.channels:
             raise UserError("This pixelcnn has no network yet: call build(channels) first, as a model does.")
-        return PixelCNNPixels(self.network, unrounded(output), self.channels, self.components)
+        return PixelCNNPixels(self.network, unrounded(output), self.channels, self.components, self.offset)
