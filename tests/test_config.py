@@ -135,6 +135,7 @@ def test_settings_survive_a_file(tmp_path: Path) -> None:
         (b"bet: 1", "Did you mean 'beta'?"),
         (b"model: {latent: naive}", "settings are flat: give latent, ... by themselves, not inside 'model'"),
         (b"modell: {latent: naive, maps: 2}", "settings are flat: give latent, maps, ... by themselves"),
+        (b"data: {data: mnist, crop: center}", "settings are flat, and it should be text"),
         (b"optimisation: fast", "settings are flat: give images, epochs, batch_size, ... by themselves"),
     ],
 )

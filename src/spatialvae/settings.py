@@ -160,7 +160,8 @@ def _complaint(error: ValidationError) -> str:
         return rule
     value = " ".join(str(first["input"]).split())
     if first["type"] == "string_type":
-        rule = "it should be text, as a file has it"
+        nested = isinstance(first["input"], Mapping)
+        rule = "settings are flat, and it should be text" if nested else "it should be text, as a file has it"
     return f"`{first['loc'][0]}` {value[:SHOWN]}{'...' * (len(value) > SHOWN)} is not possible: {rule}"
 
 
