@@ -10,20 +10,38 @@ import yaml
 
 from spatialvae.cli.comparison_settings import comparison_settings
 from spatialvae.latents import parse_latent
+from spatialvae.model import SpatialVAE
+from spatialvae.networks.shapes import count_flops
 from spatialvae.sizes import default_grid
 from tests.cli.program import spatialvae
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESETS = sorted((ROOT / "configs").glob("*"))
 SIDES = {"paper-cifar10": 32, "paper-celeba": 64}
+PAPER = [path for path in PRESETS if path.stem in SIDES]
+STUDIES = [path for path in PRESETS if path.stem not in SIDES]
 
 
 def test_there_are_presets() -> None:
-    assert {path.name for path in PRESETS} >= {"paper-cifar10.yaml", "paper-celeba.yaml"}
+    assert len(PAPER) == len(SIDES) and len(STUDIES) >= 5
 
 
-@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
-def test_a_preset_is_a_whole_comparison(path: Path) -> None:
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_study_compares_codes_of_one_size_behind_one_decoder(path: Path) -> None:
+    asked = comparison_settings(path, {})
+    wanted, trained = asked.plan, asked.training
+    assert wanted.latent and wanted.out == f"runs/{path.stem}" and wanted.seeds == 3 and trained.optimisation.images
+    sized = trained.sized((32, 32), 3)
+    models = [SpatialVAE.from_config(sized.model_copy(update={"latent": latent})) for latent in wanted.latent]
+    assert all(abs(model.latent.numbers / 1024 - 1) < 0.01 for model in models)
+    parameters = [sum(weights.numel() for weights in model.decoder.parameters()) for model in models]
+    assert max(parameters) < 1.05 * min(parameters)
+    flops = [count_flops(model.decoder, model.latent.event_shape) for model in models]
+    assert max(flops) < 1.1 * min(flops)
+
+
+@pytest.mark.parametrize("path", PAPER, ids=lambda path: path.stem)
+def test_a_preset_of_the_paper_is_a_whole_comparison(path: Path) -> None:
     asked = comparison_settings(path, {})
     wanted, trained = asked.plan, asked.training
     assert wanted.out and wanted.latent and trained.optimisation.images

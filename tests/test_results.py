@@ -1,4 +1,4 @@
-"""docs/results.md says what its numbers carry: its intervals are those of the seeds that are stored beside it."""
+"""docs/results.md and docs/studies say what their numbers carry: their intervals are those of the stored seeds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import torch
 from spatialvae.comparison import Difference, paired_by_seed
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGE = " ".join((DOCS / "results.md").read_text(encoding="utf-8").split())
+STUDIES = DOCS / "studies"
+PAGE = " ".join(" ".join(page.read_text(encoding="utf-8") for page in sorted(STUDIES.glob("*.md"))).split())
 
 
 def interval(values: list[float], others: list[float]) -> Difference:
@@ -23,7 +24,7 @@ def interval(values: list[float], others: list[float]) -> Difference:
 
 def stored(file: str, model: str, key: str) -> list[float]:
     """A metric of a model with every seed, from either form of file."""
-    recorded = json.loads((DOCS / file).read_text())
+    recorded = json.loads((STUDIES / file).read_text())
     if "models" in recorded:
         [runs] = [entry["runs"] for entry in recorded["models"] if entry["latent"] == model]
         return [run["metrics"][key]["value"] for run in runs]
@@ -67,7 +68,7 @@ def test_intervals_are_those_of_the_stored_seeds(file: str, model: str, other: s
 
 def test_the_table_of_seeds_adds_up() -> None:
     rows = re.findall(
-        r"^\| ([^|]*−[^|]*) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", (DOCS / "results.md").read_text(), re.M
+        r"^\| ([^|]*−[^|]*) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", (STUDIES / "latents.md").read_text(), re.M
     )
     assert len(rows) == 9
     for name, *seeds, message in rows:
@@ -80,6 +81,6 @@ def test_the_table_of_seeds_adds_up() -> None:
         assert message == expected, name
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: path.name)
 def test_no_page_reads_a_wide_interval_as_equality(page: Path) -> None:
     assert not re.search(r"\b(level with|were level|draws level|costs nothing)", page.read_text(encoding="utf-8"))
