@@ -13,11 +13,13 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import spatialvae as sv
-from spatialvae.config import ModelConfig
+from spatialvae.config import ModelConfig, Optimisation
 from spatialvae.likelihoods.gaussian import GaussianPixels
 from spatialvae.model import SpatialVAE
 from spatialvae.networks.linear_path import PathIn, PathOut, patch_pca, start_paths
 from spatialvae.store import load, save_model
+from spatialvae.training.model_stage import make_optimizer
+from spatialvae.training.state import set_learning_rate
 from tests.networks.test_residual import images, tiny
 
 QUIET: dict[str, Any] = {"device": "cpu", "progress": False, "track": "none"}
@@ -188,3 +190,21 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(tmp_path: Path) -> None:
         trained(tmp_path / "parts", callbacks=[Stop()])
     parts = trained(tmp_path / "parts")
     assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+def test_the_first_step_keeps_what_the_paths_start_with() -> None:
+    """At the default learning rate a step of Adam moves weights of the paths by a tenth of what it moves the others."""
+    model, pixels = tiny(latent="naive"), smooth(200)
+    model.start_from(pixels)
+    optimizer = make_optimizer(model, Optimisation(), fused=False)
+    assert {group["factor"]: len(group["params"]) for group in optimizer.param_groups}.keys() == {1.0, 0.1, 10.0}
+    set_learning_rate(optimizer, 1e-3)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    (-model(pixels[:16]).bound.mean()).backward()
+    optimizer.step()
+    moved = {
+        name: float((parameter - before[name]).detach().abs().max()) for name, parameter in model.named_parameters()
+    }
+    paths = {name for name in moved if ".path." in name}
+    assert len(paths) == 4 and all(moved[name] <= 1.01e-4 for name in paths)
+    assert moved["posterior.projection.convolutions.loc.weight"] > 9e-4

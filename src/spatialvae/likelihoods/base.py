@@ -84,7 +84,7 @@ class AbstractPixels(Distribution, ABC):
 class AbstractLikelihood(nn.Module, ABC):
     """p(x|z): raw decoder outputs [B, outputs, H, W] -> `AbstractPixels`."""
 
-    rate: ClassVar[float] = 10.0
+    learning_rate_factor: ClassVar[float] = 10.0
     """How many times as fast as the networks its own parameters learn: Adam moves a number by about its learning rate a
     step, and the one log-scale of a likelihood has far to go."""
 

@@ -136,7 +136,7 @@ class PixelCNN(AbstractLikelihood):
     torch.Size([2, 3, 4, 4])
     """
 
-    rate: ClassVar[float] = 1.0  # a network, like the decoder
+    learning_rate_factor: ClassVar[float] = 1.0  # a network, like the decoder
     autoregressive: ClassVar[bool] = True
 
     def __init__(self, layers: int = 4, width: int = 32, components: int = 5) -> None:

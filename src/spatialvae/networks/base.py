@@ -44,7 +44,8 @@ class AbstractNetworks(ABC):
     An encoder may have a method `start_from(images, decoder, means)`, which a training calls before its first step
     with floats [B C H W] and the `means` of the likelihood; it returns a `Start`, or None where nothing starts. Layers
     that can compute their inner values again for the gradient, to save memory, have an attribute `checkpointing`, which
-    a training sets.
+    a training sets. A module whose parameters learn slower or faster than the others says by how much in an attribute
+    `learning_rate_factor`.
     """
 
     head: ClassVar[Head] = "dense"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,9 @@ from spatialvae.networks.residual_layers import zeroed
 
 __all__ = ["PatchPCA", "PathIn", "PathOut", "patch_pca", "start_paths"]
 
+SLOW = 0.1
+"""Of the learning rate. Adam moves every weight by about the learning rate in a step, whatever its size: those of paths
+that start at the principal components would lose in the first steps what they start with."""
 CHUNK = 20_000  # patches that are added up at once
 LEAST_NOISE = 0.02**2  # variance of a pixel in [-1, 1], 2.5 grey levels: of patches that are kept whole
 NEGLIGIBLE = 1e-10  # of the largest variance: a direction with less does not vary
@@ -22,6 +26,7 @@ class PathIn(nn.Module):
     """Images [B C H W] -> numbers [B n H/p W/p]: one linear map of each patch of p x p pixels. It starts at zero."""
 
     is_fitted: Tensor
+    learning_rate_factor: ClassVar[float] = SLOW
 
     def __init__(self, channels: int, patch: int, numbers: int) -> None:
         super().__init__()
@@ -36,6 +41,8 @@ class PathIn(nn.Module):
 
 class PathOut(nn.Module):
     """Numbers [B n h w] -> the decoder's outputs [B O (h p) (w p)], linear in the numbers of one site."""
+
+    learning_rate_factor: ClassVar[float] = SLOW
 
     def __init__(self, numbers: int, patch: int, outputs: int) -> None:
         super().__init__()

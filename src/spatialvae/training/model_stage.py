@@ -184,10 +184,17 @@ def check_settings(config: TrainConfig, data: ImageData, *, parts: bool = True) 
 
 
 def make_optimizer(model: SpatialVAE, optimisation: AbstractOptimisation, fused: bool) -> torch.optim.Optimizer:
-    """Adam over every parameter; the likelihood's own move as fast as its `rate` says."""
-    own = list(model.likelihood.parameters())
-    shared = [parameter for name, parameter in model.named_parameters() if not name.startswith("likelihood.")]
-    groups: list[dict[str, Any]] = [{"params": shared, "factor": 1.0}]
-    if own:
-        groups.append({"params": own, "factor": model.likelihood.rate})
+    """Adam over every parameter, a group for each factor of the learning rate.
+
+    A module may have an attribute `learning_rate_factor`, for its parameters and those of the modules inside it.
+    """
+    factors = dict.fromkeys(model.parameters(), 1.0)
+    for module in model.modules():  # outer ones before inner ones
+        factor = getattr(module, "learning_rate_factor", None)
+        if factor is not None:
+            factors |= dict.fromkeys(module.parameters(), factor)
+    groups: list[dict[str, Any]] = [
+        {"params": [parameter for parameter, own in factors.items() if own == factor], "factor": factor}
+        for factor in dict.fromkeys([1.0, *factors.values()])
+    ]
     return torch.optim.Adam(groups, lr=optimisation.learning_rate, fused=fused)
