@@ -25,8 +25,8 @@ def decoder_note(results: Results) -> str:
     names = labels(results)
     parameters = [model.parameters.decoder if model.parameters else None for model in results.models]
     flops = [model.decoder_flops for model in results.models]
-    found = [_apart(names, parameters, PARAMETERS, "parameters"), _apart(names, flops, FLOPS, "FLOPs")]
-    if not any(found):
+    notes = [_apart(names, parameters, PARAMETERS, "parameters"), _apart(names, flops, FLOPS, "FLOPs")]
+    if not any(notes):
         return ""
     network = str(results.settings.get("network", "")).partition(":")[0]
     advice = (
@@ -34,7 +34,7 @@ def decoder_note(results: Results) -> str:
         if network == "residual"
         else "The network residual gives every latent the same layers."
     )
-    words = " and ".join(filter(None, found))
+    words = " and ".join(filter(None, notes))
     return f"The decoders differ, so that a difference is not of the latents alone: {words}. {advice}"
 
 
