@@ -14,8 +14,8 @@ from spatialvae.errors import UserError
 from spatialvae.report import draw_figures
 from tests.report import made_up
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-STORED = [path for path in sorted(DOCS.glob("*.json")) if "models" in json.loads(path.read_text())]
+STUDIES = Path(__file__).resolve().parents[2] / "docs" / "studies"
+STORED = [path for path in sorted(STUDIES.glob("*.json")) if "models" in json.loads(path.read_text())]
 
 
 def written(folder: Path) -> tuple[Path, dict[str, Any]]:
