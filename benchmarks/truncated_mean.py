@@ -18,11 +18,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
-from spatialvae.distributions import MatrixNormal
 from spatialvae.latents import LATENTS, AbstractLatent
-from spatialvae.latents.covariance import row_and_column_axes, row_and_column_shapes, side
+from spatialvae.latents.matrix_normal import MatrixNormalMaps
 
 __all__ = ["TruncatedMean", "truncated"]
 
@@ -52,15 +51,17 @@ class TruncatedMean(AbstractLatent):
     equation = "F_k ~ N(M_k V_r V_r^T, Omega_k (x) Psi_k)"
 
     @property
+    def free(self) -> MatrixNormalMaps:
+        """The latent whose mean is not cut."""
+        return MatrixNormalMaps(self.maps, self.height, self.width)
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"loc": self.event_shape, **row_and_column_shapes("diagonal", (self.maps,), self.height, self.width)}
+        return self.free.shapes
 
     @property
     def axes(self) -> dict[str, tuple[str, ...]]:
-        return {"loc": ("map", "row", "column"), **row_and_column_axes(self.shapes, ("map",))}
+        return self.free.axes
 
     def distribution(self, parameters: dict[str, Tensor]) -> Distribution:
-        mean = truncated(parameters["loc"], self.rank)
-        return Independent(
-            MatrixNormal.of_sides(mean, side("row", parameters), side("column", parameters)), 1, validate_args=False
-        )
+        return self.free.distribution({**parameters, "loc": truncated(parameters["loc"], self.rank)})

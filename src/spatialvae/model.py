@@ -165,8 +165,9 @@ class SpatialVAE(nn.Module):
             start: Start | None = offer(floats, self.decoder, means)
             if start is not None:
                 self.posterior.start_scales(start.log_scales)
+                # The error is measured at PCA's noise: at wider scales a mixture's mean would lie nearer to 0.
+                self.likelihood.start_scale(start.noise)
                 # A mean that carries no code yet, or one that is interpolated, leaves more than PCA's noise.
-                self.likelihood.start_scale(start.noise)  # wide scales would pull a mixture's mean towards 0
                 self.likelihood.start_scale(max(start.noise, sampling.start_error(self, floats)))
 
     reconstruct = sampling.reconstruct
