@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -38,13 +39,16 @@ EPOCH, EPOCHS, SIDE, GENERATED = 162_770, 20, 64, 10_000
 TARGETS = {100: 1.0, 1000: 0.3}
 """Seconds of an epoch by batch size."""
 TARGET_SAMPLING, TARGET_IDLE = 0.010, 0.05
+BATCHES = {"paper": (100, 1000), "residual": (100,)}
+"""Batch sizes that each network is timed with."""
 PEER_STEPS = 50
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latent", default="low-rank")
-    parser.add_argument("--batch-size", type=int, action="append", help="default: 100 and 1000")
+    parser.add_argument("--network", action="append", help="default: paper and residual")
+    parser.add_argument("--batch-size", type=int, action="append", help="default: 100, and for paper 1000")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=200, help="training steps a round")
@@ -55,29 +59,41 @@ def main() -> None:
 
     device = torch.device("cuda")
     precision = resolve_precision(arguments.precision)
-    config = TrainConfig(
-        model=ModelOptions(latent=arguments.latent),
-        optimisation=Optimisation(precision=arguments.precision, images=EPOCHS * EPOCH),
-    )
     data = noise()
-    model = config.sized((SIDE, SIDE), 3)
     roof = roofline(precision, device)
     report("roofline", roof)
-    results: dict[str, Any] = {"machine": describe_machine(precision), "roofline": roof, "training": {}}
+    results: dict[str, Any] = {"machine": describe_machine(precision), "roofline": roof, "networks": {}}
     if not installed():
         print(MISSING, file=sys.stderr)
-    for batch_size in arguments.batch_size or list(TARGETS):
-        asked = config.replaced(batch_size=batch_size)
+    for network in arguments.network or BATCHES:
+        config = TrainConfig(
+            model=ModelOptions(latent=arguments.latent, network=network),
+            optimisation=Optimisation(precision=arguments.precision, images=EPOCHS * EPOCH),
+        )
+        for part, numbers in of_network(config, data, roof, arguments, device):
+            results["networks"].setdefault(network, {})[part] = numbers
+            if arguments.json:
+                arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def of_network(
+    config: TrainConfig, data: ImageData, roof: dict[str, float], asked: argparse.Namespace, device: torch.device
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Training at each batch size, then sampling."""
+    model, network = config.sized((SIDE, SIDE), 3), config.model.network
+    for batch_size in asked.batch_size or BATCHES.get(network.partition(":")[0], (100,)):
         with tempfile.TemporaryDirectory(prefix="spatialvae-gpu-") as folder:
-            numbers = training(asked, data, Path(folder), arguments.steps, arguments.rounds, device)
+            sized = config.replaced(batch_size=batch_size)
+            numbers = training(sized, data, Path(folder), asked.steps, asked.rounds, device)
         numbers |= limits(of_training(model), EPOCH / numbers["epoch_seconds"]["median"], roof)
-        results["training"][batch_size] = numbers
-        report(f"training, batch {batch_size}", {**numbers, "target epoch_seconds": TARGETS.get(batch_size)})
-    results["sampling"] = sampling(model, arguments.rounds, device)
-    results["sampling"] |= limits(of_sampling(model), GENERATED / results["sampling"]["seconds"]["median"], roof)
-    report(f"sampling {GENERATED:,}", {**results["sampling"], "target seconds": TARGET_SAMPLING})
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+        target = TARGETS.get(batch_size) if network == "paper" else None
+        report(f"{network}: training, batch {batch_size}", {**numbers, "target epoch_seconds": target})
+        yield f"training, batch {batch_size}", numbers
+    sampled = sampling(model, asked.rounds, device)
+    sampled |= limits(of_sampling(model), GENERATED / sampled["seconds"]["median"], roof)
+    target = TARGET_SAMPLING if network == "paper" else None
+    report(f"{network}: sampling {GENERATED:,}", {**sampled, "target seconds": target})
+    yield "sampling", sampled
 
 
 def noise() -> ImageData:

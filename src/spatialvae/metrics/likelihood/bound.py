@@ -19,7 +19,7 @@ def bound_terms(model: SpatialVAE, images: Tensor, posterior: Distribution) -> d
         bits_per_dim = (KL - log-mass of the 8-bit image) / (D log 2)
 
     Args:
-        images: floats in [0, 1], [B C H W].
+        images: floats in [-1, 1], [B C H W].
         posterior: q(z|x) of these images.
     """
     drawn = model.decode(posterior.sample())
