@@ -5,7 +5,7 @@
 
 The residual network with 1,152 numbers, a mixture of five logistics a pixel and a Kronecker p(z) that is learned with
 it, trained by `spatialvae.train` itself. A pilot of the same run says how many images the minutes are good for, unless
-`--images` does; whatever it said, training ends with the minutes. The pilot is not counted, compiling in the run is.
+`--images` does; whatever it said, training ends with the minutes, in which the pilot is not counted.
 
 Prints and stores the bits a dimension of a seeded subset of the test images beside the seconds of training so far, and
 of all of them at the end. `--out` keeps the run, a picture of samples and the averaged weights in float16.
@@ -38,6 +38,7 @@ from spatialvae.picture_grid import grid, save_picture
 from spatialvae.runtime.evaluating import evaluating
 from spatialvae.runtime.precision import resolve_precision
 from spatialvae.seeding import seeded
+from spatialvae.training.acceleration import COMPILE_FROM
 from spatialvae.training.callbacks import Callback, StopTraining, TrainingEvent
 
 PRIOR = "learned:latent=tensor-normal,covariance=full"
@@ -72,8 +73,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--prior", default=PRIOR)
     parser.add_argument("--maps", type=int, default=18)
     parser.add_argument("--map-size", default="8")
-    parser.add_argument("--batch-size", type=int, default=256)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--batch-size", type=int, default=512)
+    parser.add_argument("--learning-rate", type=float, default=5e-4)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--out", type=Path, help="keep the run, the samples and the weights in this folder")
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
@@ -90,7 +91,7 @@ def settings(asked: argparse.Namespace, images: int) -> TrainConfig:
             batch_size=asked.batch_size,
             learning_rate=asked.learning_rate,
             schedule="cosine",
-            warmup=min(20_000, images // 10),
+            warmup=min(100_000, images // 10),
             clip=5000,
             ema=0.999 if images > 2000 * asked.batch_size else 0.95,
             precision=asked.precision,
@@ -129,15 +130,16 @@ def speedrun(asked: argparse.Namespace, data: ImageData, device: torch.device, o
 
 
 def length(asked: argparse.Namespace, data: ImageData, device: torch.device, out: Path, seconds: float) -> int:
-    """How many images the real loop sees in so many seconds, compiling not counted where it is long enough for that."""
-    guess = settings(asked, 40_000_000 if device.type == "cuda" else 10_000)
+    """How many images the real loop sees in so many seconds, in steps that are not compiled."""
+    longest = (COMPILE_FROM - 1) * asked.batch_size
+    guess = settings(asked, longest if device.type == "cuda" else 10_000)
     loop = RealLoop(guess, data, out / "pilot", steps=PILOT_STEPS, slices=PILOT_SLICES, device=device)
     taken = loop.timed(lambda _: None)
     step = min(taken["real"][1:]) / PILOT_STEPS
     start = max(0.0, taken["real"][0] - PILOT_STEPS * step)
     print(f"pilot: {asked.batch_size / step:,.0f} images/s, {start:.0f} s before the first step", flush=True)
     left = max(0.2 * seconds, seconds - start - CHECKPOINTS * max(0.0, min(taken["checkpointed"]) - step))
-    return max(asked.batch_size, int(left / step) * asked.batch_size)
+    return min(longest, max(asked.batch_size, int(left / step) * asked.batch_size))
 
 
 class Watch(Callback):
