@@ -29,6 +29,7 @@ from spatialvae.benchmarking import describe_machine
 from spatialvae.config import ModelOptions, Optimisation, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.elbo import elbo_loss
+from spatialvae.runtime.precision import full_float32
 from spatialvae.seeding import seeded
 from spatialvae.training.acceleration import compiled_training, suit_layout
 
@@ -59,7 +60,7 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 CLOSE = 2e-3
-"""Of the terms of the bound, relative: convolutions of a GPU round to ten bits unless they are told not to."""
+"""Of the terms of the bound, relative."""
 
 
 def main() -> None:
@@ -129,7 +130,7 @@ def started(parts: dict[str, Any], data: ImageData, device: torch.device) -> tup
 
 def terms(model: sv.SpatialVAE, images: Tensor) -> Tensor:
     """Both terms of the bound at the mean code, [2 B], on the CPU: noise differs between devices."""
-    with torch.no_grad():
+    with torch.no_grad(), full_float32():
         posterior = model.encode(images)
         floats = images / 127.5 - 1
         kl = torch.distributions.kl_divergence(posterior, model.prior())

@@ -36,7 +36,7 @@ from spatialvae.data.subset import subset
 from spatialvae.metrics.likelihood.bound import bound_terms
 from spatialvae.picture_grid import grid, save_picture
 from spatialvae.runtime.evaluating import evaluating
-from spatialvae.runtime.precision import resolve_precision
+from spatialvae.runtime.precision import full_float32, resolve_precision
 from spatialvae.seeding import seeded
 from spatialvae.training.acceleration import COMPILE_FROM
 from spatialvae.training.callbacks import Callback, StopTraining, TrainingEvent
@@ -183,7 +183,7 @@ def bits_per_dim(model: sv.SpatialVAE, split: ImageSplit, most: int | None) -> d
     """Bits a dimension of the 8-bit image with its standard error, the KL in nats, by one seeded draw of each code."""
     rows = subset(len(split), most) if most else np.arange(len(split))
     terms: list[dict[str, torch.Tensor]] = []
-    with evaluating(model), seeded(0):
+    with evaluating(model), full_float32(), seeded(0):
         for images in in_order(split, BATCH, rows):
             floats = to_float(to_device(images, model.device))
             terms.append(bound_terms(model, floats, model.encode_checked(floats)))

@@ -39,6 +39,7 @@ def globals_kept() -> Iterator[None]:
     checked = Distribution._validate_args
     states = random.getstate(), np.random.get_state()
     precision, measured = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    rounded = torch.backends.cudnn.allow_tf32
     with warnings.catch_warnings():
         try:
             yield
@@ -48,3 +49,4 @@ def globals_kept() -> Iterator[None]:
             np.random.set_state(states[1])
             torch.set_float32_matmul_precision(precision)
             torch.backends.cudnn.benchmark = measured
+            torch.backends.cudnn.allow_tf32 = rounded

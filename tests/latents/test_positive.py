@@ -1,4 +1,4 @@
-"""Scales from raw numbers: exp where posteriors live, a straight line where only a bad first step gets."""
+"""Scales from raw numbers: exp where posteriors live, and bounds where only a bad step or a strange image gets."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from torch.distributions import kl_divergence
 
 from spatialvae.latents import AbstractLatent
-from spatialvae.latents.base import TANGENT_FROM, positive
+from spatialvae.latents.base import LOWEST, TANGENT_FROM, positive
 from spatialvae.priors import standard_normal
 from tests.latents.cases import CASES, spelled
 
 
 def test_is_exp_up_to_the_tangent() -> None:
-    raw = torch.linspace(-30, TANGENT_FROM, 200, dtype=torch.float64)
+    raw = torch.linspace(LOWEST, TANGENT_FROM, 200, dtype=torch.float64)
     assert torch.equal(positive(raw), raw.exp())
 
 
@@ -28,10 +28,19 @@ def test_is_the_tangent_beyond() -> None:
     torch.testing.assert_close(raw.grad, torch.full_like(raw, edge))
 
 
+def test_never_rounds_to_zero() -> None:
+    assert torch.equal(positive(torch.tensor([LOWEST - 1, -200.0])), torch.full((2,), LOWEST).exp())
+
+
+@pytest.mark.parametrize("number", [60.0, -60.0, -200.0])
 @pytest.mark.parametrize("latent", CASES, ids=spelled)
-def test_a_wild_first_step_keeps_the_kl_finite(latent: AbstractLatent) -> None:
+def test_wild_numbers_keep_the_kl_and_its_gradient_finite(latent: AbstractLatent, number: float) -> None:
+    # Of an image unlike all before it; a scale of 0 would have a log without a gradient.
     shapes = {name: (2, *shape) for name, shape in latent.shapes.items()} | latent.shared_shapes
-    raw = {name: torch.full(shape, 60.0, requires_grad=True) for name, shape in shapes.items()}
+    raw = {
+        name: torch.full(shape, number if name.endswith("scale") or number > 0 else 0.1, requires_grad=True)
+        for name, shape in shapes.items()
+    }
     kl = kl_divergence(latent.distribution(raw), standard_normal(latent.event_shape))
     kl.sum().backward()
     assert kl.isfinite().all()

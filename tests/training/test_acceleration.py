@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,19 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spatialvae.elbo import ELBO, elbo_loss
+from spatialvae.globals import globals_kept
 from spatialvae.model import SpatialVAE
+from spatialvae.runtime.precision import full_float32
 from spatialvae.seeding import seeded
-from spatialvae.training.acceleration import COMPILE_FROM, compiled_training, compiling_pays, suit_layout
+from spatialvae.training.acceleration import (
+    COMPILE_FROM,
+    MarkedSteps,
+    compiled_training,
+    compiling_pays,
+    faster,
+    prepare_device,
+    suit_layout,
+)
 from spatialvae.training.checkpoint import restore_checkpoint, save_checkpoint
 from spatialvae.training.loop import train_step
 from spatialvae.training.model_stage import make_optimizer
@@ -146,3 +157,46 @@ def test_a_step_reads_nothing_from_the_device(tmp_path: Path, changed: dict[str,
         for step in range(2):
             train_step(state, stage(**changed), 10 * step)
             state.step += 1
+
+
+def test_each_compiled_step_is_marked_for_cuda_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without the mark every step is recorded anew, as a part of the first: seconds in place of milliseconds.
+    order: list[str] = []
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: order.append("mark"))
+
+    class Compiled(nn.Module):
+        def forward(self, images: Tensor) -> ELBO:
+            order.append("step")
+            return ELBO(images, images)
+
+    marked = MarkedSteps(Compiled())
+    for _ in range(3):
+        marked(torch.zeros(1))
+    assert order == ["mark", "step"] * 3
+
+
+@pytest.mark.parametrize(("delays", "wins"), [((0.02, 0.0), True), ((0.0, 0.02), False)])
+def test_the_compiled_step_is_kept_only_where_it_is_faster(delays: tuple[float, float], wins: bool) -> None:
+    eager, compiled = nn.Identity(), nn.Identity()
+
+    def steps(forward: nn.Module, count: int) -> None:
+        time.sleep(count * delays[forward is compiled])
+
+    if wins:
+        assert faster(compiled, eager, steps, torch.device("cpu"))
+    else:
+        with pytest.warns(UserWarning, match=r"compiled step takes .* goes on with the plain one"):
+            assert not faster(compiled, eager, steps, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("bf16", True)])
+def test_fp32_on_a_gpu_is_float32_in_convolutions_too(precision: str, rounded: bool) -> None:
+    with globals_kept():
+        prepare_device(torch.device("cuda"), precision)
+        assert torch.backends.cudnn.allow_tf32 is rounded
+        assert (torch.get_float32_matmul_precision() == "high") is rounded
+        with full_float32():
+            assert not torch.backends.cudnn.allow_tf32
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert torch.backends.cudnn.allow_tf32 is rounded
+    assert torch.backends.cudnn.allow_tf32

@@ -17,6 +17,7 @@ from spatialvae.registry import Registry
 
 __all__ = ["LATENTS", "AbstractLatent", "independent_normals", "positive"]
 
+LOWEST = -20.0
 TANGENT_FROM = 2.0
 
 
@@ -128,19 +129,20 @@ LATENTS: Registry[AbstractLatent] = Registry("latent")
 
 
 def positive(raw: Tensor) -> Tensor:
-    """A standard deviation from an unconstrained number: exp(raw) up to raw = 2, its tangent from there on.
+    """A standard deviation from an unconstrained number: exp(raw) from raw = -20 to 2, its tangent from there on.
 
-        scale = exp(raw) for raw <= 2,   e^2 (raw - 1) for raw > 2
+        scale = e^-20 for raw < -20,   exp(raw) for raw <= 2,   e^2 (raw - 1) for raw > 2
 
     raw = 0 means 1. A trained posterior is hardly ever wider than the prior, so the tangent is for the first steps:
     Adam moves every weight of a wide layer at once, and the KL would grow with the exponential of twice the sum of a
-    row's and a column's number.
+    row's and a column's number. What lies below -20 comes from an image unlike all before it: without the bound its
+    scale would round to 0, and its log scale would have no gradient but nan, which ends the training of all images.
 
     >>> import torch
     >>> positive(torch.tensor([0.0, -1.0, 2.0, 3.0]))
     tensor([ 1.0000,  0.3679,  7.3891, 14.7781])
     """
-    return raw.clamp(max=TANGENT_FROM).exp() * (raw - (TANGENT_FROM - 1)).clamp(min=1)
+    return raw.clamp(LOWEST, TANGENT_FROM).exp() * (raw - (TANGENT_FROM - 1)).clamp(min=1)
 
 
 def independent_normals(loc: Tensor, scale: Tensor) -> Distribution:

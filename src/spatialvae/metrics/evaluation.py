@@ -29,6 +29,7 @@ from spatialvae.model import SpatialVAE
 from spatialvae.progress import Progress
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.runtime.evaluating import evaluating
+from spatialvae.runtime.precision import full_float32
 from spatialvae.seeding import seeded
 
 __all__ = ["evaluate"]
@@ -101,7 +102,7 @@ def _evaluate(model: SpatialVAE, data: ImageData, config: EvaluationConfig, *, p
     if reason and data.label_names and config.metrics.strip() in ALL:
         measured = Measurement(warnings=(f"no linear probe: {reason}",))
 
-    with torch.inference_mode(), evaluating(model), freed_memory_kept(), seeded(config.seed):
+    with torch.inference_mode(), evaluating(model), full_float32(), freed_memory_kept(), seeded(config.seed):
         reconstructions = _one_pass(subject, values, keep=reference.wants_features)
         measured |= values.measurement() | _of_model(subject, wanted)
         if reference.wants_features:

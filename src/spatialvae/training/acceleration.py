@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from spatialvae.elbo import elbo_loss
+from spatialvae.devices import synchronize
+from spatialvae.elbo import ELBO, elbo_loss
 from spatialvae.model import SpatialVAE
 from spatialvae.runtime.compilation import compiled_or_eager
 from spatialvae.seeding import seeded
@@ -15,7 +19,7 @@ from spatialvae.seeding import seeded
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["compiled_training", "compiling_pays", "prepare_device", "suit_layout"]
+__all__ = ["MarkedSteps", "compiled_training", "compiling_pays", "faster", "prepare_device", "suit_layout"]
 
 COMPILE_FROM = 10_000
 """Steps: compiling takes about 20 seconds, and a step of a small network gains about 2 milliseconds, the time that a
@@ -24,14 +28,33 @@ host takes to launch its few hundred kernels one by one."""
 TRIED = 3
 """CUDA graphs warm up in the first call, are recorded in the second and replayed from the third on."""
 
+RACED = 10
+"""Steps of each kind that are timed once the compiled ones have been tried."""
+
 GRAPHS = {"triton.cudagraphs": True, "fallback_random": True}
 """The compiled step as one CUDA graph; dropout and noise from torch's own generator, as in eager steps."""
+
+
+class MarkedSteps(nn.Module):
+    """A compiled module that tells CUDA graphs, before each call, that a step begins and the last one is over.
+
+    Once one call has been marked, torch takes all calls until the next mark for one step, and records a graph for each.
+    """
+
+    def __init__(self, compiled: nn.Module) -> None:
+        super().__init__()
+        self.compiled = compiled
+
+    def forward(self, images: Tensor) -> ELBO:
+        torch.compiler.cudagraph_mark_step_begin()
+        return self.compiled(images)
 
 
 def prepare_device(device: torch.device, precision: str) -> None:
     """Kernels measured once for the shapes of this run, TF32 for what is left in float32 (not with fp32); GPUs only."""
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = precision != "fp32"
         torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
 
 
@@ -50,30 +73,56 @@ def compiling_pays(steps: int, accelerator: Accelerator) -> bool:
 
 
 def compiled_training(wrapped: nn.Module, model: SpatialVAE, batch_size: int, **options: object) -> nn.Module:
-    """`wrapped` as a compiled module, or itself where it does not compile; `model` inside is left as it was.
+    """`wrapped` as a compiled module, or itself where that fails or is slower; `model` inside is left as it was.
 
     Args:
         wrapped: the model as the training step calls it.
-        options: of `torch.compile`; without any, CUDA graphs.
+        options: of `torch.compile`; without any, CUDA graphs, which are kept only where they win a race.
     """
     shape = (batch_size, model.config.channels, *model.config.image_size)
     images = torch.zeros(shape, dtype=torch.uint8, device=model.device)
 
-    def try_out(forward: nn.Module) -> None:
-        for _ in range(TRIED):
-            if images.device.type == "cuda":
-                torch.compiler.cudagraph_mark_step_begin()
+    def steps(forward: nn.Module, count: int) -> None:
+        for _ in range(count):
             elbo_loss(forward(images)).backward()
             model.zero_grad()
+
+    def as_called(compiled: nn.Module) -> nn.Module:
+        return MarkedSteps(compiled) if images.device.type == "cuda" else compiled
 
     before = [buffer.clone() for buffer in model.buffers()]
     wrapped.train()
     with seeded(0):
         try:
-            elbo_loss(wrapped(images)).backward()  # fills torch's table of KL divergences, which cannot be traced
-            model.zero_grad()
-            return compiled_or_eager(wrapped, try_out, **(options or {"fullgraph": True, "options": GRAPHS}))
+            steps(wrapped, 1)  # fills torch's table of KL divergences, which cannot be traced
+            settings = options or {"fullgraph": True, "options": GRAPHS}
+            compiled = compiled_or_eager(wrapped, lambda forward: steps(as_called(forward), TRIED), **settings)
+            if compiled is wrapped:
+                return wrapped
+            called = as_called(compiled)
+            return called if options or faster(called, wrapped, steps, images.device) else wrapped
         finally:
             model.zero_grad()
             for buffer, value in zip(model.buffers(), before, strict=True):
                 buffer.copy_(value)
+
+
+def faster(
+    compiled: nn.Module, eager: nn.Module, steps: Callable[[nn.Module, int], None], device: torch.device
+) -> bool:
+    """Whether steps of the one take less time than steps of the other, which is said where they do not."""
+    seconds: list[float] = []
+    for forward in (eager, compiled):
+        steps(forward, 1)
+        synchronize(device)
+        began = time.perf_counter()
+        steps(forward, RACED)
+        synchronize(device)
+        seconds.append((time.perf_counter() - began) / RACED)
+    if seconds[1] >= seconds[0]:
+        warnings.warn(
+            f"The compiled step takes {1000 * seconds[1]:.1f} ms and the plain one {1000 * seconds[0]:.1f} ms: it goes "
+            "on with the plain one.",
+            stacklevel=2,
+        )
+    return seconds[1] < seconds[0]

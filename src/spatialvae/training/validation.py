@@ -13,6 +13,7 @@ from spatialvae.data.subset import subset
 from spatialvae.model import SpatialVAE
 from spatialvae.picture_grid import grid, pairs_grid, save_picture
 from spatialvae.runtime.evaluating import evaluating
+from spatialvae.runtime.precision import full_float32
 from spatialvae.seeding import seeded
 
 __all__ = ["draw_grids", "validate"]
@@ -29,7 +30,7 @@ def validate(model: SpatialVAE, split: ImageSplit, *, seed: int) -> dict[str, fl
     Of more images it is the `subset` of seed 0 whatever the run's, so that the curves of seeds are of the same images.
     """
     parts: list[Tensor] = []  # read at the end: a GPU is not waited for in between
-    with evaluating(model), seeded(seed):
+    with evaluating(model), full_float32(), seeded(seed):
         for images in in_order(split, BATCH, subset(len(split), LIMIT)):
             terms = model(to_device(images, model.device))
             parts.append(torch.stack([terms.reconstruction, terms.kl]))
