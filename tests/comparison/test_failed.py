@@ -14,10 +14,12 @@ from spatialvae.comparison import ComparisonSettings, run_comparison
 from spatialvae.config import CompareConfig, EvaluationConfig
 from spatialvae.errors import UserError
 from spatialvae.training import loop
+from spatialvae.training.divergence import Diverged
 from tests.metrics.script_files import OneSize, saved
 from tests.training.tiny import settings, tiny_data
 
 evaluate: Any = importlib.import_module("spatialvae.metrics.latent.health")
+compare: Any = importlib.import_module("spatialvae.comparison.compare")
 
 
 def test_a_metric_that_fails_is_told_and_the_rest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +76,30 @@ def test_a_prior_of_too_many_components_is_told_before_any_training(
     with pytest.raises(UserError, match="use at most components=60"):
         run_comparison(ComparisonSettings(wanted, settings(), asked), tiny_data(), tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_training_that_diverges_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = compare.train_stage
+
+    def train(stage: Any, out: Path, **options: Any) -> Any:
+        if stage.config.model.latent == "vector":
+            raise Diverged("The loss is not finite at step 3.\nNothing is stored yet.")
+        return real(stage, out, **options)
+
+    monkeypatch.setattr(compare, "train_stage", train)
+    said: list[str] = []
+    both = ComparisonSettings(
+        CompareConfig(latent=["vector", "naive"], seeds=1), settings(), EvaluationConfig(metrics="mse")
+    )
+    with pytest.raises(Diverged) as caught:
+        run_comparison(both, tiny_data(), tmp_path, progress=False, say=said.append)
+    message = str(caught.value)
+    assert message.startswith("The training of vector, beta 1, seed 0 diverged; all others are trained and measured")
+    assert "learning_rate 0.0003" in message and message.count("\n") == 1 and "The loss is not finite at step 3." in said
+    monkeypatch.setattr(compare, "train_stage", real)
+    alone = replace(both, plan=CompareConfig(latent=["naive"], seeds=1))
+    before = (tmp_path / "naive" / "beta-1" / "seed-0" / "metrics.jsonl").read_text()
+    assert set(run_comparison(alone, tiny_data(), tmp_path, progress=False).as_dict()["models"][0]["metrics"]) == {
+        "mse"
+    }
+    assert (tmp_path / "naive" / "beta-1" / "seed-0" / "metrics.jsonl").read_text() == before

@@ -33,6 +33,7 @@ from spatialvae.records import parse
 from spatialvae.report import draw_figures, intervals
 from spatialvae.results import Cost, DataFacts, EvaluationFacts, Results
 from spatialvae.runtime.precision import resolve_precision
+from spatialvae.training.divergence import Diverged, spell_remedies
 from spatialvae.training.loop import train_stage
 from spatialvae.training.model_stage import ModelStage
 
@@ -73,7 +74,7 @@ def run_comparison(
 
     Raises:
         UserError: a latent named twice, a metric, split or network that is not there (all before any training), or a
-            run in `out` with other settings.
+            run in `out` with other settings; trainings that diverged, once all others are done.
         Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
     """
     wanted, evaluation = settings.plan, settings.evaluation
@@ -83,6 +84,7 @@ def run_comparison(
     runs: Runs = {}
     models: dict[str, SpatialVAE] = {}
     unfitted: list[str] = []
+    diverged: list[str] = []
     for latent in plan.latents:
         for beta in plan.betas:
             own = config.replaced(latent=latent, beta=beta)
@@ -92,8 +94,12 @@ def run_comparison(
                 say(f"{latent}, beta {beta:g}, seed {seed}")
                 folder = run_folder(out, latent, beta, seed)
                 own_seed = own.replaced(seed=seed)
-                stage = ModelStage(own_seed, data)
-                model = train_stage(stage, folder, progress=progress, device=device)
+                try:
+                    model = train_stage(ModelStage(own_seed, data), folder, progress=progress, device=device)
+                except Diverged as error:  # the others are trained before it is told
+                    diverged.append(f"{latent}, beta {beta:g}, seed {seed}")
+                    say(str(error).splitlines()[0])
+                    continue
                 asked = rate_only
                 if beta == plan.beta:
                     failed: dict[str, str] = {}
@@ -115,6 +121,12 @@ def run_comparison(
                 if beta == plan.beta:
                     models.setdefault(latent, model)
 
+    if diverged:
+        raise Diverged(
+            f"The training of {'; of '.join(diverged)} diverged; all others are trained and measured in {out}.\n"
+            "The same command without that latent, or with fewer `seeds`, makes the report of them; or train all in "
+            f"a new folder with {spell_remedies(config.optimisation)}."
+        )
     say("timing the models in turn")
     batch = training_batch(data.split("train"), config.optimisation.batch_size, 0, seed=0, flip=False)
     steps = len(data.split("train")) / config.optimisation.batch_size

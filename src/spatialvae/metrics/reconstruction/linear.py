@@ -76,7 +76,7 @@ class Lag:
         its squared error, 0.0027, is above that of linear PCA with as many numbers, 0.00016
         """
         if self.key == "mse":
-            return f"its squared error, {self.value:.2g}, is above that of {self.linear}, {self.reference:.2g}"
+            return f"its squared error, {self.value:.3g}, is above that of {self.linear}, {self.reference:.3g}"
         both = f"{self.value:.2f} against {self.reference:.2f}"
         return f"ends {self.value - self.reference:.2f} bits a dimension behind {self.linear} ({both})"
 
