@@ -29,9 +29,9 @@ from spatialvae.benchmarking import describe_machine
 from spatialvae.config import ModelOptions, Optimisation, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.elbo import elbo_loss
-from spatialvae.runtime.precision import full_float32
+from spatialvae.rounding import full_float32
 from spatialvae.seeding import seeded
-from spatialvae.training.acceleration import compiled_training, suit_layout
+from spatialvae.training.acceleration import GRAPHS, compiled_training, suit_layout
 
 MODELS: dict[str, dict[str, Any]] = {
     "paper, low-rank": {"latent": "low-rank", "maps": 4, "map_size": "3"},
@@ -73,6 +73,10 @@ def main() -> None:
     device = torch.device(asked.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         sys.exit("torch finds no CUDA device here: --device cpu tries the script.")
+    if asked.jobs < 1:
+        sys.exit(f"--jobs {asked.jobs} is not possible: 1 or more models are checked at a time.")
+    if asked.json:
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
     sv.prepare("digits")
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(of_model, name, asked.device, asked.steps) for name in MODELS]
@@ -150,8 +154,8 @@ def same_terms(parts: dict[str, Any], data: ImageData, device: torch.device) -> 
 
 def compiled_step(parts: dict[str, Any], data: ImageData, device: torch.device) -> dict[str, Any]:
     model, images = started(parts, data, device)
-    options = {} if device.type == "cuda" else {"fullgraph": True, "backend": "eager"}
-    compiled = compiled_training(model, model, len(images), **options)
+    kind = {"options": GRAPHS} if device.type == "cuda" else {"backend": "eager"}  # named: then nothing races
+    compiled = compiled_training(model, model, len(images), fullgraph=True, **kind)
     if compiled is model:
         raise RuntimeError("it does not compile, see the warning")
     values: list[Tensor] = []

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -35,8 +36,9 @@ from spatialvae.data.pixels import to_float
 from spatialvae.data.subset import subset
 from spatialvae.metrics.likelihood.bound import bound_terms
 from spatialvae.picture_grid import grid, save_picture
+from spatialvae.rounding import full_float32
 from spatialvae.runtime.evaluating import evaluating
-from spatialvae.runtime.precision import full_float32, resolve_precision
+from spatialvae.runtime.precision import resolve_precision
 from spatialvae.seeding import seeded
 from spatialvae.training.acceleration import COMPILE_FROM
 from spatialvae.training.callbacks import Callback, StopTraining, TrainingEvent
@@ -53,6 +55,22 @@ SPARE = 0.96
 
 def main() -> None:
     asked = arguments()
+    if asked.minutes <= 0:
+        sys.exit(f"--minutes {asked.minutes:g} is not possible: it takes more than 0.")
+    if asked.out and any((asked.out / name).exists() for name in ("run", "pilot")):
+        sys.exit(
+            f"{asked.out} holds a speed run: name a new folder as --out, since seconds are counted from the start."
+        )
+    if asked.json:
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
+        asked.json.with_suffix(".jsonl").unlink(missing_ok=True)
+    try:
+        measure(asked)
+    except sv.UserError as error:
+        sys.exit(str(error))
+
+
+def measure(asked: argparse.Namespace) -> None:
     data = sv.prepare(asked.data)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory(prefix="spatialvae-speedrun-") as folder:

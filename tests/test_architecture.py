@@ -32,6 +32,7 @@ LAYERS = [
         "progress",
         "records",
         "registry",
+        "rounding",
         "runtime",
         "seeding",
         "sizes",

@@ -40,6 +40,19 @@ def test_importing_changes_nothing() -> None:
     assert changed_by("-c", f"{script}; print(json.dumps({{'import': changes(before)}}))") == {"import": []}
 
 
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="needs torch's newer settings, from 2.9 on")
+@pytest.mark.parametrize("setting", ["cudnn.conv.fp32_precision = 'ieee'", "cuda.matmul.fp32_precision = 'tf32'"])
+def test_torchs_newer_settings_of_rounding_stay_as_they_are(setting: str) -> None:
+    # Beside them torch refuses to read the older ones.
+    script = (
+        f"import json, torch; torch.backends.{setting}; from spatialvae.globals import globals_kept; "
+        "from spatialvae.rounding import full_float32, rounding\n"
+        "with globals_kept(), full_float32(): inside = rounding()\n"
+        f"print(json.dumps({{'inside': inside, 'kept': torch.backends.{setting.replace('=', '==')}}}))"
+    )
+    assert changed_by("-c", script) == {"inside": None, "kept": True}
+
+
 def test_compiling_changes_nothing() -> None:
     script = (
         "import json, torch; from tests.process import *; "

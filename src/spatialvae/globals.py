@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch.distributions import Distribution
 
+from spatialvae.rounding import rounding, set_rounding
+
 __all__ = ["globals_kept"]
 
 
@@ -38,8 +40,7 @@ def globals_kept() -> Iterator[None]:
     """
     checked = Distribution._validate_args
     states = random.getstate(), np.random.get_state()
-    precision, measured = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
-    rounded = torch.backends.cudnn.allow_tf32
+    rounded, measured = rounding(), torch.backends.cudnn.benchmark
     with warnings.catch_warnings():
         try:
             yield
@@ -47,6 +48,6 @@ def globals_kept() -> Iterator[None]:
             Distribution.set_default_validate_args(checked)
             random.setstate(states[0])
             np.random.set_state(states[1])
-            torch.set_float32_matmul_precision(precision)
             torch.backends.cudnn.benchmark = measured
-            torch.backends.cudnn.allow_tf32 = rounded
+            if rounded is not None:
+                set_rounding(*rounded)

@@ -95,7 +95,9 @@ def test_a_training_that_diverges_costs_no_other(tmp_path: Path, monkeypatch: py
         run_comparison(both, tiny_data(), tmp_path, progress=False, say=said.append)
     message = str(caught.value)
     assert message.startswith("The training of vector, beta 1, seed 0 diverged; all others are trained and measured")
-    assert "learning_rate 0.0003" in message and message.count("\n") == 1 and "The loss is not finite at step 3." in said
+    assert (
+        "learning_rate 0.0003" in message and message.count("\n") == 1 and "The loss is not finite at step 3." in said
+    )
     monkeypatch.setattr(compare, "train_stage", real)
     alone = replace(both, plan=CompareConfig(latent=["naive"], seeds=1))
     before = (tmp_path / "naive" / "beta-1" / "seed-0" / "metrics.jsonl").read_text()

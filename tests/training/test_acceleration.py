@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from spatialvae.elbo import ELBO, elbo_loss
 from spatialvae.globals import globals_kept
 from spatialvae.model import SpatialVAE
-from spatialvae.runtime.precision import full_float32
+from spatialvae.rounding import full_float32
 from spatialvae.seeding import seeded
 from spatialvae.training.acceleration import (
     COMPILE_FROM,
@@ -185,8 +185,19 @@ def test_the_compiled_step_is_kept_only_where_it_is_faster(delays: tuple[float, 
     if wins:
         assert faster(compiled, eager, steps, torch.device("cpu"))
     else:
-        with pytest.warns(UserWarning, match=r"compiled step takes .* goes on with the plain one"):
+        with pytest.warns(UserWarning, match=r"compiled step takes .*goes on with the plain one"):
             assert not faster(compiled, eager, steps, torch.device("cpu"))
+
+
+def test_a_compiled_step_that_fails_in_the_race_is_left_out() -> None:
+    eager, compiled = nn.Identity(), nn.Identity()
+
+    def steps(forward: nn.Module, count: int) -> None:
+        if forward is compiled:
+            raise torch.OutOfMemoryError("no memory is left")
+
+    with pytest.warns(UserWarning, match="compiled step failed: no memory is left"):
+        assert not faster(compiled, eager, steps, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("bf16", True)])

@@ -137,6 +137,7 @@ def positive(raw: Tensor) -> Tensor:
     Adam moves every weight of a wide layer at once, and the KL would grow with the exponential of twice the sum of a
     row's and a column's number. What lies below -20 comes from an image unlike all before it: without the bound its
     scale would round to 0, and its log scale would have no gradient but nan, which ends the training of all images.
+    There its gradient is 0: the other images bring it back.
 
     >>> import torch
     >>> positive(torch.tensor([0.0, -1.0, 2.0, 3.0]))

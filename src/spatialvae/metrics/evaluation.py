@@ -27,9 +27,9 @@ from spatialvae.metrics.selection import ALL, check_count, refuse_unread, select
 from spatialvae.metrics.subjects import ModelOnSplit
 from spatialvae.model import SpatialVAE
 from spatialvae.progress import Progress
+from spatialvae.rounding import full_float32
 from spatialvae.runtime.allocator import freed_memory_kept
 from spatialvae.runtime.evaluating import evaluating
-from spatialvae.runtime.precision import full_float32
 from spatialvae.seeding import seeded
 
 __all__ = ["evaluate"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
 
-__all__ = ["fast_autocast", "fast_dtype", "full_float32", "resolve_precision", "unrounded"]
+__all__ = ["fast_autocast", "fast_dtype", "resolve_precision", "unrounded"]
 
 
 def resolve_precision(wanted: str, device: torch.device | None = None) -> str:
@@ -44,27 +43,6 @@ def fast_autocast(device: torch.device) -> AbstractContextManager:
     """Networks compute in the fast format inside; for results that a rounding of 2^-9 does not change."""
     dtype = fast_dtype(device)
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
-
-
-@contextmanager
-def full_float32() -> Iterator[None]:
-    """A GPU's convolutions and products of float32 keep all their digits inside.
-
-    By itself torch lets convolutions round to the ten bits of TF32, and training in bf16 lets products do so too. Where
-    p(x|z) is narrow, log p moves by some percent with that.
-
-    >>> with full_float32():
-    ...     torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
-    (False, 'highest')
-    """
-    convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
-    torch.backends.cudnn.allow_tf32 = False
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = convolutions
-        torch.set_float32_matmul_precision(products)
 
 
 def unrounded(values: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from spatialvae.devices import synchronize
 from spatialvae.elbo import ELBO, elbo_loss
 from spatialvae.model import SpatialVAE
+from spatialvae.rounding import set_rounding
 from spatialvae.runtime.compilation import compiled_or_eager
 from spatialvae.seeding import seeded
 
@@ -54,8 +55,7 @@ def prepare_device(device: torch.device, precision: str) -> None:
     """Kernels measured once for the shapes of this run, TF32 for what is left in float32 (not with fp32); GPUs only."""
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
-        torch.backends.cudnn.allow_tf32 = precision != "fp32"
-        torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+        set_rounding(precision != "fp32", "highest" if precision == "fp32" else "high")
 
 
 def suit_layout(model: SpatialVAE, device: torch.device) -> SpatialVAE:
@@ -110,19 +110,21 @@ def compiled_training(wrapped: nn.Module, model: SpatialVAE, batch_size: int, **
 def faster(
     compiled: nn.Module, eager: nn.Module, steps: Callable[[nn.Module, int], None], device: torch.device
 ) -> bool:
-    """Whether steps of the one take less time than steps of the other, which is said where they do not."""
-    seconds: list[float] = []
-    for forward in (eager, compiled):
+    """Whether steps of the one take less time than steps of the other; a warning says why, where they do not."""
+
+    def seconds(forward: nn.Module) -> float:
         steps(forward, 1)
         synchronize(device)
         began = time.perf_counter()
         steps(forward, RACED)
         synchronize(device)
-        seconds.append((time.perf_counter() - began) / RACED)
-    if seconds[1] >= seconds[0]:
-        warnings.warn(
-            f"The compiled step takes {1000 * seconds[1]:.1f} ms and the plain one {1000 * seconds[0]:.1f} ms: it goes "
-            "on with the plain one.",
-            stacklevel=2,
-        )
-    return seconds[1] < seconds[0]
+        return (time.perf_counter() - began) / RACED
+
+    try:
+        slow, fast = seconds(eager), seconds(compiled)
+        reason = f"takes {1000 * fast:.1f} ms and the plain one {1000 * slow:.1f} ms"
+    except RuntimeError as error:  # beside the plain step's memory there may be none left for the compiled one's
+        slow, fast, reason = 0.0, 1.0, f"failed: {' '.join(str(error).split()):.200}"
+    if fast >= slow:
+        warnings.warn(f"The compiled step {reason}. Training goes on with the plain one.", stacklevel=2)
+    return fast < slow

@@ -12,8 +12,8 @@ from spatialvae.data.batches import in_order, some_images, to_device
 from spatialvae.data.subset import subset
 from spatialvae.model import SpatialVAE
 from spatialvae.picture_grid import grid, pairs_grid, save_picture
+from spatialvae.rounding import full_float32
 from spatialvae.runtime.evaluating import evaluating
-from spatialvae.runtime.precision import full_float32
 from spatialvae.seeding import seeded
 
 __all__ = ["draw_grids", "validate"]
