@@ -110,8 +110,8 @@ def checked(title: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         except Exception as error:  # whatever it is belongs into the table
             traceback.print_exc()
             result = {"error": f"{type(error).__name__}: {error}"[:300]}
-    said = sorted({str(one.message)[:200] for one in caught if "torch.compile failed" in str(one.message)})
-    result |= {"warnings": said} if said else {}
+    failed = sorted({str(one.message)[:200] for one in caught if "torch.compile failed" in str(one.message)})
+    result |= {"warnings": failed} if failed else {}
     print(f"{'FAILED' if 'error' in result else 'ok':<7}{title}: {result}", flush=True)
     return result
 

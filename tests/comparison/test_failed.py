@@ -87,16 +87,18 @@ def test_a_training_that_diverges_costs_no_other(tmp_path: Path, monkeypatch: py
         return real(stage, out, **options)
 
     monkeypatch.setattr(compare, "train_stage", train)
-    said: list[str] = []
+    messages: list[str] = []
     both = ComparisonSettings(
         CompareConfig(latent=["vector", "naive"], seeds=1), settings(), EvaluationConfig(metrics="mse")
     )
     with pytest.raises(Diverged) as caught:
-        run_comparison(both, tiny_data(), tmp_path, progress=False, say=said.append)
+        run_comparison(both, tiny_data(), tmp_path, progress=False, say=messages.append)
     message = str(caught.value)
     assert message.startswith("The training of vector, beta 1, seed 0 diverged; all others are trained and measured")
     assert (
-        "learning_rate 0.0003" in message and message.count("\n") == 1 and "The loss is not finite at step 3." in said
+        "learning_rate 0.0003" in message
+        and message.count("\n") == 1
+        and "The loss is not finite at step 3." in messages
     )
     monkeypatch.setattr(compare, "train_stage", real)
     alone = replace(both, plan=CompareConfig(latent=["naive"], seeds=1))

@@ -256,11 +256,11 @@ def test_bad_input() -> None:
         latent_health(small(), split(3), limit=0)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -200.0])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_model_whose_training_diverged(value: float) -> None:
     model = small(latent="naive")
     with torch.no_grad():
-        model.posterior.projection.bias[-1] = value  # of a scale: not a number, infinite, or none left of it
+        model.posterior.projection.bias[-1] = value  # of a scale
     with pytest.raises(UserError, match="the training has diverged"):
         latent_health(model, split(3))
 
