@@ -265,6 +265,14 @@ def test_a_model_whose_training_diverged(value: float) -> None:
         latent_health(model, split(3))
 
 
+def test_a_scale_that_was_driven_to_its_floor_is_measured() -> None:
+    model = small(latent="naive")
+    with torch.no_grad():
+        model.posterior.projection.bias[-1] = -200.0  # exp of it would be 0, and the KL infinite
+    kl = latent_health(model, split(3)).kl
+    assert 19.5 <= kl < 25  # -log s - 1/2 of s = e^-20, and what means and the other scales add
+
+
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spatialvae.progress.FIRST_LINE", 0.0)
     latent_health(small(), split(2), progress=True)
