@@ -85,7 +85,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", default="cifar10")
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--images", type=int, help="length of training; default: what a pilot run finds")
-    parser.add_argument("--network", default="residual:width=256,depth=4")
+    parser.add_argument("--network", default="residual:width=256,depth=4,norm=none")
     parser.add_argument("--likelihood", default="logistic-mixture")
     parser.add_argument("--latent", default="naive")
     parser.add_argument("--prior", default=PRIOR)

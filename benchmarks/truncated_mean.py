@@ -1,6 +1,6 @@
 """A latent for studies of low-rank means: matrix-normal maps whose mean is the best rank-r matrix near a free one.
 
-    spatialvae compare --plugin benchmarks/truncated_mean.py --data cifar10 --network residual:down=2 \
+    spatialvae compare --plugin benchmarks/truncated_mean.py --data cifar10 --network residual:down=2,norm=none \
         --latent naive truncated:rank=4 low-rank:rank=4 --out runs/truncated
 
 `low-rank` puts its factors out of features averaged over rows and columns. Here the encoder puts out the whole mean,

@@ -14,7 +14,9 @@ import spatialvae
 from spatialvae.config import ModelConfig, ModelOptions, TrainConfig
 from spatialvae.errors import UserError
 from spatialvae.files import replacing
+from spatialvae.latents import parse_latent
 from spatialvae.model import SpatialVAE
+from spatialvae.networks import ResidualNetworks
 from spatialvae.priors import DiffusionFamily, GaussianPrior, Labels
 from spatialvae.store import load, prior_file, save_default_prior, save_model, save_prior, weights_hash
 from tests.priors.gaussians import gaussian
@@ -147,6 +149,26 @@ def test_settings_of_earlier_versions_are_read(tmp_path: Path, stem: str, networ
     assert TrainConfig.read(tmp_path / "config.yaml").model == asked
 
 
+def test_a_residual_network_of_before_group_norm_is_read_without(tmp_path: Path) -> None:
+    network = "residual:width=8,depth=1"
+    config = ModelConfig(latent="naive", image_size=(8, 8), channels=1, network=f"{network},norm=none")
+    model = SpatialVAE.from_config(config)
+    save_model(tmp_path, model)
+    stored = json.loads((tmp_path / "config.json").read_text())
+    assert "norm=none" in stored["network"]
+    (tmp_path / "config.json").write_text(json.dumps({**stored, "network": network}))
+    codes = torch.randn(2, *model.latent.event_shape)
+    assert torch.equal(load(tmp_path).decode(codes).mean, model.eval().decode(codes).mean)
+
+
+def test_defaults_are_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = SpatialVAE(latent=parse_latent("naive", (2, 4, 4)), image_shape=(1, 8, 8), networks=ResidualNetworks())
+    save_model(tmp_path, model)
+    monkeypatch.setattr(ResidualNetworks.__init__, "__defaults__", (16, 1, None, "none", False, "shuffle", "none"))
+    assert ResidualNetworks().depth == 1
+    assert load(tmp_path).config == model.config  # a default that changes does not change what was stored
+
+
 def test_a_folder_of_a_newer_version_is_refused(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({"format": 1, **config}))
@@ -164,11 +186,13 @@ def test_a_home_folder_may_be_shortened(folder: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_discretised_logistics_name_of_earlier_versions_is_read(tmp_path: Path) -> None:
-    config = ModelConfig(latent="vector", image_size=(8, 8), channels=1, likelihood="logistic", head="dense")
-    save_model(tmp_path, SpatialVAE.from_config(config))
+    model = SpatialVAE.from_config(
+        ModelConfig(latent="vector", image_size=(8, 8), channels=1, likelihood="logistic", head="dense")
+    )
+    save_model(tmp_path, model)
     text = (tmp_path / "config.json").read_text().replace('"logistic"', '"discretized-logistic"')
     (tmp_path / "config.json").write_text(text)
-    assert load(tmp_path).config == config
+    assert load(tmp_path).config == model.config
     (tmp_path / "config.yaml").write_text("likelihood: discretized-logistic\n")
     assert TrainConfig.read(tmp_path / "config.yaml").model.likelihood == "logistic"
 

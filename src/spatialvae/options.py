@@ -36,6 +36,12 @@ class Option:
         return self.default is inspect.Parameter.empty
 
     @property
+    def is_text(self) -> bool:
+        """Whether a text can spell the default."""
+        text = as_option_text(self.default)
+        return not any(mark in text for mark in ",=") and self._reads(text)
+
+    @property
     def choices(self) -> tuple[Any, ...]:
         """The values of an option that takes one of a few; empty for the others."""
         return tuple(choice for kind in self.types if get_origin(kind) is Literal for choice in get_args(kind))
@@ -53,6 +59,12 @@ class Option:
             if value is not None:
                 return value
         raise UserError(f"{owner}:{self.name}={text} is not possible: {self.rule(owner, text)}")
+
+    def _reads(self, text: str) -> bool:
+        try:
+            return bool(self.parse("", text) == self.default)
+        except UserError:
+            return False
 
     def check(self, owner: str, value: object) -> None:
         """Refuse a value of another type, given in Python.

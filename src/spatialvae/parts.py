@@ -95,16 +95,17 @@ def complete_parts(
 
 
 def with_defaults(options: Options) -> Options:
-    """The settings with the network's own head and likelihood where they name none.
+    """The settings with all options of the network, and its own head and likelihood where they name none.
 
     Raises:
         UserError: a network that does not exist.
     """
-    if options.head is not None and options.likelihood is not None:
+    if options.network.startswith(OWN):
         return options
     networks = NETWORKS.parse(options.network)
     head, likelihood = options.head or networks.head, options.likelihood or networks.likelihood
-    return options.model_copy(update={"head": head, "likelihood": likelihood})
+    changes = {"network": NETWORKS.complete(options.network), "head": head, "likelihood": likelihood}
+    return options.model_copy(update=changes)
 
 
 def named_parts(config: ModelConfig) -> Parts:
@@ -166,7 +167,7 @@ def spelled(parts: Parts, halves: tuple[nn.Module, nn.Module] | None) -> ModelCo
         "map_size": f"{height}x{width}",
         "prior": _spell_prior(parts.prior),
         "likelihood": _spell(LIKELIHOODS, parts.likelihood),
-        "network": own or _spell(NETWORKS, parts.networks),
+        "network": own or _complete(_spell(NETWORKS, parts.networks)),
         "head": parts.head,
         "image_size": image_size,
         "channels": channels,
@@ -259,6 +260,10 @@ def _refuse_others(**parts: object) -> None:
 
 def _spell(registry: Registry, part: object) -> str:
     return OWN + type(part).__name__ if registry.name_of(part) is None else registry.spell(part)
+
+
+def _complete(network: str) -> str:
+    return network if network.startswith(OWN) else NETWORKS.complete(network)
 
 
 def _spell_prior(prior: AbstractModelFamily) -> str:

@@ -127,6 +127,22 @@ class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
             raise UserError(f"{part} cannot be written as text: {spec!r} does not give its options back.")
         return spec
 
+    def complete(self, spec: str) -> str:
+        """The same text with every option that a text can spell, so that it outlives a change of defaults.
+
+        >>> from spatialvae.networks import NETWORKS
+        >>> NETWORKS.complete("paper")
+        'paper:stem=matched'
+
+        Raises:
+            UserError: an unknown name.
+        """
+        name, pairs = self.split(spec)
+        options = [one for one in self.options(name).values() if not one.required and one.is_text]
+        values = {option.name: as_option_text(option.default) for option in options} | dict(pairs)
+        text = ",".join(f"{key}={value}" for key, value in values.items())
+        return f"{name}:{text}" if text else name
+
     def name_of(self, part: object) -> str | None:
         """The name of an object's class; None where it has none."""
         return next((name for name, kind in self._parts.items() if kind is type(part)), None)

@@ -21,6 +21,7 @@ from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.model import SpatialVAE
 from spatialvae.networks import NETWORKS
+from spatialvae.networks.earlier import as_stored
 from spatialvae.parts import OWN, resolve_latent
 from spatialvae.priors import PRIORS, AbstractPrior, Labels, parse_family
 from spatialvae.priors.shelf import PriorShelf
@@ -222,7 +223,10 @@ def _name(spec: str) -> str:
 def _read_config(path: Path) -> ModelConfig:
     values = _read_json(path)
     refuse_newer(values, FORMAT, str(path))
-    return ModelConfig.parse(translated({key: value for key, value in values.items() if key != "format"}), str(path))
+    values = translated({key: value for key, value in values.items() if key != "format"})
+    if isinstance(network := values.get("network"), str):
+        values["network"] = as_stored(network)
+    return ModelConfig.parse(values, str(path))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

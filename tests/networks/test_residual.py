@@ -48,11 +48,11 @@ def test_any_image_and_any_latent(shape: Shape, latent: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", ["attention=true", "norm=group", "resample=strided", "linear=none", "down=0", "depth=0"]
+    "options", ["attention=true", "norm=none", "resample=strided", "linear=none", "down=0", "depth=0"]
 )
 def test_every_option_trains(options: str) -> None:
     model = tiny((3, 8, 12), f"residual:width=8,depth=1,{options}", latent="naive", map_size="4x6").train()
-    assert model.config.network.endswith(options)
+    assert options in model.config.network.replace(":", ",").split(",")
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(3):  # what starts at zero keeps others from a gradient for a step or two
         optimizer.zero_grad()

@@ -174,8 +174,20 @@ def test_changed_settings_are_named_and_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="images was 60, now 50"):
         run(tmp_path / "run", settings(images=50))
     assert same(checkpoint(tmp_path / "run"), before["checkpoint"])
-    own = settings(head="dense", likelihood="gaussian")  # those of the network, by name
+    own = settings(network="paper:stem=matched", head="dense", likelihood="gaussian")  # what the network stands for
     assert TrainConfig.read(tmp_path / "run" / "config.yaml") == own
+
+
+def test_a_run_of_before_group_norm_goes_on_without(tmp_path: Path) -> None:
+    short, full = "residual:width=8,depth=1", "residual:width=8,depth=1,norm=none"
+    train(settings(network=full, map_size="4", images=60), tiny_data(), tmp_path, progress=False)
+    stored = TrainConfig.read(tmp_path / "config.yaml")
+    assert stored.model.network.startswith(f"{short},down=none,norm=none")
+    text = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(text.replace(stored.model.network, short))
+    with pytest.raises(UserError, match="network was .*norm=none.* now .*norm=group"):
+        train(settings(network=short, map_size="4", images=120), tiny_data(), tmp_path, progress=False)
+    train(settings(network=full, map_size="4", images=120), tiny_data(), tmp_path, progress=False)
 
 
 def test_a_cosine_cannot_be_made_longer(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def _was_interrupted(stage: PriorStage, run: Run) -> bool:
         check_start(stage, run)
     except UserError:
         return False
-    if not run.config.is_file() or PriorConfig.read(run.config).images != stage.total:
+    if not run.config.is_file() or run.settings(PriorConfig).images != stage.total:
         return False
     lines = read_journal(run.journal)
     return not stage.converged(lines) and (not lines or lines[-1]["images"] < stage.total)

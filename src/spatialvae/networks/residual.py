@@ -77,7 +77,7 @@ class ResidualNetworks(AbstractNetworks):
     width: int | None = None
     depth: int = 3
     down: int | None = None
-    norm: Norm = "none"
+    norm: Norm = "group"
     attention: bool = False
     resample: Resample = "shuffle"
     linear: Literal["pca", "none"] = "pca"

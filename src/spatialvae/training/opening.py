@@ -44,7 +44,7 @@ def check_start(stage: AbstractStage, run: Run) -> dict[str, list[Plain]]:
     fingerprint = checkpoint[1]["fingerprint"] if checkpoint else record.fingerprint if record else stage.fingerprint
     if fingerprint != stage.fingerprint:
         raise UserError(stage.other_data(run.folder))
-    before, now = type(settings).read(run.config).flat(), settings.flat()
+    before, now = run.settings(type(settings)).flat(), settings.flat()
     pairs = {name: [before[name], now[name]] for name in sorted(REMEDIES)}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
 from spatialvae.data.record import DataRecord
 from spatialvae.errors import UserError
 from spatialvae.files import replacing, write_json
+from spatialvae.networks.earlier import as_stored
 from spatialvae.records import as_json
 from spatialvae.settings import AbstractSettings, Plain
 
 __all__ = ["Run"]
+
+Settings = TypeVar("Settings", bound=AbstractSettings)
 
 
 class Run:
@@ -48,6 +52,16 @@ class Run:
         """
         return DataRecord.read(self.data)
 
+    def settings(self, kind: type[Settings]) -> Settings:
+        """The settings of config.yaml.
+
+        Raises:
+            UserError: no such file, or settings of another kind.
+        """
+        stored = kind.read(self.config)
+        network = stored.flat().get("network")
+        return stored.replaced(network=as_stored(network)) if isinstance(network, str) else stored
+
     def check(self, settings: AbstractSettings, images: int, free: frozenset[str]) -> None:
         """Check that these settings may train in the folder; nothing is written.
 
@@ -62,7 +76,7 @@ class Run:
         """
         if self.config.is_file():
             self._keep_foreign(type(settings))
-            self._compare(type(settings).read(self.config), _with_length(settings, images), free)
+            self._compare(self.settings(type(settings)), _with_length(settings, images), free)
         elif self.folder.exists() and any(self.folder.iterdir()):
             raise UserError(f"{self.folder} is not empty and holds no run: name a new folder as `out`.")
 
