@@ -2,10 +2,11 @@
 
     python benchmarks/low_rank_cures.py --data cifar10 --json benchmarks/results/low_rank_cures.json
     python benchmarks/low_rank_cures.py --data cifar10 --cure unit shared-1 --seed 1
+    spatialvae compare --plugin benchmarks/low_rank_cures.py --latent grown-4 free-4 orthogonal-4 --network residual ...
 
-Each cure is a latent of this file alone, entered into the table of latents while the script runs: the mean of map k
-from factors u_k [h, r] and v_k [w, r], with diagonal scales a map or the tensor-normal's shared covariance.
-`low-rank@3e-3` is an existing latent at another learning rate. Prints bound, KL (nats) and squared error.
+Each cure is a latent of this file alone: the mean of map k from factors u_k [h, r] and v_k [w, r], with diagonal scales
+a map, the tensor-normal's shared covariance, or a free scale for each number. `low-rank@3e-3` is an existing latent at
+another learning rate. Prints bound, KL (nats) and squared error.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -27,7 +28,8 @@ from spatialvae.cli.images import prepare_images
 from spatialvae.config import DataOptions, EvaluationConfig, ModelOptions, Optimisation, TrainConfig
 from spatialvae.distributions import MatrixNormal, TensorNormal
 from spatialvae.latents import LATENTS, AbstractLatent
-from spatialvae.latents.covariance import side, side_shapes
+from spatialvae.latents.base import independent_normals, positive
+from spatialvae.latents.covariance import row_and_column_axes, side, side_shapes
 from spatialvae.metrics import evaluate
 from spatialvae.training import train
 
@@ -66,21 +68,43 @@ def diagonal(p: Numbers) -> Tensor:
     return product(p) + torch.diag_embed(p["s"].squeeze(-2))
 
 
+class Grown:
+    """u diag(g) v^T, whose ranks come in one after the other: each g_r rises to 1 over `steps` training steps.
+
+    Steps are counted in this process, so that an interrupted training has to start again.
+    """
+
+    __name__ = "grown"
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.taken = steps, 0
+
+    def __call__(self, p: Numbers) -> Tensor:
+        self.taken += torch.is_grad_enabled()
+        ranks = torch.arange(p["u"].shape[-1], device=p["u"].device)
+        return (p["u"] * (1 + self.taken / self.steps - ranks).clamp(0, 1)) @ p["v"].mT
+
+
 class AbstractCure(AbstractLatent):
-    """A low-rank mean of rank `rank` in the form `mean`, with `scales` further numbers a map."""
+    """A low-rank mean of rank `rank` in the form `mean`, with `scales` further numbers a map.
+
+    `sides` says what the scales are: row and column factors of each map, one covariance for all, or a free one each.
+    """
 
     mean: ClassVar[Callable[[Numbers], Tensor]]
     rank: ClassVar[int]
     scales: ClassVar[int]
-    shared: ClassVar[bool]
+    sides: ClassVar[Literal["each", "shared", "free"]]
     description = "study"
     equation = "F_k ~ N(mean(u_k, v_k, s_k), ...)"
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        lead = () if self.shared else (self.maps,)
+        lead = () if self.sides == "shared" else (self.maps,)
         sizes = {"u": (self.height, self.rank), "v": (self.width, self.rank), "s": (1, self.scales)}
         factors = {name: (self.maps, *size) for name, size in sizes.items() if 0 not in size}
+        if self.sides == "free":
+            return {**factors, "scale": self.event_shape}
         return (
             factors
             | side_shapes("diagonal", "row", lead, self.height)
@@ -88,19 +112,29 @@ class AbstractCure(AbstractLatent):
         )
 
     @property
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        own = {"u": ("map", "row", "rank"), "v": ("map", "column", "rank"), "s": ("map", "one", "scale")}
+        sites = {"scale": ("map", "row", "column")} if self.sides == "free" else {}
+        if self.sides != "free":
+            sites = row_and_column_axes(self.shapes, () if self.sides == "shared" else ("map",))
+        return {name: axes for name, axes in {**own, **sites}.items() if name in self.shapes}
+
+    @property
     def shared_shapes(self) -> dict[str, tuple[int, ...]]:
-        return side_shapes("full", "map", (), self.maps) if self.shared else {}
+        return side_shapes("full", "map", (), self.maps) if self.sides == "shared" else {}
 
     def distribution(self, parameters: Numbers) -> Distribution:
         loc = type(self).mean(parameters)
-        if self.shared:
+        if self.sides == "free":
+            return independent_normals(loc, positive(parameters["scale"]))
+        if self.sides == "shared":
             return TensorNormal(loc, [side(name, parameters) for name in ("map", "row", "column")], validate_args=False)
         maps = MatrixNormal.of_sides(loc, side("row", parameters), side("column", parameters))
         return Independent(maps, 1, validate_args=False)
 
 
-def cure(mean: Callable[[Numbers], Tensor], rank: int = 1, scales: int = 0, shared: bool = False) -> type[AbstractCure]:
-    fields = {"mean": staticmethod(mean), "rank": rank, "scales": scales, "shared": shared}
+def cure(mean: Callable[[Numbers], Tensor], rank: int = 1, scales: int = 0, sides: str = "each") -> type[AbstractCure]:
+    fields = {"mean": staticmethod(mean), "rank": rank, "scales": scales, "sides": sides}
     return dataclass(frozen=True)(type(mean.__name__.title(), (AbstractCure,), fields))
 
 
@@ -110,10 +144,18 @@ CURES: dict[str, type[AbstractLatent]] = {
     "orthogonal-3": cure(orthogonal, rank=3, scales=3),
     "additive": cure(additive),
     "diagonal": cure(diagonal, scales=3),
-    "shared-1": cure(product, shared=True),
-    "shared-2": cure(product, rank=2, shared=True),
-    "shared-3": cure(product, rank=3, shared=True),
+    "shared-1": cure(product, sides="shared"),
+    "shared-2": cure(product, rank=2, sides="shared"),
+    "shared-3": cure(product, rank=3, sides="shared"),
 }
+LARGER: dict[str, type[AbstractLatent]] = {
+    "orthogonal-4": cure(orthogonal, rank=4, scales=4),
+    "free-4": cure(product, rank=4, sides="free"),
+    "grown-4": cure(Grown(steps=250), rank=4),
+}
+"""For maps of at least 4x4."""
+for _name, _kind in {**CURES, **LARGER}.items():
+    LATENTS.register(_name)(_kind)
 OTHERS = ["low-rank", "low-rank:maps=192", "low-rank@3e-4", "low-rank@3e-3", "matrix-normal", "matrix-normal@3e-3"]
 
 
@@ -143,8 +185,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="add the numbers to this file")
     arguments = parser.parse_args()
-    for name, kind in CURES.items():
-        LATENTS.register(name)(kind)
     for name in arguments.cure:
         values = measured(name, arguments)
         shown = {key: round(value, 4) for key, value in values.items()}

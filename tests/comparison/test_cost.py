@@ -46,6 +46,7 @@ def test_the_models_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ratios_are_medians_within_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
     # A busy second doubles everything of one round: the ratio stays, the first round (warm-up) does not count.
     measured = models("vector", "low-rank")
+    monkeypatch.setattr(module, "_pictures", lambda _: module.GENERATED)
     script = iter(
         (
             *(90.0, 90.0, 90.0, 90.0),  # vector's step and pictures, low-rank's step and pictures: the warm-up
@@ -70,8 +71,15 @@ def test_ratios_are_medians_within_a_round(monkeypatch: pytest.MonkeyPatch) -> N
     assert timed[:4] == timed[4:8]
 
 
+@pytest.mark.parametrize(("taken", "pictures"), [(0.001, 500), (0.16, 100), (60.0, 16)])
+def test_slow_models_are_timed_on_fewer_pictures(monkeypatch: pytest.MonkeyPatch, taken: float, pictures: int) -> None:
+    monkeypatch.setattr(module, "seconds", lambda *_: taken)  # of 16 pictures
+    assert module._pictures(models("naive")["naive"]) == pictures
+
+
 def test_what_is_timed_is_training_and_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = models("naive")
+    monkeypatch.setattr(module, "_pictures", lambda _: module.GENERATED)
     drawn: list[int] = []
     monkeypatch.setattr(SpatialVAE, "sample", lambda self, count, **_: drawn.append(count))
     seen: list[torch.Tensor] = []

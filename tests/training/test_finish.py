@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from torch.testing import assert_close
 
 from spatialvae.model import SpatialVAE
+from spatialvae.posterior_codes import PosteriorCodes
 from spatialvae.priors import GaussianPrior
 from spatialvae.store import load, save_model
-from spatialvae.training import fit_run_prior, train
+from spatialvae.training import finish, fit_run_prior, train
 from tests.training.tiny import settings, tiny_data
 
 
@@ -41,6 +44,25 @@ def test_it_is_a_function_of_the_seed(tmp_path: Path) -> None:
     one, same, other = (fitted(model, tmp_path, seed).normal.factors[0] for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("seen", "encoded"), [(0, 20), (30, 30), (1000, 60)])
+def test_a_short_training_is_not_followed_by_a_long_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: int, encoded: int
+) -> None:
+    counts: list[int] = []
+
+    def noted(codes: PosteriorCodes, *_: object) -> Iterator[Tensor]:
+        counts.append(len(codes))
+        return means(codes)
+
+    means = PosteriorCodes.means
+    monkeypatch.setattr(PosteriorCodes, "means", noted)
+    monkeypatch.setattr(finish, "FEWEST", 20)
+    model = SpatialVAE.from_config(settings().sized((8, 8), 1))
+    save_model(tmp_path, model)
+    fit_run_prior(model, tiny_data(), tmp_path, seen=seen)
+    assert set(counts) == {encoded}
 
 
 def test_a_finished_run_has_it(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_a_run_of_before_group_norm_goes_on_without(tmp_path: Path) -> None:
     assert stored.model.network.startswith(f"{short},down=none,norm=none")
     text = (tmp_path / "config.yaml").read_text()
     (tmp_path / "config.yaml").write_text(text.replace(stored.model.network, short))
-    with pytest.raises(UserError, match="network was .*norm=none.* now .*norm=group"):
+    with pytest.raises(UserError, match=r"network was .*norm=none.* now .*norm=group"):
         train(settings(network=short, map_size="4", images=120), tiny_data(), tmp_path, progress=False)
     train(settings(network=full, map_size="4", images=120), tiny_data(), tmp_path, progress=False)
 

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from spatialvae.benchmarking.timing import Work, interleaved, ratios
+from spatialvae.benchmarking.timing import Work, interleaved, ratios, seconds
 from spatialvae.elbo import elbo_loss
 from spatialvae.model import SpatialVAE
 from spatialvae.results import Cost
@@ -18,7 +18,10 @@ from spatialvae.seeding import seeded
 __all__ = ["GENERATION", "measure_costs"]
 
 STEPS = 2
-GENERATED = 500
+GENERATED, FEW = 500, 16
+"""Pictures a round, and of slow models at least so many."""
+ROUND_SECONDS = 1.0
+"""What a round may take for pictures of the baseline."""
 GENERATION = 10_000
 """Images whose generation a report gives the time of."""
 
@@ -36,16 +39,24 @@ def measure_costs(
         rounds: how often each takes its turn.
     """
     works: dict[str, Work] = {}
+    pictures = _pictures(models[baseline])
     for name, model in models.items():
         trained = copy.deepcopy(model).train()
         optimizer = torch.optim.Adam(trained.parameters(), fused=True)
         works[f"{name} steps"] = partial(_train, trained, optimizer, images.to(model.device))
-        works[f"{name} pictures"] = partial(model.sample, GENERATED)
+        works[f"{name} pictures"] = partial(model.sample, pictures)
     with seeded(0):
         taken = interleaved(works, rounds, models[baseline].device)
     step = {name: [value / STEPS for value in taken[f"{name} steps"]] for name in models}
-    picture = {name: [value / GENERATED for value in taken[f"{name} pictures"]] for name in models}
+    picture = {name: [value / pictures for value in taken[f"{name} pictures"]] for name in models}
     return {name: _cost(step[name], step[baseline], picture[name], picture[baseline], steps) for name in models}
+
+
+def _pictures(model: SpatialVAE) -> int:
+    """How many pictures are timed in a round: fewer of a model that needs long for one."""
+    model.sample(FEW)  # warms up
+    taken = seconds(partial(model.sample, FEW), model.device)
+    return max(FEW, min(GENERATED, round(FEW * ROUND_SECONDS / taken)))
 
 
 def _cost(

@@ -148,7 +148,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
         load_priors(run.folder, network)
         if "gaussian" not in network.priors:
             say("fitting a Gaussian to the aggregate posterior")
-            fit_run_prior(network, self.data, run.folder, seed=self.optimisation.seed)
+            fit_run_prior(network, self.data, run.folder, seen=self.total, seed=self.optimisation.seed)
 
     def other_data(self, folder: Path) -> str:
         before, now = Run(folder).record(), DataRecord.of(self.data)
