@@ -39,7 +39,7 @@ LAYERS = [
     },
     {"distributions"},
     {"latents"},
-    {"posterior", "heads", "priors", "networks", "likelihoods"},
+    {"posterior", "heads", "priors", "networks", "likelihoods", "imagenet"},
     {"elbo", "data", "config", "settings", "parts", "sampling", "representation", "model", "resized", "store"}
     | {"picture_grid"},
     {"posterior_codes", "baselines"},

@@ -43,7 +43,8 @@ Default = Annotated[
     ),
 ]
 Features = Annotated[
-    str | None, typer.Option(help="Feature network for the Fréchet distance: a TorchScript file, or inception.")
+    str | None,
+    typer.Option(help="Feature network for the Fréchet distance: imagenet, a TorchScript file, or inception."),
 ]
 Generated = Annotated[
     int | None,
@@ -79,9 +80,13 @@ def fit_prior(
     spelled = list(dict.fromkeys(parse_family(name).spelled for name in prior or ["gaussian"]))
     training = fitting.training_settings(spelled, values)
     if default and len(spelled) > 1 and features is None:
-        raise UserError("--default with several priors wants --features FILE.pt to choose by, or name one prior.")
+        raise UserError(
+            "--default with several priors wants --features imagenet or FILE.pt to choose by, or name one prior."
+        )
     if generated is not None and features is None:
-        raise UserError("--generated is for the Fréchet distance: give --features FILE.pt too, or leave it out.")
+        raise UserError(
+            "--generated is for the Fréchet distance: give --features imagenet or FILE.pt too, or leave it out."
+        )
     if features is not None:
         FeatureNetwork.open(features)  # what is no network is refused before anything is fitted
     model = load_model(run, device, threads)

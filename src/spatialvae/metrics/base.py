@@ -41,9 +41,9 @@ __all__ = [
 
 Better = Literal["higher", "lower", ""]
 Group = Literal["likelihood", "reconstruction", "samples", "latent"]
-Need = Literal["model", "pairs", "labels", "apart", "lpips", "features", "training"]
+Need = Literal["model", "pairs", "labels", "apart", "lpips", "imagenet", "features", "training"]
 """A model; a reconstruction of every image; labels that a classifier can learn; validation images apart from those
-measured; a perceptual network; a network of features; training images."""
+measured; a perceptual network; the extra `imagenet`; a network of features; training images."""
 
 Read = Literal["importance_samples", "nll_images", "features", "lpips", "generated", "prior", "parzen_protocol"]
 """A setting of `EvaluationConfig` that only some metrics read."""

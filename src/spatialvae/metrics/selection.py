@@ -8,6 +8,7 @@ from typing import get_args
 from spatialvae.config import EvaluationConfig
 from spatialvae.data.dataset import WHOLE
 from spatialvae.errors import UserError, nearest
+from spatialvae.imagenet import INSTALL, is_installed
 from spatialvae.metrics.base import METRICS, AbstractMetric, AbstractModelMetric, Need, Read, spec_key
 from spatialvae.metrics.catalogue import check_apart, kind_of, owner_of
 
@@ -187,6 +188,8 @@ def _missing(
         missing["apart"] = "its sigma is picked on validation images, which `split` all holds too: use `split` test"
     if config.lpips is None:
         missing["lpips"] = "it needs a perceptual network: `lpips` FILE.pt, a TorchScript file"
+    if not is_installed():
+        missing["imagenet"] = f"it needs the ImageNet network: {INSTALL}"
     if config.features is None:
-        missing["features"] = "it needs a feature network: `features` FILE.pt, a TorchScript file"
+        missing["features"] = "it needs a feature network: `features` imagenet, or FILE.pt, a TorchScript file"
     return missing

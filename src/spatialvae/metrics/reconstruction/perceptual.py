@@ -1,4 +1,4 @@
-"""The perceptual distance of two images (LPIPS: Zhang et al., 2018) by a network in a TorchScript file."""
+"""The perceptual distance of two images (LPIPS: Zhang et al., 2018) by a network: a TorchScript file, or ImageNet's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from spatialvae.data.batches import to_device
 from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
+from spatialvae.imagenet import NAME, SHA256, imagenet
 from spatialvae.metrics.samples.features import CPU, arguments, as_colour, images_at_once, open_script, others_code
 
 __all__ = ["PerceptualDistance"]
@@ -58,6 +59,16 @@ class PerceptualDistance:
                 f"{path} takes {', '.join(takes) or 'nothing'}: two images are wanted, or one and return_lpips."
             )
         return cls(Path(path).stem, sha256, lambda one, other: module(_signed(one), _signed(other)), device)
+
+    @classmethod
+    def of_imagenet(cls, device: torch.device | None = None) -> PerceptualDistance:
+        """The distance by the maps of EfficientNet-Lite0, see `ImageNetwork.distance`.
+
+        Raises:
+            UserError: the extra `imagenet` is not installed.
+        """
+        device = device or fastest_device()
+        return cls(NAME, SHA256, imagenet(device).distance, device)
 
     def __call__(self, images: Tensor, others: Tensor) -> Tensor:
         """One distance an image: uint8 [B C H W] twice -> float32 [B]; grey is repeated to three channels.

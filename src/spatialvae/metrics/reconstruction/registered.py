@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from spatialvae.metrics.measurement import Measurement
     from spatialvae.metrics.subjects import ModelOnSplit, Pairs
 
-__all__ = ["LinearModels", "PeakSignalToNoise", "PerceptualError", "SquaredError", "StructuralSimilarity"]
+__all__ = [
+    "ImageNetDistance",
+    "LinearModels",
+    "PeakSignalToNoise",
+    "PerceptualError",
+    "SquaredError",
+    "StructuralSimilarity",
+]
 
 
 @METRICS.register("mse")
@@ -90,6 +97,24 @@ class StructuralSimilarity(AbstractPairMetric):
         from spatialvae.metrics.reconstruction.pictures import structural_similarity
 
         return structural_similarity(pairs.images, pairs.reconstructions)
+
+
+@METRICS.register("perceptual")
+@dataclass(frozen=True)
+class ImageNetDistance(AbstractPairMetric):
+    """How far apart image and reconstruction look to EfficientNet-Lite0."""
+
+    title: ClassVar[str] = "perceptual distance, ImageNet"
+    unit: ClassVar[str] = "of 0 to 4"
+    better: ClassVar[Better] = "lower"
+    meaning: ClassVar[str] = "between image and reconstruction, by the maps of EfficientNet-Lite0"
+    needs: ClassVar[frozenset[Need]] = frozenset({"pairs", "imagenet"})
+    by_default: ClassVar[bool] = False
+
+    def measure(self, pairs: Pairs) -> Tensor:
+        from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
+
+        return PerceptualDistance.of_imagenet()(pairs.images, pairs.reconstructions)
 
 
 @METRICS.register("lpips")

@@ -1,4 +1,4 @@
-"""Networks that turn images into features: a TorchScript file, or torch-fidelity's Inception."""
+"""Networks that turn images into features: EfficientNet-Lite0, a TorchScript file, or torch-fidelity's Inception."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from torch.nn.functional import interpolate
 from spatialvae.data.batches import to_device
 from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError, last_line
+from spatialvae.imagenet import NAME, SHA256, SIDE, imagenet
 from spatialvae.sizes import spell_shape
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
 INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 """Of inception-2015-12-05.pt, the TorchScript Inception that the FID of StyleGAN and its followers is computed with."""
 
+INCEPTION_SIZE = (299, 299)
+OWN_RESIZING = f"bicubic antialiased to {SIDE}x{SIDE}"
 SIDES = (32, 64, 224, 299)  # what image classifiers are trained on
 RESIZING = f"as they are, else bilinear antialiased to the first of {SIDES} that the network takes"
 AT_ONCE = 500
@@ -62,11 +65,17 @@ class FeatureNetwork:
     forward: Callable[[Tensor], Any] = field(repr=False)
     device: torch.device = CPU
     """Where `forward` wants its images."""
+    own_size: tuple[int, int] | None = None
+    """What `forward` itself resizes images to, if it does."""
+    own_resizing: str = "none"
+    """How it does, in words."""
     _sizes: dict[tuple[int, int], tuple[int, int] | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, spec: str | os.PathLike[str], device: torch.device | None = None) -> FeatureNetwork:
-        """The network of a TorchScript file, or "inception": torch-fidelity's, where that is installed.
+        """The network of a TorchScript file; "imagenet", EfficientNet-Lite0; or "inception", torch-fidelity's.
+
+        The two that have names are there where the extras `imagenet` and `fid` are installed.
 
         It computes on `device`, by default a GPU where there is one, in the format of its weights.
 
@@ -78,7 +87,9 @@ class FeatureNetwork:
         """
         device = device or fastest_device()
         if spec == "inception":
-            return cls("inception", *_fidelity_inception(device), device)
+            return cls("inception", *_fidelity_inception(device), device, INCEPTION_SIZE)
+        if spec == "imagenet":
+            return cls(NAME, SHA256, False, imagenet(device), device, (SIDE, SIDE), OWN_RESIZING)
         module, sha256 = open_script(spec, device)
         options = {"return_features": True} if "return_features" in arguments(module) else {}
         forward = partial(module, **options)
@@ -104,7 +115,7 @@ class FeatureNetwork:
     def resize(self, height: int, width: int) -> str:
         """What is done to images of height x width, in words: "none" or "bilinear antialiased to 32x32"."""
         size = self.size(height, width)
-        return f"bilinear antialiased to {size[0]}x{size[1]}" if size else "none"
+        return f"bilinear antialiased to {size[0]}x{size[1]}" if size else self.own_resizing
 
     def extract(self, batches: Iterable[Tensor]) -> Tensor:
         """The features of all images in batches of any length: uint8 [B C H W] each -> float32 [N F] on the CPU.
@@ -130,7 +141,8 @@ class FeatureNetwork:
         return torch.cat(parts)
 
     def _at_once(self, height: int, width: int) -> int:
-        return images_at_once(*((299, 299) if self.is_inception else self.size(height, width) or (height, width)))
+        inside = INCEPTION_SIZE if self.is_inception else self.own_size
+        return images_at_once(*(inside or self.size(height, width) or (height, width)))
 
     def _first_taken(self, height: int, width: int) -> tuple[int, int] | None:
         refusals: list[UserError] = []
