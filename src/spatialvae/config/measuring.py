@@ -28,8 +28,8 @@ class EvaluationConfig(AbstractSettings):
     )
     features: str | None = Field(
         default=None,
-        description="Network for frechet, kernel, precision, recall, density and coverage: imagenet (EfficientNet-Lite0, "
-        "of the extra of that name), a TorchScript file (uint8 in, features out), or inception.",
+        description="Network for frechet, kernel, precision, recall, density and coverage: imagenet "
+        "(EfficientNet-Lite0, the extra of that name), a TorchScript file (uint8 in, features out), or inception.",
     )
     lpips: str | None = Field(default=None, description="The TorchScript file of a perceptual distance, for lpips.")
     generated: int = Field(
