@@ -73,6 +73,8 @@ def main() -> None:
     if files:
         keys = [word for word in arguments.words if not word.endswith(".json")]
         for (name, values), (other, others) in itertools.permutations(columns(files, keys).items(), 2):
+            if len(values) != len(others):  # not of one study
+                continue
             if arguments.ratio:
                 ratios = [value / its for value, its in zip(values, others, strict=True)]
                 print(f"{name} / {other} - 1: {by_seed(ratios, [1.0] * len(ratios))}")

@@ -122,7 +122,9 @@ def test_no_prior_is_fitted_to_foreign_images(own_run: Path, tmp_path: Path) -> 
     np.savez(tmp_path / "other.npz", images=smooth_images(40, channels=1, height=8, width=8, seed=9))
     assert spatialvae("evaluate", own_run, "--data", tmp_path / "other.npz", "--metrics", "mse").code == 0
     assert load(own_run).priors == {}
-    assert spatialvae("evaluate", own_run, "--metrics", "mse").code == 0
+    assert spatialvae("evaluate", own_run, "--metrics", "mse,bound").code == 0
+    assert load(own_run).priors == {}  # no metric that reads it
+    assert spatialvae("evaluate", own_run, "--metrics", "prior_gain").code == 0
     assert load(own_run).priors.keys() == {"gaussian"}
 
 

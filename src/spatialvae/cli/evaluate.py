@@ -78,6 +78,7 @@ def evaluate(
 
 def _run(run: Path, model: SpatialVAE, options: dict[str, Any], config: EvaluationConfig) -> Evaluation:
     from spatialvae import metrics
+    from spatialvae.metrics.selection import reads_prior
     from spatialvae.store import save_prior, weights_hash
     from spatialvae.training import attach_gaussian
 
@@ -91,7 +92,7 @@ def _run(run: Path, model: SpatialVAE, options: dict[str, Any], config: Evaluati
             "by their content; --split all takes all of them"
         )
     fitted = None
-    asked = config.prior is None or "gaussian" in config.prior
+    asked = (config.prior is None or "gaussian" in config.prior) and reads_prior(config)
     if "gaussian" not in model.priors and images.own and asked:  # never from images that the model was not trained on
         say("fitting a Gaussian to the aggregate posterior")
         fitted = attach_gaussian(model, images.data)

@@ -16,6 +16,7 @@ __all__ = [
     "ALL",
     "check_count",
     "given_names",
+    "reads_prior",
     "refuse_unread",
     "select",
     "settings_read",
@@ -94,6 +95,19 @@ def _parsed(spec: str) -> AbstractMetric:
 def settings_read(metrics: Iterable[AbstractMetric]) -> frozenset[str]:
     """The settings that these metrics read, of those that only some do."""
     return frozenset(name for metric in metrics for name in (*metric.reads, *metric.needs) if name in SOME_READ)
+
+
+def reads_prior(config: EvaluationConfig) -> bool:
+    """Whether what is asked for depends on the priors of a model.
+
+    >>> reads_prior(EvaluationConfig(metrics="bound,mse")), reads_prior(EvaluationConfig(metrics="mse,prior_gain"))
+    (False, True)
+
+    Raises:
+        UserError: a metric that does not exist.
+    """
+    asked = split_specs(config.metrics)
+    return any(spec in ALL or "prior" in _parsed(spec).reads for spec in asked)
 
 
 def refuse_unread(config: EvaluationConfig, wanted: Mapping[str, AbstractMetric], *, model: bool = True) -> None:

@@ -11,7 +11,7 @@ def as_stored(network: str) -> str:
     """A stored network with all its options; files name them all since `norm` of `residual` is group by default.
 
     >>> as_stored("residual:width=32").partition(",attention")[0]
-    'residual:norm=none,width=32,depth=3,down=none'
+    'residual:width=32,depth=3,down=none,norm=none'
     >>> as_stored("own:MyNetworks")
     'own:MyNetworks'
     """

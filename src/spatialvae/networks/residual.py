@@ -58,7 +58,7 @@ class ResidualNetworks(AbstractNetworks):
 
     >>> decoder = ResidualNetworks().decoder((18, 8, 8), (3, 32, 32), (18, 8, 8))
     >>> decoder(torch.zeros(2, 18, 8, 8)).shape, sum(weights.numel() for weights in decoder.parameters())
-    (torch.Size([2, 3, 32, 32]), 338012)
+    (torch.Size([2, 3, 32, 32]), 339036)
 
     Args:
         width: channels at the lowest resolution, half of them at twice the size, and so on down to 16. Default: 64,
