@@ -42,7 +42,7 @@ def test_the_order_is_ours_and_spaces_do_not_matter() -> None:
     ("metrics", "words"),
     [
         ("freche", "There is no metric 'freche'. Did you mean 'frechet'?"),
-        ("nll,frechet", "metrics frechet is not possible here: it needs a feature network: features imagenet, or FILE.pt"),
+        ("nll,frechet", "metrics frechet is not possible here: it needs a feature network: features imagenet"),
         ("lpips", "lpips FILE.pt"),
         ("probe", "the data has no labels"),
         (",", "names nothing"),
