@@ -142,12 +142,17 @@ class SpatialVAE(nn.Module):
 
     def forward(self, images: Tensor) -> ELBO:
         """The terms of the bound, nats per image, [B] each: E_q[log p(x|z)] by one draw, and the closed-form KL."""
+        return self.terms(images)[0]
+
+    def terms(self, images: Tensor) -> tuple[ELBO, AbstractPixels]:
+        """The terms of the bound, and p(x|z) of the draw that they were made with."""
         floats = to_float(images)
         floats = floats.to(torch.promote_types(self.dtype, torch.float32))
         posterior = self.encode_checked(floats)
         with torch.autocast(floats.device.type, enabled=False):  # products of factors would be rounded to 8 bits
             codes, kl = posterior.rsample(), kl_divergence(posterior, self.prior())
-        return ELBO(self.decode(codes).log_prob(floats), kl)
+        pixels = self.decode(codes)
+        return ELBO(pixels.log_prob(floats), kl), pixels
 
     def elbo(self, images: Tensor) -> ELBO:
         """The terms of the bound for images [B C H W], nats per image: the same as calling the model."""

@@ -66,6 +66,12 @@ class TrainConfig(AbstractSettings):
         "changes with the latent.",
     )
     beta: float = Field(default=1.0, ge=0, description="Weight of the KL in the objective.")
+    perceptual_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="Nats for each number of an image that a perceptual distance of 1 between image and reconstruction "
+        "adds to the loss; 0: the bound alone. It takes the extra imagenet.",
+    )
     kl_warmup: WarmUp = Field(default=0, description="Images over which beta rises from 0.")
     flip: bool = Field(default=False, description="Mirror half of the images left to right, at random.")
 

@@ -27,6 +27,7 @@ from spatialvae.sizes import spell_shape
 from spatialvae.store import load_priors, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.finish import fit_run_prior
+from spatialvae.training.perceptual import WithDistance, check_distance
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import kl_weight, model_cautions, total_images
 from spatialvae.training.stage import AbstractStage
@@ -99,7 +100,12 @@ class ModelStage(AbstractStage[SpatialVAE]):
         options = {"seed": self.optimisation.seed, "flip": self.config.flip, "rank": rank, "world": world}
         return training_batches(self.data.split("train"), self.optimisation.batch_size, device, **options)
 
+    def stepped(self, network: SpatialVAE) -> nn.Module:
+        return WithDistance(network) if self.config.perceptual_weight else network
+
     def compiled(self, wrapped: nn.Module, network: SpatialVAE) -> nn.Module:
+        if self.config.perceptual_weight:  # not tried
+            return wrapped
         return compiled_training(wrapped, network, self.optimisation.batch_size)
 
     def loss(
@@ -108,10 +114,11 @@ class ModelStage(AbstractStage[SpatialVAE]):
         terms: ELBO = wrapped(batch)
         beta = kl_weight(self.config, seen)
         if self.config.objective == "elbo":
-            loss = elbo_loss(terms, beta)
+            loss = elbo_loss(terms, beta, self.config.perceptual_weight * batch[0].numel())
         else:
             loss = paper_loss(terms, pixels=batch[0].numel(), latents=network.latent.numbers, beta=beta)
-        return loss, {"reconstruction": terms.reconstruction, "kl": terms.kl}
+        named = {"reconstruction": terms.reconstruction, "kl": terms.kl}
+        return loss, named if terms.perceptual is None else {**named, "perceptual": terms.perceptual}
 
     def named(self, means: dict[str, float]) -> dict[str, float]:
         return {"loss": means["loss"], "bound": means["reconstruction"] - means["kl"], **means}
@@ -130,7 +137,8 @@ class ModelStage(AbstractStage[SpatialVAE]):
     def details(self, values: dict[str, float]) -> list[str]:
         if "validation_bound" in values:
             return [f"validation bound {values['validation_bound']:.1f}"]
-        return [f"bound {values['bound']:.1f}", f"KL {values['kl']:.1f}"]
+        words = [f"bound {values['bound']:.1f}", f"KL {values['kl']:.1f}"]
+        return words + ([f"perceptual {values['perceptual']:.3f}"] if "perceptual" in values else [])
 
     def not_finite(self, values: dict[str, float]) -> str:
         return f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats"
@@ -177,6 +185,8 @@ def with_run_defaults(config: TrainConfig) -> TrainConfig:
 def check_settings(config: TrainConfig, data: ImageData, *, parts: bool = True) -> None:
     """Refuse names of parts, and data without a split, that would only fail once the run has begun."""
     data.split("train")
+    if config.perceptual_weight:
+        check_distance(config, data.channels)
     if "validation" not in data.splits:
         raise UserError(f"Training wants validation images too; {data.name} has only {', '.join(data.splits)}.")
     if parts:

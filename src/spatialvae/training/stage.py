@@ -64,6 +64,10 @@ class AbstractStage(ABC, Generic[Network]):
     def batches(self, device: torch.device, *, rank: int, world: int) -> Callable[[int], Any]:
         """Gives one process's batch of a step, on the device."""
 
+    def stepped(self, network: Network) -> nn.Module:
+        """What a training step calls: the network, or a module around it that computes more than it."""
+        return network
+
     def compiled(self, wrapped: nn.Module, network: Network) -> nn.Module:
         """`wrapped` in the form that a long run on a GPU steps through."""
         return wrapped

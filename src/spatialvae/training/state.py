@@ -127,7 +127,7 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
         restore_checkpoint(path, state.modules, optimizer)
         refuse_diverged(path, state)
         state.step = before["images"] // config.batch_size
-    state.wrapped, state.accelerated = accelerator.prepare(network, optimizer)
+    state.wrapped, state.accelerated = accelerator.prepare(stage.stepped(network), optimizer)
     if compiling_pays(state.steps - state.step, accelerator):
         state.wrapped = stage.compiled(state.wrapped, network)
     return state
