@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from spatialvae.config import TrainConfig
@@ -27,8 +28,9 @@ class WithDistance(nn.Module):
 
     def forward(self, images: Tensor) -> ELBO:
         terms, pixels = self.model.terms(images)
-        means = (pixels.mean + 1) * 127.5
-        return terms._replace(perceptual=self.network.distance(_colour(means), _colour(images)))
+        with torch.autocast(images.device.type, enabled=False):  # small differences of maps would be rounded to 8 bits
+            means = (pixels.mean.float() + 1) * 127.5
+            return terms._replace(perceptual=self.network.distance(_colour(means), _colour(images)))
 
 
 def check_distance(config: TrainConfig, channels: int) -> None:
