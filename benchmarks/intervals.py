@@ -19,6 +19,7 @@ import argparse
 import itertools
 import json
 import math
+import sys
 from pathlib import Path
 
 import torch
@@ -73,7 +74,9 @@ def main() -> None:
     if files:
         keys = [word for word in arguments.words if not word.endswith(".json")]
         for (name, values), (other, others) in itertools.permutations(columns(files, keys).items(), 2):
-            if len(values) != len(others):  # not of one study
+            if len(values) != len(others):
+                if name > other:
+                    print(f"{name}, {other}: {len(values)} and {len(others)} seeds, no pairs", file=sys.stderr)
                 continue
             if arguments.ratio:
                 ratios = [value / its for value, its in zip(values, others, strict=True)]

@@ -71,7 +71,8 @@ def diagonal(p: Numbers) -> Tensor:
 class Grown:
     """u diag(g) v^T, whose ranks come in one after the other: each g_r rises to 1 over `steps` training steps.
 
-    Steps are counted in this process, so that an interrupted training has to start again.
+    Steps are counted in this process: train one seed a process, and an interrupted training from its start. Without
+    gradients, as in measuring, all ranks are whole.
     """
 
     __name__ = "grown"
@@ -80,7 +81,9 @@ class Grown:
         self.steps, self.taken = steps, 0
 
     def __call__(self, p: Numbers) -> Tensor:
-        self.taken += torch.is_grad_enabled()
+        if not torch.is_grad_enabled():
+            return product(p)
+        self.taken += 1
         ranks = torch.arange(p["u"].shape[-1], device=p["u"].device)
         return (p["u"] * (1 + self.taken / self.steps - ranks).clamp(0, 1)) @ p["v"].mT
 

@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
+from spatialvae.comparison.cached_evaluation import network_hashes
+from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.imagenet import COMPARED, NAME, PACKAGES, SHA256, ImageNetwork, imagenet, is_installed
@@ -133,7 +135,33 @@ def test_the_metric_of_a_folder(network: ImageNetwork) -> None:
     changed = CHANGES["blur"][0](images, 1)
     result = evaluate_images(changed, data, metrics="perceptual", paired=True)
     assert result.metrics["perceptual"].value == pytest.approx(network.distance(changed, images).mean().item())
+    assert result.provenance.details["perceptual"] == {"name": NAME, "sha256": SHA256}
     assert PerceptualDistance.of_imagenet(CPU)(changed, images).shape == (2,)
+
+
+def test_images_are_shared_out_by_the_size_that_they_are_enlarged_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        "spatialvae.metrics.reconstruction.perceptual.images_at_once",
+        lambda *size: sizes.append(size) or 1,  # type: ignore[func-returns-value]
+    )
+    images = torch.zeros(1, 1, 2, 5, dtype=torch.uint8)
+    PerceptualDistance.of_imagenet(CPU)(images, images)
+    assert sizes == [(64, 160)]
+
+
+@pytest.mark.parametrize("name", ["imagnet", "ImageNet"])
+def test_a_misspelt_name_is_answered_with_the_right_one(name: str) -> None:
+    with pytest.raises(UserError, match=r"is not a file of a network\. Did you mean 'imagenet'\?"):
+        FeatureNetwork.open(name)
+
+
+def test_results_of_a_comparison_know_whether_the_extra_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything, some = EvaluationConfig(metrics="all"), EvaluationConfig(metrics="bound,mse")
+    assert network_hashes(everything, (8, 8))["imagenet"] == SHA256
+    assert "imagenet" not in network_hashes(some, (8, 8))
+    monkeypatch.setattr("spatialvae.comparison.cached_evaluation.is_installed", lambda: False)
+    assert network_hashes(everything, (8, 8))["imagenet"] is None
 
 
 def test_a_missing_package_is_a_line_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from spatialvae.errors import UserError
 
-__all__ = ["INSTALL", "NAME", "SHA256", "SIDE", "ImageNetwork", "imagenet", "is_installed"]
+__all__ = ["INSTALL", "NAME", "SHA256", "SIDE", "SMALLEST", "ImageNetwork", "imagenet", "is_installed"]
 
 NAME = "ImageNet, EfficientNet-Lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

@@ -38,6 +38,8 @@ class Option:
     @property
     def is_text(self) -> bool:
         """Whether a text can spell the default."""
+        if not isinstance(self.default, int | float | str | None):
+            return False
         text = as_option_text(self.default)
         return not any(mark in text for mark in ",=") and self._reads(text)
 

@@ -100,7 +100,7 @@ def with_defaults(options: Options) -> Options:
     Raises:
         UserError: a network that does not exist.
     """
-    if options.network.startswith(OWN):
+    if options.network.startswith(OWN) and None not in (options.head, options.likelihood):
         return options
     networks = NETWORKS.parse(options.network)
     head, likelihood = options.head or networks.head, options.likelihood or networks.likelihood

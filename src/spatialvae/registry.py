@@ -135,11 +135,13 @@ class Registry(Mapping[str, Callable[..., Part]], Generic[Part]):
         'paper:stem=matched'
 
         Raises:
-            UserError: an unknown name.
+            UserError: an unknown name, or a value that its option cannot take.
         """
         name, pairs = self.split(spec)
-        options = [one for one in self.options(name).values() if not one.required and one.is_text]
-        values = {option.name: as_option_text(option.default) for option in options} | dict(pairs)
+        options = self.options(name)
+        values = {key: as_option_text(one.default) for key, one in options.items() if not one.required and one.is_text}
+        for key, text in pairs:
+            values[key] = as_option_text(options[key].parse(name, text)) if key in options else text
         text = ",".join(f"{key}={value}" for key, value in values.items())
         return f"{name}:{text}" if text else name
 

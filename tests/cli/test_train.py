@@ -240,3 +240,19 @@ def test_settings_that_are_none(tmp_path: Path, text: str, words: list[str]) -> 
     message = spatialvae("train", "--config", tmp_path / "settings.yaml", "--out", tmp_path / "out").complaint
     assert all(word in message for word in words), message
     assert "settings.yaml" in message
+
+
+def test_settings_of_a_run_of_before_group_norm_are_those_of_then(images: Path, tmp_path: Path) -> None:
+    small = ("--data", images, "--images", 50, "--batch-size", 50, "--latent", "naive", "--maps", 2, "--map-size", 4)
+    network = "residual:width=8,depth=1"
+    old = tmp_path / "old"
+    assert spatialvae("train", *small, "--network", f"{network},norm=none", "--out", old).code == 0
+    stored = yaml.safe_load((old / "config.yaml").read_text())
+    (old / "config.yaml").write_text(yaml.safe_dump({**stored, "network": network}))
+    again = spatialvae("train", "--config", old / "config.yaml", "--out", tmp_path / "again")
+    assert again.code == 0
+    assert same(load_file(old / "model.safetensors"), load_file(tmp_path / "again" / "model.safetensors"))
+    typed = tmp_path / "mine.yaml"
+    typed.write_text((old / "config.yaml").read_text())
+    assert spatialvae("train", "--config", typed, "--out", tmp_path / "new").code == 0
+    assert "norm=group" in load(tmp_path / "new").config.network

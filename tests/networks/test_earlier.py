@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import torch
 
+from spatialvae.config import ModelOptions
+from spatialvae.errors import UserError
 from spatialvae.networks import NETWORKS, PaperNetworks, ResidualNetworks
 from spatialvae.networks.earlier import as_stored
+from spatialvae.parts import with_defaults
 from spatialvae.registry import Registry
 
 
@@ -31,6 +36,16 @@ def test_a_name_that_is_not_registered_is_left_as_it_is() -> None:
     assert as_stored("elsewhere:width=2") == "elsewhere:width=2"
 
 
+@pytest.mark.parametrize("text", ["residual:attention=true,width=08", "residual:width=+8,attention=true,norm=group"])
+def test_spellings_of_one_network_are_one_text(text: str) -> None:
+    assert NETWORKS.complete(text) == NETWORKS.complete("residual:width=8,attention=true")
+
+
+def test_a_network_without_a_name_is_refused_in_a_line() -> None:
+    with pytest.raises(UserError, match="There is no network 'own'"):
+        with_defaults(ModelOptions(network="own:Mine"))
+
+
 def test_a_default_that_no_text_spells_is_left_out() -> None:
     parts = Registry[object]("part")
 
@@ -40,6 +55,7 @@ def test_a_default_that_no_text_spells_is_left_out() -> None:
         size: int
         words: str = "a,b"
         table: tuple[int, ...] = ()
+        kernel: Any = torch.ones(2)  # noqa: RUF009
 
     assert parts.complete("one:size=3") == "one:size=3"
-    assert parts.parse(parts.complete("one:size=3")) == One(3)
+    assert isinstance(parts.parse(parts.complete("one:size=3")), One)

@@ -41,7 +41,7 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a model and store it in a run folder; the same command resumes an interrupted run."""
-    before, flags = TrainConfig.read(config).given() if config else {}, given(settings)
+    before, flags = _read(config).given() if config else {}, given(settings)
     if {"images", "epochs"} & set(flags):  # one length takes the place of the other
         before = {**before, "images": None, "epochs": None}
     chosen = TrainConfig.parse({**before, **flags}, "train")
@@ -77,3 +77,12 @@ def train(
             f"next: spatialvae sample {out}{plugin_words()} --out samples.png",
         ],
     )
+
+
+def _read(path: Path) -> TrainConfig:
+    """The settings of a file; those of a run mean what they meant when it was trained."""
+    from spatialvae.training import Run
+
+    run = Run(path.parent)
+    own = path.name == run.config.name and (run.journal.is_file() or run.data.is_file())
+    return run.settings(TrainConfig) if own else TrainConfig.read(path)

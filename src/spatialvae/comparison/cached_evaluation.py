@@ -18,13 +18,14 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.files import replacing, write_json
-from spatialvae.metrics import Evaluation
+from spatialvae.imagenet import SHA256, is_installed
+from spatialvae.metrics import METRICS, Evaluation
 from spatialvae.metrics.evaluation import evaluate
 from spatialvae.metrics.latent.probe import no_probe
 from spatialvae.metrics.measurement import is_own
 from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance
 from spatialvae.metrics.samples.features import FeatureNetwork
-from spatialvae.metrics.selection import select
+from spatialvae.metrics.selection import ALL, select, split_specs
 from spatialvae.model import SpatialVAE
 from spatialvae.options import place_of
 from spatialvae.plugins import loaded_plugins
@@ -104,7 +105,7 @@ def evaluated(
 
 
 def network_hashes(config: EvaluationConfig, image_size: tuple[int, int]) -> dict[str, str | None]:
-    """The sha256 of the networks that the settings name, None for none; that of features was tried on this size.
+    """The sha256 of the networks that the settings ask for, None for none; that of features was tried on this size.
 
     Raises:
         UserError: a file that is not there or is no such network, or that takes no images.
@@ -115,9 +116,12 @@ def network_hashes(config: EvaluationConfig, image_size: tuple[int, int]) -> dic
     features = None if config.features is None else FeatureNetwork.open(config.features)
     if features is not None:
         features.size(*image_size)
+    asked = split_specs(config.metrics)
+    of_imagenet = any(spec == "all" or (spec not in ALL and "imagenet" in METRICS.parse(spec).needs) for spec in asked)
     return {
         "features": None if features is None else features.sha256,
         "lpips": None if config.lpips is None else PerceptualDistance.open(config.lpips).sha256,
+        **({"imagenet": SHA256 if is_installed() else None} if of_imagenet else {}),
     }
 
 

@@ -28,6 +28,7 @@ from spatialvae.metrics.latent.probe import no_probe
 from spatialvae.metrics.provenance import Provenance
 from spatialvae.metrics.selection import check_count, refuse_unread, select, settings_read
 from spatialvae.model import SpatialVAE
+from spatialvae.networks import NETWORKS
 from spatialvae.priors import PRIORS, AbstractTrainedFamily
 from spatialvae.records import parse
 from spatialvae.report import draw_figures, intervals
@@ -181,7 +182,10 @@ def _results(
     return Results(
         version=__version__,
         data=_data_facts(data, config),
-        settings={name: value for name, value in config.flat().items() if name not in NOT_SHARED},
+        settings={
+            **{name: value for name, value in config.flat().items() if name not in NOT_SHARED},
+            "network": NETWORKS.complete(config.model.network),
+        },
         evaluation=_evaluation_facts(evaluation, measured[0][0].provenance),
         seeds=tuple(plan.seeds),
         intervals=intervals(plan.seeds),

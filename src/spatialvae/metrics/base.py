@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from spatialvae.estimate import Estimate
     from spatialvae.metrics.measurement import Measurement
+    from spatialvae.metrics.provenance import NetworkDescription
     from spatialvae.metrics.subjects import EncodedBatch, FeatureSets, ModelOnSplit, Pairs, SampleSet
 
 __all__ = [
@@ -119,6 +120,11 @@ class AbstractPairMetric(AbstractMetric):
 
     group: ClassVar[Group] = "reconstruction"
     needs: ClassVar[frozenset[Need]] = frozenset({"pairs"})
+
+    @property
+    def network(self) -> NetworkDescription | None:
+        """The network that measures, if one does that no setting names."""
+        return None
 
     @abstractmethod
     def measure(self, pairs: Pairs) -> Tensor:

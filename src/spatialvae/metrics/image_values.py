@@ -69,7 +69,8 @@ class ImageValues:
     def measurement(self) -> Measurement:
         """The metrics of all batches."""
         given = (item for quantities in self._parts.values() for item in quantities.items())
-        measured = (Measurement.of(name, torch.cat(parts)) for name, parts in given)
+        networks = {key: metric.network for key, metric in self._of_pairs.items()}
+        measured = (Measurement.of(name, torch.cat(parts), networks.get(name)) for name, parts in given)
         return reduce(or_, measured, Measurement(failed=self._failed))
 
     def _gather(

@@ -13,7 +13,7 @@ from torch import Tensor
 from spatialvae.data.batches import to_device
 from spatialvae.devices import fastest_device
 from spatialvae.errors import UserError
-from spatialvae.imagenet import NAME, SHA256, imagenet
+from spatialvae.imagenet import NAME, SHA256, SMALLEST, imagenet
 from spatialvae.metrics.samples.features import CPU, arguments, as_colour, images_at_once, open_script, others_code
 
 __all__ = ["PerceptualDistance"]
@@ -35,6 +35,8 @@ class PerceptualDistance:
     """From two uint8 [B 3 H W] to [B] or [B 1 1 1]."""
     device: torch.device = CPU
     """Where `compare` wants its images."""
+    least: int = 1
+    """What `compare` enlarges the shorter side of images to, if it does."""
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], device: torch.device | None = None) -> PerceptualDistance:
@@ -68,7 +70,7 @@ class PerceptualDistance:
             UserError: the extra `imagenet` is not installed.
         """
         device = device or fastest_device()
-        return cls(NAME, SHA256, imagenet(device).distance, device)
+        return cls(NAME, SHA256, imagenet(device).distance, device, SMALLEST)
 
     def __call__(self, images: Tensor, others: Tensor) -> Tensor:
         """One distance an image: uint8 [B C H W] twice -> float32 [B]; grey is repeated to three channels.
@@ -80,9 +82,13 @@ class PerceptualDistance:
             raise UserError(
                 f"Images {list(images.shape)} and {list(others.shape)}: a distance needs two of the same shape."
             )
-        at_once = images_at_once(*images.shape[2:]) if images.ndim == 4 else 1
+        at_once = images_at_once(*self._enlarged(*images.shape[2:])) if images.ndim == 4 else 1
         pairs = zip(as_colour(images).split(at_once), as_colour(others).split(at_once), strict=True)
         return torch.cat([self._distances(*pair) for pair in pairs])
+
+    def _enlarged(self, height: int, width: int) -> tuple[int, int]:
+        factor = max(1.0, self.least / min(height, width))
+        return round(height * factor), round(width * factor)
 
     def _distances(self, images: Tensor, others: Tensor) -> Tensor:
         images, others = to_device(images, self.device), to_device(others, self.device)

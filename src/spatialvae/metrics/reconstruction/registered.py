@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from spatialvae.metrics.measurement import Measurement
+    from spatialvae.metrics.provenance import NetworkDescription
     from spatialvae.metrics.subjects import ModelOnSplit, Pairs
 
 __all__ = [
@@ -110,6 +111,13 @@ class ImageNetDistance(AbstractPairMetric):
     meaning: ClassVar[str] = "between image and reconstruction, by the maps of EfficientNet-Lite0"
     needs: ClassVar[frozenset[Need]] = frozenset({"pairs", "imagenet"})
     by_default: ClassVar[bool] = False
+
+    @property
+    def network(self) -> NetworkDescription:
+        from spatialvae.imagenet import NAME, SHA256
+        from spatialvae.metrics.provenance import NetworkDescription
+
+        return NetworkDescription(NAME, SHA256)
 
     def measure(self, pairs: Pairs) -> Tensor:
         from spatialvae.metrics.reconstruction.perceptual import PerceptualDistance

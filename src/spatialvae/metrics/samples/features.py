@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 
 from spatialvae.data.batches import to_device
 from spatialvae.devices import fastest_device
-from spatialvae.errors import UserError, last_line
+from spatialvae.errors import UserError, last_line, meant
 from spatialvae.imagenet import NAME, SHA256, SIDE, imagenet
 from spatialvae.sizes import spell_shape
 
@@ -37,6 +37,8 @@ __all__ = [
 INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 """Of inception-2015-12-05.pt, the TorchScript Inception that the FID of StyleGAN and its followers is computed with."""
 
+NAMED = ("imagenet", "inception")
+"""The networks that have names."""
 INCEPTION_SIZE = (299, 299)
 OWN_RESIZING = f"bicubic antialiased to {SIDE}x{SIDE}"
 SIDES = (32, 64, 224, 299)  # what image classifiers are trained on
@@ -90,6 +92,8 @@ class FeatureNetwork:
             return cls("inception", *_fidelity_inception(device), device, INCEPTION_SIZE)
         if spec == "imagenet":
             return cls(NAME, SHA256, False, imagenet(device), device, (SIDE, SIDE), OWN_RESIZING)
+        if not Path(spec).expanduser().is_file() and (hint := meant(str(spec), NAMED)):
+            raise UserError(f"{spec} is not a file of a network. {hint}")
         module, sha256 = open_script(spec, device)
         options = {"return_features": True} if "return_features" in arguments(module) else {}
         forward = partial(module, **options)
