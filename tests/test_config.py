@@ -154,7 +154,8 @@ def test_a_file_of_a_run_is_flat() -> None:
     data = ["data", "image_size", "crop", "layout", "skip_bad_images", "channels"]
     length = ["images", "epochs", "batch_size", "learning_rate", "schedule", "warmup"]
     steps = ["clip", "ema", "precision", "seed", "checkpoint_every", "checkpointing"]
-    assert list(TrainConfig().flat()) == [*model, *data, *length, *steps, "objective", "beta", "kl_warmup", "flip"]
+    objective = ["objective", "beta", "perceptual_weight", "kl_warmup"]
+    assert list(TrainConfig().flat()) == [*model, *data, *length, *steps, *objective, "flip"]
     assert TrainConfig.parse(TrainConfig().flat(), "here") == TrainConfig()
 
 

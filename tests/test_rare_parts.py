@@ -80,7 +80,7 @@ def test_the_parts_of_the_count_are_the_whole() -> None:
 def test_like_of_another_prior_or_network_is_refused(tmp_path: Path) -> None:
     latent = LowRank(2, 3, 3)
     save_model(tmp_path, SpatialVAE(latent=latent, image_shape=SHAPE, networks=PaperNetworks(stem="authors")))
-    with pytest.raises(UserError, match=r"network paper, .* has paper:stem=authors"):
+    with pytest.raises(UserError, match=r"network paper:stem=matched, .* has paper:stem=authors"):
         load(tmp_path, like=SpatialVAE(latent=latent, image_shape=SHAPE))
     save_model(tmp_path, SpatialVAE(latent=latent, image_shape=SHAPE, prior=Wide()))
     with pytest.raises(UserError, match=r"prior standard, .* has own:Wide"):

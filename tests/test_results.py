@@ -67,6 +67,7 @@ def stored(file: str, model: str, key: str) -> list[float]:
             0,
             "182 (164 to 200)",
         ),
+        ("residual-more.json", "3x3: tensor-normal elbo", "3x3: naive elbo", 0, "± 125"),
         (
             "residual-more.json",
             "faces: tensor-normal, p(z) matrix-normal elbo",

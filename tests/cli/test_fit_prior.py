@@ -161,7 +161,7 @@ def test_evaluate_measures_the_named_priors(own_run: Path, features: Path) -> No
         (("--images", 100, "--epochs", 3), "give --images or --epochs, not both"),
         (("--prior", "mixture:components=two"), "components is a whole number"),
         (("--prior", "mixture:components=900"), "components=900 is more than there are codes (11"),
-        (("--prior", "gaussian", "--prior", "mixture", "--default"), "wants --features FILE.pt"),
+        (("--prior", "gaussian", "--prior", "mixture", "--default"), "wants --features imagenet or FILE.pt"),
     ],
 )
 def test_bad_input(own_run: Path, flags: tuple[str, ...], words: str) -> None:

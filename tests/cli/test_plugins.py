@@ -34,7 +34,7 @@ def plugin(tmp_path: Path, text: str) -> Path:
 MODEL_PARTS = {
     "latent": (LATENT, "narrow:width_of_noise=0.5"),
     "likelihood": (LIKELIHOOD, "unit-gaussian:scale=0.5"),
-    "network": (NETWORK, "small:width=3"),
+    "network": (NETWORK, "small:width=3,stray=0"),
 }
 
 

@@ -271,7 +271,7 @@ def test_the_papers_objective_tells_its_kl_weight(tmp_path: Path) -> None:
         (["vector", "low-rank:rank=4"], {}, "rank=4"),
         (["vector"], {"split": "tset"}, "Split 'tset' is not known. Did you mean 'test'?"),
         (["vector"], {"metrics": "bound,frehcet"}, "Did you mean 'frechet'?"),
-        (["vector"], {"metrics": "frechet"}, "features FILE.pt"),
+        (["vector"], {"metrics": "frechet"}, "features imagenet"),
         (["vector"], {"features": "none.pt"}, "none.pt"),
         (["vector"], {"lpips": "none.pt"}, "none.pt"),
     ],

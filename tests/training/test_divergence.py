@@ -82,7 +82,7 @@ def test_the_folder_of_a_run_without_a_checkpoint_takes_other_settings(tmp_path:
     run(tmp_path / "run", latent="vector", images=40)
     run(tmp_path / "calm", latent="vector", images=40)
     assert same(checkpoint(tmp_path / "run"), checkpoint(tmp_path / "calm"))
-    own = settings(latent="vector", images=40, head="dense", likelihood="gaussian")
+    own = settings(latent="vector", images=40, network="paper:stem=matched", head="dense", likelihood="gaussian")
     assert TrainConfig.read(tmp_path / "run" / "config.yaml") == own
     lines = [[line.keys() for line in strict_journal(tmp_path / name)] for name in ("run", "calm")]
     assert lines[0] == lines[1]

@@ -25,7 +25,7 @@ def test_a_run_says_what_it_was_really_trained_on(tmp_path: Path) -> None:
     written, record = TrainConfig.read(tmp_path / "run" / "config.yaml"), Run(tmp_path / "run").record()
     assert record == DataRecord.of(data)
     stored = {"data": str(tmp_path / "mine.npz"), "image_size": "8x8", "crop": "10", "channels": 1}
-    stored |= {"head": "dense", "likelihood": "gaussian"}  # of the network
+    stored |= {"network": "paper:stem=matched", "head": "dense", "likelihood": "gaussian"}  # of the network
     assert written == asked.replaced(**stored)
 
 
