@@ -115,6 +115,15 @@ def test_gradients_reach_the_images_alone(network: ImageNetwork) -> None:
     assert network.distance(closer, others).item() < network.distance(images, others).item()
 
 
+def test_a_network_that_was_read_for_measuring_has_gradients_in_training() -> None:
+    imagenet.cache_clear()
+    with torch.inference_mode():
+        imagenet(CPU)
+    images = photograph("china.jpg", 32).float().requires_grad_()
+    imagenet(CPU).distance(images, photograph("flower.jpg", 32)).sum().backward()
+    assert images.grad is not None
+
+
 def test_it_stays_in_eval_mode(network: ImageNetwork) -> None:
     assert torch.nn.Sequential(network).train() and not any(module.training for module in network.modules())
 

@@ -117,11 +117,12 @@ def imagenet(device: torch.device) -> ImageNetwork:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != SHA256:
         raise UserError(f"{path} is not the file of weights that is known (sha256 {digest[:12]}...): {INSTALL}")
-    with warnings.catch_warnings():
+    # Whoever asks first may be in inference mode, whose tensors the gradients of a later training could not pass.
+    with warnings.catch_warnings(), torch.inference_mode(False):
         warnings.simplefilter("ignore")
         network = code.EfficientNet.from_name("efficientnet-lite0")
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return ImageNetwork(network).to(device)
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return ImageNetwork(network).to(device)
 
 
 def _standardised(images: Tensor) -> Tensor:

@@ -46,9 +46,10 @@ def run(task: str, folder: Path) -> None:
             child.kill()
 
 
-def test_the_gradient_is_the_mean_of_the_ranks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["gradients", "perceptual"])
+def test_the_gradient_is_the_mean_of_the_ranks(tmp_path: Path, task: str) -> None:
     # A loss that goes around the wrapper leaves each rank with its own gradient.
-    run("gradients", tmp_path)
+    run(task, tmp_path)
     alone, together = (
         [load_file(tmp_path / f"{kind}-{rank}.safetensors") for rank in (0, 1)] for kind in ("alone", "together")
     )

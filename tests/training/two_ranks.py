@@ -1,4 +1,4 @@
-"""A program of two processes: `python two_ranks.py gradients|train FOLDER`, as torchrun would start each."""
+"""A program of two processes: `python two_ranks.py gradients|perceptual|train FOLDER`, as torchrun would start each."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from spatialvae.data.batches import training_batch
 from spatialvae.elbo import elbo_loss
 from spatialvae.model import SpatialVAE
 from spatialvae.training import train
+from spatialvae.training.perceptual import WithDistance
 from tests.training.tiny import settings, tiny_data
 
 
-def gradients(folder: Path) -> None:
+def gradients(folder: Path, perceptual_weight: float = 0.0) -> None:
     """Each rank's share of one batch, through the wrapped model; its own gradient and the shared one."""
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     accelerator = Accelerator(cpu=True)
     torch.manual_seed(0)
     model = SpatialVAE.from_config(settings().sized((8, 8), 1))
     images = training_batch(tiny_data().split("train"), 16, 0, seed=0, flip=False, rank=rank, world=world)
-    wrapped = accelerator.prepare(model).eval()  # batch norm on its running statistics: images do not mix
-    for name, forward in (("alone", model), ("together", wrapped)):
+    stepped = WithDistance(model) if perceptual_weight else model
+    wrapped = accelerator.prepare(stepped).eval()  # batch norm on its running statistics: images do not mix
+    for name, forward in (("alone", stepped), ("together", wrapped)):
         model.zero_grad()
         torch.manual_seed(rank)
-        accelerator.backward(elbo_loss(forward(images)))
+        accelerator.backward(elbo_loss(forward(images), perceptual_weight=perceptual_weight))
         result = {key: value.grad.clone() for key, value in model.named_parameters() if value.grad is not None}
         save_file(result, folder / f"{name}-{rank}.safetensors")
 
 
 if __name__ == "__main__":
     task, out = sys.argv[1], Path(sys.argv[2])
-    if task == "gradients":
-        gradients(out)
+    if task != "train":
+        gradients(out, perceptual_weight=64.0 if task == "perceptual" else 0.0)
     else:
         train(settings(checkpoint_every=20), tiny_data(), out / "run", progress=False)
     if torch.distributed.is_initialized():
