@@ -24,8 +24,6 @@ class ELBO(NamedTuple):
     """One-sample estimate of E_q[log p(x|z)]."""
     kl: Tensor
     """KL(q(z|x) || p(z)), never negative."""
-    perceptual: Tensor | None = None
-    """The perceptual distance to the reconstruction, 0 to 4, where a training wants it; no part of the bound."""
 
     @property
     def bound(self) -> Tensor:
@@ -33,22 +31,14 @@ class ELBO(NamedTuple):
         return self.reconstruction - self.kl
 
 
-def elbo_loss(terms: ELBO, beta: float = 1.0, perceptual_weight: float = 0.0) -> Tensor:
-    """The default objective: mean over images of -(reconstruction - beta * KL) + weight * distance, in nats per image.
-
-    Args:
-        terms: of a batch.
-        beta: weight of the KL.
-        perceptual_weight: nats that a perceptual distance of 1 counts; for terms that have one.
+def elbo_loss(terms: ELBO, beta: float = 1.0) -> Tensor:
+    """The default objective: mean over images of -(reconstruction - beta * KL), in nats per image.
 
     >>> import torch
     >>> elbo_loss(ELBO(torch.tensor([-90.0, -110.0]), torch.tensor([10.0, 30.0])))
     tensor(120.)
     """
-    loss = beta * terms.kl - terms.reconstruction
-    if terms.perceptual is not None:
-        loss = loss + perceptual_weight * terms.perceptual
-    return loss.mean()
+    return (beta * terms.kl - terms.reconstruction).mean()
 
 
 def paper_loss(terms: ELBO, *, pixels: int, latents: int, beta: float = 1.0) -> Tensor:

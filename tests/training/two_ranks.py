@@ -11,11 +11,15 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 
 from spatialvae.data.batches import training_batch
-from spatialvae.elbo import elbo_loss
+from spatialvae.elbo import ELBO, elbo_loss
 from spatialvae.model import SpatialVAE
 from spatialvae.training import train
-from spatialvae.training.perceptual import WithDistance
+from spatialvae.training.perceptual import Seen, WithDistance
 from tests.training.tiny import settings, tiny_data
+
+
+def loss(made: ELBO | Seen, weight: float) -> torch.Tensor:
+    return elbo_loss(made.terms) + weight * made.perceptual.mean() if isinstance(made, Seen) else elbo_loss(made)
 
 
 def gradients(folder: Path, perceptual_weight: float = 0.0) -> None:
@@ -30,7 +34,7 @@ def gradients(folder: Path, perceptual_weight: float = 0.0) -> None:
     for name, forward in (("alone", stepped), ("together", wrapped)):
         model.zero_grad()
         torch.manual_seed(rank)
-        accelerator.backward(elbo_loss(forward(images), perceptual_weight=perceptual_weight))
+        accelerator.backward(loss(forward(images), perceptual_weight))
         result = {key: value.grad.clone() for key, value in model.named_parameters() if value.grad is not None}
         save_file(result, folder / f"{name}-{rank}.safetensors")
 

@@ -27,7 +27,7 @@ from spatialvae.sizes import spell_shape
 from spatialvae.store import load_priors, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.finish import fit_run_prior
-from spatialvae.training.perceptual import WithDistance, check_distance
+from spatialvae.training.perceptual import Seen, WithDistance, check_distance
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import kl_weight, model_cautions, total_images
 from spatialvae.training.stage import AbstractStage
@@ -111,14 +111,18 @@ class ModelStage(AbstractStage[SpatialVAE]):
     def loss(
         self, wrapped: nn.Module, network: SpatialVAE, batch: Tensor, seen: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        terms: ELBO = wrapped(batch)
+        made: ELBO | Seen = wrapped(batch)
+        terms = made.terms if isinstance(made, Seen) else made
         beta = kl_weight(self.config, seen)
         if self.config.objective == "elbo":
-            loss = elbo_loss(terms, beta, self.config.perceptual_weight * batch[0].numel())
+            loss = elbo_loss(terms, beta)
         else:
             loss = paper_loss(terms, pixels=batch[0].numel(), latents=network.latent.numbers, beta=beta)
         named = {"reconstruction": terms.reconstruction, "kl": terms.kl}
-        return loss, named if terms.perceptual is None else {**named, "perceptual": terms.perceptual}
+        if isinstance(made, Seen):  # nats for each number of an image
+            loss = loss + self.config.perceptual_weight * batch[0].numel() * made.perceptual.mean()
+            named["perceptual"] = made.perceptual
+        return loss, named
 
     def named(self, means: dict[str, float]) -> dict[str, float]:
         return {"loss": means["loss"], "bound": means["reconstruction"] - means["kl"], **means}

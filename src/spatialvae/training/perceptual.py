@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +13,14 @@ from spatialvae.errors import UserError
 from spatialvae.imagenet import INSTALL, imagenet, is_installed
 from spatialvae.model import SpatialVAE
 
-__all__ = ["WithDistance", "check_distance"]
+__all__ = ["Seen", "WithDistance", "check_distance"]
+
+
+class Seen(NamedTuple):
+    """The terms of the bound, and the perceptual distance of each image to its reconstruction, 0 to 4, [B]."""
+
+    terms: ELBO
+    perceptual: Tensor
 
 
 class WithDistance(nn.Module):
@@ -26,11 +35,11 @@ class WithDistance(nn.Module):
         self.model = model
         self.network = imagenet(model.device)
 
-    def forward(self, images: Tensor) -> ELBO:
+    def forward(self, images: Tensor) -> Seen:
         terms, pixels = self.model.terms(images)
         with torch.autocast(images.device.type, enabled=False):  # small differences of maps would be rounded to 8 bits
             means = (pixels.mean.float() + 1) * 127.5
-            return terms._replace(perceptual=self.network.distance(_colour(means), _colour(images)))
+            return Seen(terms, self.network.distance(_colour(means), _colour(images)))
 
 
 def check_distance(config: TrainConfig, channels: int) -> None:
