@@ -89,7 +89,7 @@ class FeatureNetwork:
         """
         device = device or fastest_device()
         if spec == "inception":
-            return cls("inception", *_fidelity_inception(device), device, INCEPTION_SIZE)
+            return cls("inception", *_fidelity_inception(device), device)
         if spec == "imagenet":
             return cls(NAME, SHA256, False, imagenet(device), device, (SIDE, SIDE), OWN_RESIZING)
         if not Path(spec).expanduser().is_file() and (hint := meant(str(spec), NAMED)):
