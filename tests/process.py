@@ -103,7 +103,7 @@ def used(folder: Path) -> Iterator[str]:
     model.reconstruct(pair)
     yield "reconstruct"
     short = PriorConfig(images=40, batch_size=20, warmup=0)
-    for prior in ("mixture:components=2", "flow:couplings=2,width=16", "diffusion:width=16,blocks=1,steps=2"):
+    for prior in ("mixture:components=2", "flow:couplings=2,width=16", "flow-matching:width=16,blocks=1,steps=2"):
         fit_missing(model, data, folder / "run", [prior], training=short)
         model.sample(3, seed=0, prior=prior)
         yield f"fit {prior}"

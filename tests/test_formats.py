@@ -13,7 +13,7 @@ from spatialvae.latents import LATENTS
 from spatialvae.likelihoods import LIKELIHOODS
 from spatialvae.metrics import evaluate
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import DiffusionFamily, FlowFamily
+from spatialvae.priors import FlowFamily, FlowMatchingFamily
 from tests.priors.gaussians import gaussian
 from tests.test_model import pictures, small
 from tests.training.tiny import tiny_data
@@ -27,9 +27,9 @@ SPECS = [*LATENTS, "tensor-normal:covariance=full", "matrix-normal:covariance=ar
 def with_priors(model: SpatialVAE) -> SpatialVAE:
     """The model with a prior of every kind that an untrained one can have."""
     distribution = gaussian(torch.randn(model.latent.event_shape))
-    flow, diffusion = FlowFamily(couplings=2, width=16), DiffusionFamily(width=16, blocks=1, steps=2)
+    flow, matched = FlowFamily(couplings=2, width=16), FlowMatchingFamily(width=16, blocks=1, steps=2)
     model.priors.update(
-        {"gaussian": distribution, "flow": flow.start(distribution, 0), "diffusion": diffusion.start(distribution, 0)}
+        {"gaussian": distribution, "flow": flow.start(distribution, 0), "flow-matching": matched.start(distribution, 0)}
     )
     return model
 
@@ -45,7 +45,7 @@ def densities(model: SpatialVAE, images: Tensor, codes: Tensor) -> dict[str, Ten
         "prior": model.prior().log_prob(codes),
         "gaussian": model.prior("gaussian").log_prob(codes),
         "flow": model.prior("flow").log_prob(codes),
-        "diffusion": model.prior("diffusion").log_prob(codes),
+        "flow-matching": model.prior("flow-matching").log_prob(codes),
     }
 
 
@@ -85,5 +85,5 @@ def test_every_likelihood_in_every_format(likelihood: str, dtype: torch.dtype) -
 def test_an_evaluation_in_every_format(dtype: torch.dtype) -> None:
     model = with_priors(small(latent="matrix-normal")).to(dtype)
     evaluation = evaluate(model, tiny_data(), EvaluationConfig(generated=10, importance_samples=2))
-    assert {"elbo", "nll", "bits_per_dim", "prior_gain/flow", "prior_gain/diffusion"} <= set(evaluation.metrics)
+    assert {"elbo", "nll", "bits_per_dim", "prior_gain/flow", "prior_gain/flow-matching"} <= set(evaluation.metrics)
     assert all(torch.tensor(one.value).isfinite() for one in evaluation.metrics.values())

@@ -17,7 +17,7 @@ from spatialvae.files import replacing
 from spatialvae.latents import parse_latent
 from spatialvae.model import SpatialVAE
 from spatialvae.networks import ResidualNetworks
-from spatialvae.priors import DiffusionFamily, GaussianPrior, Labels
+from spatialvae.priors import FlowMatchingFamily, GaussianPrior, Labels
 from spatialvae.store import load, prior_file, save_default_prior, save_model, save_prior, weights_hash
 from tests.priors.gaussians import gaussian
 
@@ -56,7 +56,7 @@ def test_a_prior_comes_back(folder: Path) -> None:
 
 
 def test_a_prior_keeps_its_classes(folder: Path) -> None:
-    prior = DiffusionFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
+    prior = FlowMatchingFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
     labels = Labels(("cat", "dog"), (3, 0))
     prior.name_classes(labels)
     save_prior(folder, prior)
@@ -69,7 +69,7 @@ def test_a_prior_keeps_its_classes(folder: Path) -> None:
 
 
 def test_a_prior_without_the_names_of_its_classes_is_not_used(folder: Path) -> None:
-    prior = DiffusionFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
+    prior = FlowMatchingFamily(width=16, blocks=1).start(gaussian(torch.zeros(2, 3, 4)), 2)
     for metadata in ({}, {"labels": Labels(("cat",)).spelled()}):
         metadata |= {"prior": prior.family.spelled, "weights": weights_hash(folder)}
         save_file(prior.state_dict(), prior_file(folder, prior.family.spelled), metadata)

@@ -90,6 +90,7 @@ def sample(
     prior: str | None = None,
     label: int | str | None = None,
     steps: int | None = None,
+    guidance: float | None = None,
     pixels: Pixels = "mean",
 ) -> Tensor:
     """Pictures p(x|z) of codes drawn from a prior: uint8 [count C H W], on the CPU.
@@ -104,15 +105,16 @@ def sample(
         temperature: scales the standard deviation of the prior's Gaussian noise.
         prior: `standard`, `learned` or the name of a fitted one; default: the shelf's default.
         label: draw codes of the class of this name, else of this number, from a prior that knows labels.
-        steps: of a diffusion's equation; default: the prior's own.
+        steps: of a flow-matching prior's equation; default: the prior's own.
+        guidance: how strongly a label pulls in flow matching; without a label each draw gets a class of its own.
         pixels: the mean of p(x|z), its mode, or a sample of it, with the likelihood's own noise.
 
     Raises:
-        UserError: a prior that does not exist, a temperature below 0, a label or steps that the prior does not take, or
-            `pixels` that are none of the three.
+        UserError: a prior that does not exist, a temperature below 0, a label, steps or guidance that it does not take,
+            or `pixels` that are none of the three.
     """
     show = shown(pixels, seed)
-    draw, device = sampler(model, prior, temperature, label, steps), model.device
+    draw, device = sampler(model, prior, temperature, label, steps, guidance), model.device
     shape = (count, *model.image_shape)
     # Made out here: a tensor made in inference mode could not be changed by the caller.
     pictures = torch.empty(shape, dtype=torch.uint8, pin_memory=device.type == "cuda" and math.prod(shape) <= PINNED)
@@ -171,17 +173,20 @@ def sampler(
     temperature: float = 1.0,
     label: int | str | None = None,
     steps: int | None = None,
+    guidance: float | None = None,
 ) -> Callable[[int], Tensor]:
     """A function of n that draws codes [n, maps, height, width] of a prior; `sample` describes the arguments."""
     name = model.priors.resolve(prior)
     if (fitted := model.priors.get(name)) is not None:
-        codes = fitted(label, temperature, steps)
+        codes = fitted(label, temperature, steps, guidance)
         return lambda count: codes.sample(torch.Size([count]))
     if not 0 <= temperature < math.inf:
         raise UserError(f"`temperature` {temperature} is not possible: it should be a finite number from 0 on.")
     if label is not None:
         raise UserError(f"The prior {name} knows no labels: leave `label` out, or fit one: `prior` mixture.")
     if steps is not None:
-        raise UserError(f"`steps` {steps} is for diffusion: draws from {name} take no steps.")
+        raise UserError(f"`steps` {steps} is for flow-matching: draws from {name} take no steps.")
+    if guidance is not None:
+        raise UserError(f"`guidance` {guidance:g} is for flow-matching with labels: draws from {name} take none.")
     own = model.prior(name)
     return lambda count: own.mean + temperature * (own.sample(torch.Size([count])) - own.mean)

@@ -39,7 +39,7 @@ class Ball(AbstractPrior):
         super().__init__(family, loc.shape)
         self.register_buffer("loc", loc)
 
-    def distribution(self, label, temperature, steps):
+    def distribution(self, label, temperature, solver):
         return AboutTheMean(self.loc, temperature * self.loc.new_tensor(self.family.width))
 
 

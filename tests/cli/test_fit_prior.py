@@ -121,15 +121,16 @@ def test_labels(labelled: Path, tmp_path: Path) -> None:
     assert "knows no labels" in spatialvae("sample", labelled, "--label", 0, "--out", tmp_path / "d.png").complaint
 
 
-def test_a_diffusion_is_trained_resumed_and_drawn_from(own_run: Path, tmp_path: Path) -> None:
-    name = "diffusion:width=16,blocks=1"
+def test_flow_matching_is_trained_resumed_and_drawn_from(own_run: Path, tmp_path: Path) -> None:
+    name = "flow-matching:width=16,blocks=1"
     flags = ("--prior", name, "--images", 60, "--batch-size", 20, "--warmup", 0)
     assert spatialvae("fit-prior", own_run, *flags).code == 0
     for steps in (2, 6):
         flags = ("--prior", name, "--steps", steps, "--count", 3, "--out", tmp_path / f"{steps}.npz")
         assert spatialvae("sample", own_run, *flags).code == 0
     assert (
-        "--steps 5 is for diffusion" in spatialvae("sample", own_run, "--steps", 5, "--out", tmp_path / "a").complaint
+        "--steps 5 is for flow-matching"
+        in spatialvae("sample", own_run, "--steps", 5, "--out", tmp_path / "a").complaint
     )
     flags = ("--prior", name, "--label", 0, "--out", tmp_path / "b.png")
     assert "knows no labels" in spatialvae("sample", own_run, *flags).complaint
@@ -156,7 +157,7 @@ def test_evaluate_measures_the_named_priors(own_run: Path, features: Path) -> No
     [
         (("--prior", "mixtur"), "There is no prior 'mixtur'. Did you mean 'mixture'"),
         (("--prior", "mixture:components=0"), "components=0 is not possible"),
-        (("--prior", "diffusion:width=12"), "width=12 is no multiple of 8: the nearest is width=8"),
+        (("--prior", "flow-matching:width=12"), "width=12 is no multiple of 8: use width=8"),
         (("--prior", "flow:couplings=1"), "use at least couplings=2"),
         (("--images", 100, "--epochs", 3), "give --images or --epochs, not both"),
         (("--prior", "mixture:components=two"), "components is a whole number"),

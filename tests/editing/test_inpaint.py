@@ -130,7 +130,7 @@ class Nowhere(AbstractCodeDistribution):
 class Unconditional(AbstractPrior):
     """Its prior."""
 
-    def distribution(self, label: int | None, temperature: float, steps: int | None) -> Nowhere:
+    def distribution(self, label: int | None, temperature: float, solver: object) -> Nowhere:
         return Nowhere(self.event_shape)
 
 

@@ -20,7 +20,7 @@ from spatialvae.training import loop, read_journal, train
 from tests.training.tiny import same, settings, tiny_data
 
 
-@pytest.mark.parametrize("name", ["flow:couplings=2,width=16", "diffusion:width=16,blocks=1,steps=4"])
+@pytest.mark.parametrize("name", ["flow:couplings=2,width=16", "flow-matching:width=16,blocks=1,steps=4"])
 def test_a_prior_with_a_network_is_fitted_kept_and_drawn_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -41,7 +41,7 @@ def test_a_prior_with_a_network_is_fitted_kept_and_drawn_from(
 
 def test_fitting_again_begins_anew(tmp_path: Path) -> None:
     model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model
-    name, run = "diffusion:width=16,blocks=1,steps=4", tmp_path / "run"
+    name, run = "flow-matching:width=16,blocks=1,steps=4", tmp_path / "run"
     short, longer = (PriorConfig(images=images, batch_size=20, warmup=0) for images in (40, 80))
     fit_missing(model, tiny_data(), run, [name], training=short)
     (folder,) = (run / "priors").iterdir()
@@ -51,7 +51,7 @@ def test_fitting_again_begins_anew(tmp_path: Path) -> None:
     assert read_journal(folder / "metrics.jsonl")[-1]["images"] == 80
 
 
-@pytest.mark.parametrize("name", ["flow:couplings=2,width=16", "diffusion:width=16,blocks=1,steps=4"])
+@pytest.mark.parametrize("name", ["flow:couplings=2,width=16", "flow-matching:width=16,blocks=1,steps=4"])
 def test_networks_work_on_what_tells_images_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(signal, "SHARE", 1.0)  # nothing reaches it: the two strongest directions remain
     model = train(settings(), tiny_data(), tmp_path / "run", progress=False).model

@@ -27,7 +27,7 @@ def test_sorted_images_lose_no_class(tmp_path: Path) -> None:
     np.savez(tmp_path / "sorted.npz", images=np.concatenate(pictures), labels=np.repeat(list(LEVELS), 100))
     data, folder = prepare(str(tmp_path / "sorted.npz")), tmp_path / "run"
     model = train(settings(images=6000, batch_size=20, learning_rate=0.005), data, folder, progress=False).model
-    priors = ("mixture:components=3", "diffusion:width=64,blocks=2")
+    priors = ("mixture:components=3", "flow-matching:width=64,blocks=2")
     with PosteriorCodes(model, data, limit=90) as codes:
         assert codes.labels.names == tuple(LEVELS)
         assert codes.labels.counts is not None

@@ -18,15 +18,15 @@ from spatialvae.fitting import PriorStage, train_prior
 from spatialvae.priors import (
     AbstractTrainedFamily,
     AbstractTrainedPrior,
-    DiffusionFamily,
     FlowFamily,
+    FlowMatchingFamily,
     GaussianFamily,
 )
 from spatialvae.training import Interrupted, loop, read_journal
 from tests.priors.toy import ToyCodes
 from tests.training.tiny import checkpoint, same
 
-FAMILIES = [FlowFamily(couplings=2, width=16), DiffusionFamily(width=16, blocks=1)]
+FAMILIES = [FlowFamily(couplings=2, width=16), FlowMatchingFamily(width=16, blocks=1)]
 
 
 class NoisyCodes(ToyCodes):

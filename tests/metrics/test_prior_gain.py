@@ -17,7 +17,7 @@ from spatialvae.data.pixels import to_float
 from spatialvae.data.subset import subset
 from spatialvae.metrics.likelihood.prior_gain import prior_gains
 from spatialvae.model import SpatialVAE
-from spatialvae.priors import DiffusionFamily, GaussianFamily, GaussianPrior
+from spatialvae.priors import FlowMatchingFamily, GaussianFamily, GaussianPrior
 from spatialvae.priors.normal import CodeNormal
 from tests.conftest import smooth_images
 from tests.priors.trained import stirred
@@ -106,19 +106,19 @@ class Sure:
 
 
 def test_an_estimated_density_moves_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spatialvae.priors.diffusion.diffusion.LARGEST_EXACT", 4)
+    monkeypatch.setattr("spatialvae.priors.flow_matching.flow_matching.LARGEST_EXACT", 4)
     model, split = small(), ImageSplit(smooth_images(300, 1, 8, 8), None)
     model.priors["gaussian"] = gaussian(model, 0.8)
-    start = DiffusionFamily(width=16, blocks=1, steps=2).start(gaussian(model, 0.8), 0)
-    model.priors["diffusion"] = diffusion = stirred(start, 0.3)
+    start = FlowMatchingFamily(width=16, blocks=1, steps=2).start(gaussian(model, 0.8), 0)
+    model.priors["flow-matching"] = matched = stirred(start, 0.3)
     results = []
-    for names in (["gaussian"], ["gaussian", "diffusion"], ["diffusion"]):
+    for names in (["gaussian"], ["gaussian", "flow-matching"], ["flow-matching"]):
         torch.manual_seed(4)
         results.append(prior_gains(model, split, 300, names))
     assert torch.equal(results[0]["gaussian"], results[1]["gaussian"])
-    assert torch.equal(results[1]["diffusion"][:250], results[2]["diffusion"][:250])  # of the first batch
+    assert torch.equal(results[1]["flow-matching"][:250], results[2]["flow-matching"][:250])  # of the first batch
     # Two batches, so that signs would repeat if each began anew: of equal images and codes every gain differs.
     equal = ImageSplit(np.repeat(smooth_images(1, 1, 8, 8), 256, 0), None)
     monkeypatch.setattr(model, "encode_checked", lambda images: Normal(torch.ones(len(images), 2, 3, 3), 1e-30))
-    assert diffusion.scored == 256
-    assert len(prior_gains(model, equal, 256, ["diffusion"])["diffusion"].unique()) > 250
+    assert matched.scored == 256
+    assert len(prior_gains(model, equal, 256, ["flow-matching"])["flow-matching"].unique()) > 250

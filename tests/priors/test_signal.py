@@ -16,8 +16,8 @@ from spatialvae.errors import UserError
 from spatialvae.priors import (
     AbstractTrainedFamily,
     AbstractTrainedPrior,
-    DiffusionFamily,
     FlowFamily,
+    FlowMatchingFamily,
     GaussianFamily,
     GaussianPrior,
     signal_directions,
@@ -27,7 +27,7 @@ from tests.priors.toy import ToyCodes
 from tests.priors.trained import correlated, stirred
 
 EVENT = (3, 2, 2)
-FAMILIES = [FlowFamily(couplings=2, width=16), DiffusionFamily(width=16, blocks=1, steps=10)]
+FAMILIES = [FlowFamily(couplings=2, width=16), FlowMatchingFamily(width=16, blocks=1, steps=10)]
 
 
 class PlantedCodes(ToyCodes):

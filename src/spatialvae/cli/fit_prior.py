@@ -30,7 +30,7 @@ Priors = Annotated[
     list[str] | None,
     typer.Option(
         "--prior",
-        help="The prior to fit: gaussian, mixture, mixture:components=20, flow or diffusion; may be repeated. "
+        help="The prior to fit: gaussian, mixture, mixture:components=20, flow or flow-matching; may be repeated. "
         "Default: gaussian.",
     ),
 ]

@@ -58,7 +58,7 @@ def compare(
         seeds: the models are trained with the seeds 0 to seeds - 1; default: 3 with fewer than 10,000 training images,
             else 1. With one seed, intervals are over images, for these trainings only.
         betas: weights of the KL in the objective; every latent is trained with each.
-        priors: priors to measure: standard; gaussian, mixture, flow or diffusion, fitted where they are not yet;
+        priors: priors to measure: standard; gaussian, mixture, flow or flow-matching, fitted where they are not yet;
             learned, with its options, which models are then trained with. Default: standard and gaussian.
         device: where to train and measure; default: the fastest device of this machine.
         progress: whether lines and bars on stderr show how far it is.

@@ -149,7 +149,7 @@ def _check(
     check_priors(priors, len(data.split("train")))
     if wanted.prior_images is not None and not any(isinstance(PRIORS.parse(p), AbstractTrainedFamily) for p in priors):
         raise UserError(
-            "`prior_images` is for priors with a network: name flow or diffusion as `prior`, or leave it out."
+            "`prior_images` is for priors with a network: name flow or flow-matching as `prior`, or leave it out."
         )
     count, metrics = len(data.split(evaluation.split)), select(evaluation, no_probe=no_probe(data, evaluation.split))
     check_count(metrics, count if evaluation.limit is None else min(count, evaluation.limit))

@@ -40,6 +40,15 @@ class EvaluationConfig(AbstractSettings):
         description="Priors to measure, one or more: standard, learned, or fitted ones such as gaussian or "
         "mixture:components=20. Default: the model's own prior and all fitted ones.",
     )
+    steps: int | None = Field(
+        default=None, ge=1, description="Solver steps of the draws from flow-matching priors. Default: the prior's own."
+    )
+    guidance: float | None = Field(
+        default=None,
+        ge=0,
+        description="How strongly classes pull in the draws from flow-matching priors with labels: each draw gets a "
+        "class. Default: no classes.",
+    )
     parzen_protocol: Literal["held-out", "authors"] = Field(
         default="held-out",
         description="held-out picks sigma on validation images, with pixels in [0, 1]. authors repeats their code, "
@@ -82,13 +91,13 @@ class CompareConfig(AbstractSettings):
     )
     prior: list[str] | None = Field(
         default=None,
-        description="Priors to measure, one or more: standard; gaussian, mixture, flow or diffusion, which are fitted "
-        "if they are not yet; learned, with its options, which is trained with the models. Default: standard, "
+        description="Priors to measure, one or more: standard; gaussian, mixture, flow or flow-matching, which are "
+        "fitted if they are not yet; learned, with its options, which is trained with the models. Default: standard, "
         "gaussian.",
     )
     prior_images: Length = Field(
         default=None,
-        description="The most codes that the networks of flow and diffusion see. Default: 120,000 and 600,000.",
+        description="The most codes that the networks of flow and flow-matching see. Default: 120,000 and 600,000.",
     )
     out: str | None = Field(default=None, description="The folder for the runs and the report.")
 

@@ -67,7 +67,7 @@ class PriorConfig(AbstractOptimisation):
     images: Length = Field(
         default=None,
         description="Length of training, as the most codes that the prior sees. Default: 120,000 for flow, 600,000 for "
-        "diffusion.",
+        "flow-matching.",
     )
     batch_size: int = Field(default=250, ge=2, le=10**6, description="Codes per step, over all devices.")
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's step size.")
@@ -84,6 +84,7 @@ class PriorConfig(AbstractOptimisation):
         lt=1,
         description="Decay per step of an average of the weights, which all results use.",
     )
+    flip: bool = Field(default=False, description="Fit to the codes of the images mirrored left to right as well.")
     checkpoint_every: Length = Field(
         default=None,
         description="Number of codes between checkpoints, each with a held-out loss. Default: a tenth of the length.",

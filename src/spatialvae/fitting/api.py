@@ -44,12 +44,12 @@ def fit(
 
     Args:
         run_or_model: a run, its folder, or a model.
-        prior: what is fitted: ``gaussian``, ``mixture:components=20``, ``flow``, ``diffusion``, ...
+        prior: what is fitted: ``gaussian``, ``mixture:components=20``, ``flow``, ``flow-matching``, ...
         images: all that `as_image_data` takes; of a run, those that it was trained on by default.
         device: where to compute, for a run's folder; default: the fastest device. A model computes where it is.
         progress: whether a bar on stderr shows how far it is.
-        settings: ``seed``, and for a prior with a network the other fields of `PriorConfig` by name. Its length is
-            ``epochs``, in passes over the codes; as an argument, ``images`` is what the prior is fitted to.
+        settings: ``seed`` and ``flip``, and for a prior with a network the other fields of `PriorConfig` by name. Its
+            length is ``epochs``, in passes over the codes; as an argument, ``images`` is what the prior is fitted to.
 
     Raises:
         UserError: no such prior or setting; a setting that this prior does not read; images of another shape than the
@@ -98,7 +98,7 @@ def training_settings(priors: Sequence[str], values: Mapping[str, Any]) -> Prior
     spatialvae.errors.UserError: images is for priors with a network: gaussian is fitted without training.
     """
     training = PriorConfig.parse(dict(values), "fit_prior")
-    unread = [name for name in values if name != "seed"]
+    unread = [name for name in values if name not in ("seed", "flip")]
     if unread and not any(isinstance(parse_family(name), AbstractTrainedFamily) for name in priors):
         raise UserError(f"`{unread[0]}` is for priors with a network: {', '.join(priors)} is fitted without training.")
     return training

@@ -37,6 +37,9 @@ from spatialvae.store import prior_file, save_prior, weights_hash
 
 __all__ = ["Fitted", "check_priors", "fit_missing", "fit_prior", "present"]
 
+CODES = "codes"
+"""The folder beside a model's weights for what the encoder puts out."""
+
 
 @dataclass(frozen=True, repr=False)
 class Fitted:
@@ -46,7 +49,7 @@ class Fitted:
     held_out: Estimate
     """log p(z) in nats of one draw for each of up to 2,000 validation images, 256 where an equation must be solved.
 
-    The error holds what the draws leave open, and what the signs do by which a diffusion's density is estimated.
+    The error holds what the draws leave open, and the signs by which the density of flow matching is estimated.
     """
     notes: list[str]
     seconds: float
@@ -94,7 +97,7 @@ def fit_prior(
     model.priors[family.spelled] = prior
     scored = codes.held_out[torch.from_numpy(subset(len(codes.held_out), prior.scored, seed=seed))]
     density = prior()
-    with seeded(seed), torch.no_grad():  # a diffusion's density is an estimate
+    with seeded(seed), torch.no_grad():  # the density by flow matching is an estimate
         values = torch.cat([density.log_prob(part.to(model.device)) for part in scored.split(500)])
     return Fitted(prior, Estimate.of(values.double().cpu()), notes, time.perf_counter() - began, dict(codes.provenance))
 
@@ -166,7 +169,8 @@ def fit_missing(
         if training is not None and isinstance(family, AbstractTrainedFamily):
             resolve_precision(training.precision)
     fits = {}
-    with PosteriorCodes(model, data, seed=seed, progress=progress) as codes:
+    flip = training is not None and training.flip
+    with PosteriorCodes(model, data, seed=seed, folder=folder / CODES, flip=flip, progress=progress) as codes:
         for family in missing:
             say(f"fitting {family.spelled}")
             try:

@@ -150,7 +150,7 @@ class PriorStage(AbstractStage[nn.Module]):
     def validate(self, network: nn.Module) -> dict[str, float]:
         """The loss a number of the held-out codes, by the same seeded draws every time, and its standard error.
 
-        Few codes are scored several times each, since a diffusion's loss is a draw.
+        Few codes are scored several times each, since the loss of flow matching is a draw.
         """
         prior = self.prior
         held_out, labels = self.codes.held_out.to(prior.gaussian.loc), self.codes.held_out_labels

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spatialvae.metrics.subjects import EncodedBatch, FeatureSets, ModelOnSplit, Pairs, SampleSet
 
 __all__ = [
+    "DRAWN",
     "METRICS",
     "RECONSTRUCTIONS",
     "AbstractCodeMetric",
@@ -46,8 +47,20 @@ Need = Literal["model", "pairs", "labels", "apart", "lpips", "imagenet", "featur
 """A model; a reconstruction of every image; labels that a classifier can learn; validation images apart from those
 measured; a perceptual network; the extra `imagenet`; a network of features; training images."""
 
-Read = Literal["importance_samples", "nll_images", "features", "lpips", "generated", "prior", "parzen_protocol"]
+Read = Literal[
+    "importance_samples",
+    "nll_images",
+    "features",
+    "lpips",
+    "generated",
+    "prior",
+    "steps",
+    "guidance",
+    "parzen_protocol",
+]
 """A setting of `EvaluationConfig` that only some metrics read."""
+DRAWN: frozenset[Read] = frozenset({"generated", "prior", "steps", "guidance"})
+"""What samples of priors are drawn by."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +149,7 @@ class AbstractFeatureMetric(AbstractMetric):
 
     group: ClassVar[Group] = "samples"
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
-    reads: ClassVar[frozenset[Read]] = frozenset({"features", "generated", "prior"})
+    reads: ClassVar[frozenset[Read]] = frozenset({"features", *DRAWN})
 
     @abstractmethod
     def measure(self, sets: FeatureSets) -> Estimate:
@@ -147,7 +160,7 @@ class AbstractSampleMetric(AbstractMetric):
     """A comparison of a set's images themselves with the real ones, for the samples of each prior."""
 
     group: ClassVar[Group] = "samples"
-    reads: ClassVar[frozenset[Read]] = frozenset({"generated", "prior"})
+    reads: ClassVar[frozenset[Read]] = DRAWN
 
     @abstractmethod
     def measure(self, samples: SampleSet) -> Measurement:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import in_order, to_device
 from spatialvae.data.pixels import to_float, to_uint8
+from spatialvae.errors import UserError
 from spatialvae.estimate import ONE_TRAINING
 from spatialvae.metrics.base import RECONSTRUCTIONS, AbstractMetric, AbstractModelMetric
 from spatialvae.metrics.image_values import ImageValues
@@ -94,6 +96,8 @@ def _evaluate(model: SpatialVAE, data: ImageData, config: EvaluationConfig, *, p
     check_count(wanted, count)
     named = config.prior or [model.priors.own, *model.priors]
     priors = tuple(dict.fromkeys(map(model.priors.resolve, named)))  # an unknown one raises before hours of work
+    solvers = {name: _solver(model, name, config) for name in priors}
+    _refuse_unsolved(solvers, config)
     values = ImageValues(wanted, config, model.device)
     reference = Reference(data, config, count, wanted, progress, model.device)
     provenance = reference.provenance(ONE_TRAINING, values.network)
@@ -110,9 +114,31 @@ def _evaluate(model: SpatialVAE, data: ImageData, config: EvaluationConfig, *, p
         if reference.wants_features or reference.wants_images:
             provenance = replace(provenance, generated=config.generated)
             for prior in priors:
-                samples = model.sample(config.generated, seed=config.seed, prior=prior)
+                samples = model.sample(config.generated, seed=config.seed, prior=prior, **solvers[prior])
                 measured |= reference.on_features(samples, prior) | reference.on_images(samples, prior)
     return Evaluation.of(measured, provenance)
+
+
+def _solver(model: SpatialVAE, name: str, config: EvaluationConfig) -> dict[str, Any]:
+    """What of the settings the draws of a prior take."""
+    prior, solver = model.priors.get(name), dict[str, Any]()
+    if prior is None or not prior.takes_steps:
+        return solver
+    if config.steps is not None:
+        solver["steps"] = config.steps
+    if config.guidance is not None and prior.labels:
+        solver["guidance"] = config.guidance
+    return solver
+
+
+def _refuse_unsolved(solvers: Mapping[str, dict[str, Any]], config: EvaluationConfig) -> None:
+    """Refuse settings that the draws of no prior take."""
+    for name, whom in (("steps", "flow-matching priors"), ("guidance", "flow-matching priors with labels")):
+        value = getattr(config, name)
+        if value is not None and not any(name in solver for solver in solvers.values()):
+            raise UserError(
+                f"`{name}` {value:g} is for draws from {whom}, and none of {', '.join(solvers)} is one: leave it out."
+            )
 
 
 def _one_pass(subject: ModelOnSplit, values: ImageValues, *, keep: bool) -> Tensor:

@@ -9,7 +9,7 @@ from spatialvae.config import EvaluationConfig
 from spatialvae.data.dataset import WHOLE
 from spatialvae.errors import UserError, nearest
 from spatialvae.imagenet import INSTALL, is_installed
-from spatialvae.metrics.base import METRICS, AbstractMetric, AbstractModelMetric, Need, Read, spec_key
+from spatialvae.metrics.base import DRAWN, METRICS, AbstractMetric, AbstractModelMetric, Need, Read, spec_key
 from spatialvae.metrics.catalogue import check_apart, kind_of, owner_of
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
 ALL = ("all", "default")
 """What asks for all that is possible."""
 SOME_READ: tuple[Read, ...] = get_args(Read)
-OF_MODELS = frozenset({"importance_samples", "nll_images", "generated", "prior"})
+OF_MODELS = frozenset({"importance_samples", "nll_images", *DRAWN})
 """Settings that a set of images has no use for."""
 NO_LABELS = "the data has no labels"
 

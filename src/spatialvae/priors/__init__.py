@@ -19,7 +19,7 @@ from spatialvae.priors.learned import LearnedFamily, LearnedPrior
 from spatialvae.priors.gaussian import GaussianFamily, GaussianPrior
 from spatialvae.priors.mixture.mixture import MixtureFamily, MixturePrior
 from spatialvae.priors.flow.flow import FlowFamily, FlowPrior
-from spatialvae.priors.diffusion.diffusion import DiffusionFamily, DiffusionPrior
+from spatialvae.priors.flow_matching.flow_matching import FlowMatchingFamily, FlowMatchingPrior
 
 # isort: on
 from spatialvae.priors.code_distribution import AbstractCodeDistribution
@@ -41,9 +41,9 @@ __all__ = [
     "AbstractTrainedFamily",
     "AbstractTrainedPrior",
     "Codes",
-    "DiffusionFamily",
-    "DiffusionPrior",
     "FlowFamily",
+    "FlowMatchingFamily",
+    "FlowMatchingPrior",
     "FlowPrior",
     "GaussianFamily",
     "GaussianPrior",

@@ -15,6 +15,7 @@ from spatialvae.latents import AbstractLatent
 from spatialvae.priors.code_distribution import AbstractCodeDistribution
 from spatialvae.priors.codes import Codes
 from spatialvae.priors.labels import Labels
+from spatialvae.priors.solver import Solver
 from spatialvae.registry import Registry
 
 __all__ = [
@@ -51,29 +52,37 @@ class AbstractPrior(nn.Module, ABC):
         """The classes that it can be asked for; none where it knows no labels."""
 
     def forward(
-        self, label: int | str | None = None, temperature: float = 1.0, steps: int | None = None
+        self,
+        label: int | str | None = None,
+        temperature: float = 1.0,
+        steps: int | None = None,
+        guidance: float | None = None,
     ) -> AbstractCodeDistribution:
         """The distribution to draw codes from: batch [], event [maps, height, width].
 
         Args:
             label: the class of this name, else of this number; default: all classes.
             temperature: scales the standard deviation of the Gaussian noise that draws are made of.
-            steps: of a diffusion's equation; default: the prior's own.
+            steps: of a flow-matching prior's equation; default: the prior's own.
+
+            guidance: how strongly a label pulls; without a label, each draw gets a class, as often as the class is
+                among the images. Default: the label as it is, and without one the network of all codes.
 
         Raises:
-            UserError: a label, a temperature or steps that the prior does not take.
+            UserError: a label, a temperature, steps or guidance that the prior does not take.
         """
         number = None if label is None else self.class_of(label)
         if not 0 <= temperature < math.inf:
             raise UserError(f"`temperature` {temperature} is not possible: it should be a finite number from 0 on.")
         if steps is not None and not self.takes_steps:
-            raise UserError(f"`steps` {steps} is for diffusion: draws from {self.family.spelled} take no steps.")
-        if steps is not None and steps < 1:
-            raise UserError(f"`steps` {steps} is not possible: use at least 1.")
-        return self.distribution(number, temperature, steps)
+            raise UserError(f"`steps` {steps} is for flow-matching: draws from {self.family.spelled} take no steps.")
+        if guidance is not None and not (self.takes_steps and self.labels):
+            why = "it knows no labels" if self.takes_steps else f"draws from {self.family.spelled} take none"
+            raise UserError(f"`guidance` {guidance:g} is for flow-matching with labels: {why}.")
+        return self.distribution(number, temperature, Solver(steps, guidance))
 
     @abstractmethod
-    def distribution(self, label: int | None, temperature: float, steps: int | None) -> AbstractCodeDistribution:
+    def distribution(self, label: int | None, temperature: float, solver: Solver) -> AbstractCodeDistribution:
         """What `forward` gives, of arguments that were checked: `label` is the number of a class."""
 
     def class_of(self, label: int | str) -> int:

@@ -22,6 +22,7 @@ from spatialvae.priors.codes import Codes
 from spatialvae.priors.mixture.conditional import GivenCells
 from spatialvae.priors.mixture.kronecker import fit_kronecker
 from spatialvae.priors.normal import JITTER, CodeNormal, axes_of, cholesky
+from spatialvae.priors.solver import Solver
 from spatialvae.progress import Progress
 from spatialvae.tensors import check_shapes
 
@@ -130,7 +131,7 @@ class GaussianPrior(AbstractPrior):
         """Mean and Cholesky factors."""
         return CodeNormal(self.loc, tuple(self.get_buffer(name) for name in self._factors))
 
-    def distribution(self, label: int | None, temperature: float, steps: int | None) -> GaussianCodes:
+    def distribution(self, label: int | None, temperature: float, solver: Solver) -> GaussianCodes:
         return GaussianCodes(self.normal.scaled(temperature))
 
     def whiten(self, codes: Tensor) -> Tensor:

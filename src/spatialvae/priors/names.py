@@ -22,9 +22,9 @@ def parse_family(spec: str) -> AbstractFittedFamily:
     MixtureFamily(components=20)
     >>> parse_family("standard")
     Traceback (most recent call last):
-    spatialvae.errors.UserError: The prior standard is not fitted to codes: choose gaussian, mixture, flow or diffusion.
+    spatialvae.errors.UserError: The prior standard is not fitted: choose gaussian, mixture, flow or flow-matching.
     """
-    return _parsed(spec, AbstractFittedFamily, "is not fitted to codes")
+    return _parsed(spec, AbstractFittedFamily, "is not fitted")
 
 
 def parse_own(spec: str) -> AbstractModelFamily:

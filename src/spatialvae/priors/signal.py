@@ -74,7 +74,7 @@ class AbstractInSignal(nn.Module, ABC):
 class SignalVelocity(AbstractInSignal):
     """g(u, t, label) = B h(B^T u, t, label) with a velocity network h: other directions stay the noise they began as.
 
-    >>> from spatialvae.priors.diffusion.velocity import VelocityNetwork
+    >>> from spatialvae.priors.flow_matching.velocity import VelocityNetwork
     >>> inner = VelocityNetwork((3, 1, 1), classes=0, width=16, blocks=1)
     >>> network = SignalVelocity(torch.eye(18)[:, :3], inner)
     >>> network(torch.randn(5, 2, 3, 3), torch.rand(5), None).shape

@@ -8,13 +8,11 @@ from torch import Tensor
 from spatialvae.errors import UserError
 from spatialvae.estimate import Estimate
 from spatialvae.metrics.samples.distances import squared_distances
+from spatialvae.metrics.samples.nearest import ROUNDING, nearest
 
 __all__ = ["density_coverage", "neighbour_metrics", "precision_recall"]
 
 NAMES = ("real features", "fake features")
-
-ROUNDING = 1e-13
-"""Above what a float64 product of 2,048 features loses, relative to the norms: equal features have distance 0."""
 
 SURFACE = 1 + 1e-9
 """A ball holds what lies on its surface; the squared radius is taken larger by this, since blocks round differently."""
@@ -118,15 +116,8 @@ def neighbour_metrics(real: Tensor, fake: Tensor, *, manifold_k: int = 3, ball_k
 
 def _squared_radii(features: Tensor, name: str, *ks: int) -> list[Tensor]:
     """For each k, the squared distance to the k-th nearest other point of the set, [n], its surface included."""
-    nearest = torch.full((len(features), max(ks)), torch.inf, dtype=torch.float64, device=features.device)
-    blocks = squared_distances(features, features, names=(name, name), rounding=ROUNDING)
-    for rows, columns, squared in blocks:
-        if rows == columns:
-            squared.fill_diagonal_(torch.inf)  # a point is not its own neighbour
-        # The nearest of this block and of those before it.
-        best = squared.topk(min(max(ks), squared.shape[1]), largest=False).values
-        nearest[rows] = torch.cat([nearest[rows], best], 1).topk(max(ks), largest=False).values
-    return [nearest[:, k - 1] * SURFACE for k in ks]
+    squared = nearest(features, features, max(ks), names=(name, name), itself=False).squared
+    return [squared[:, k - 1] * SURFACE for k in ks]
 
 
 def _demand(real: Tensor, fake: Tensor, *ks: int) -> None:

@@ -52,7 +52,8 @@ class Reference:
     _failure: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
-        if self.wants_features and self.config.features is not None:
+        needed = any("features" in metric.needs for metric in self.wanted.values())
+        if needed and self.config.features is not None:
             self._network = FeatureNetwork.open(self.config.features, self.device)
             self._network.size(self.data.height, self.data.width)
             where = (self.data, self.config.split, self.count)

@@ -5,14 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from spatialvae.metrics.base import METRICS, AbstractFeatureMetric, AbstractSampleMetric, Better, Need, Read
+from spatialvae.metrics.base import (
+    DRAWN,
+    METRICS,
+    AbstractFeatureMetric,
+    AbstractModelMetric,
+    AbstractSampleMetric,
+    Better,
+    Group,
+    Need,
+    Read,
+)
 
 if TYPE_CHECKING:
     from spatialvae.estimate import Estimate
     from spatialvae.metrics.measurement import Measurement
-    from spatialvae.metrics.subjects import FeatureSets, SampleSet
+    from spatialvae.metrics.subjects import FeatureSets, ModelOnSplit, SampleSet
 
-__all__ = ["Coverage", "Density", "FrechetDistance", "KernelDistance", "Parzen", "Precision", "Recall"]
+__all__ = [
+    "Coverage",
+    "Density",
+    "FrechetDistance",
+    "InterpolatedFrechetDistance",
+    "KernelDistance",
+    "Parzen",
+    "Precision",
+    "Recall",
+]
 
 
 @METRICS.register("frechet")
@@ -29,6 +48,26 @@ class FrechetDistance(AbstractFeatureMetric):
         from spatialvae.metrics.samples.frechet import frechet
 
         return frechet(sets.features, sets.real, seed=sets.seed)
+
+
+@METRICS.register("interpolated_frechet")
+@dataclass(frozen=True)
+class InterpolatedFrechetDistance(AbstractModelMetric):
+    """The Fréchet distance of pictures halfway between the codes of two neighbouring images."""
+
+    title: ClassVar[str] = "interpolated Fréchet distance"
+    unit: ClassVar[str] = "squared"
+    better: ClassVar[Better] = "lower"
+    group: ClassVar[Group] = "samples"
+    meaning: ClassVar[str] = "of the middle between the codes of each image and of its nearest neighbour, decoded"
+    needs: ClassVar[frozenset[Need]] = frozenset({"model", "features"})
+    reads: ClassVar[frozenset[Read]] = frozenset({"features"})
+    by_default: ClassVar[bool] = False
+
+    def measure(self, subject: ModelOnSplit) -> Measurement:
+        from spatialvae.metrics.samples.interpolated import interpolated_frechet
+
+        return interpolated_frechet(subject)
 
 
 @METRICS.register("kernel")
@@ -116,7 +155,7 @@ class Parzen(AbstractSampleMetric):
         "of held-out images under a kernel density on the images; superseded, for comparison with old papers only"
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"apart"})
-    reads: ClassVar[frozenset[Read]] = frozenset({"generated", "prior", "parzen_protocol"})
+    reads: ClassVar[frozenset[Read]] = frozenset({*DRAWN, "parzen_protocol"})
     by_default: ClassVar[bool] = False
 
     def measure(self, samples: SampleSet) -> Measurement:

@@ -15,6 +15,7 @@ from spatialvae.priors.code_distribution import AbstractCodeDistribution
 from spatialvae.priors.flow.coupling import FlatFlow, MapFlow, seen_flat
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.signal import SignalFlow
+from spatialvae.priors.solver import Solver
 from spatialvae.priors.trained import AbstractTrainedFamily, AbstractTrainedPrior, in_chunks, noise_log_prob
 
 __all__ = ["FlowFamily", "FlowPrior"]
@@ -65,7 +66,7 @@ class FlowPrior(AbstractTrainedPrior):
         """-log p(z) in nats, [B]."""
         return -self.density(codes, self.network if network is None else network, 1.0)
 
-    def distribution(self, label: int | None, temperature: float, steps: int | None) -> FlowCodes:
+    def distribution(self, label: int | None, temperature: float, solver: Solver) -> FlowCodes:
         return FlowCodes(self, temperature)
 
     def density(self, codes: Tensor, network: nn.Module, temperature: float) -> Tensor:

@@ -21,6 +21,7 @@ from spatialvae.priors.mixture.label_weights import with_labels
 from spatialvae.priors.mixture.mixture_codes import MixtureCodes, along
 from spatialvae.priors.normal import CodeNormal, axes_of
 from spatialvae.priors.signal import signal_directions
+from spatialvae.priors.solver import Solver
 from spatialvae.tensors import check_shapes
 
 __all__ = ["MixtureFamily", "MixturePrior"]
@@ -147,7 +148,7 @@ class MixturePrior(AbstractPrior):
         normal = CodeNormal(self.loc, tuple(self.get_buffer(name) for name in self._factors))
         return Components(self.log_weights, normal, self.log_label_weights)
 
-    def distribution(self, label: int | None, temperature: float, steps: int | None) -> MixtureCodes:
+    def distribution(self, label: int | None, temperature: float, solver: Solver) -> MixtureCodes:
         components, by_label = self.components, self.log_label_weights
         weights = components.log_weights if label is None or by_label is None else by_label[label]
         scaled = Components(weights, components.normal.scaled(temperature))

@@ -1,4 +1,4 @@
-"""Filling in cells with a diffusion prior: exact for a Gaussian, and on the right side of two modes."""
+"""Filling in cells with a flow-matching prior: exact for a Gaussian, and on the right side of two modes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from spatialvae.priors import DiffusionFamily, DiffusionPrior
-from spatialvae.priors.diffusion.guidance import GuidedCells, Pull
+from spatialvae.priors import FlowMatchingFamily, FlowMatchingPrior
+from spatialvae.priors.flow_matching.cells import GuidedCells, Pull
 from tests.priors.gaussians import gaussian
 from tests.priors.trained import correlated, stirred
 
-FAMILY = DiffusionFamily(width=32, blocks=2, steps=12)
+FAMILY = FlowMatchingFamily(width=32, blocks=2, steps=12)
 KNOWN = torch.tensor([[True, False, False], [False, True, False]])
 
 
@@ -39,7 +39,7 @@ def test_a_gaussian_is_filled_in_exactly(axes: tuple[int, ...]) -> None:
 
 def test_known_cells_stay_to_the_last_bit() -> None:
     prior = stirred(FAMILY.start(correlated((2, 2, 3)), 3))
-    assert isinstance(prior, DiffusionPrior)
+    assert isinstance(prior, FlowMatchingPrior)
     code = prior.gaussian().sample()
     with torch.inference_mode():
         drawn = prior(1).given_cells(code, KNOWN).sample([2, 3])
@@ -76,7 +76,7 @@ def test_two_modes_are_told_apart_by_the_known_cell() -> None:
     torch.manual_seed(0)
     codes = torch.randn(2000, 1, 1, 2) * 0.3 + torch.where(torch.rand(2000, 1, 1, 1) < 0.5, 2.0, -2.0)
     spread = codes.flatten(1).mT.cov()
-    prior = DiffusionFamily(width=64, blocks=2, steps=30).start(
+    prior = FlowMatchingFamily(width=64, blocks=2, steps=30).start(
         gaussian(codes.mean(0), torch.linalg.cholesky(spread)), 0
     )
     optimizer = torch.optim.Adam(prior.network.parameters(), 3e-3)

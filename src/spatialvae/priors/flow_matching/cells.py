@@ -1,4 +1,4 @@
-"""Filling in cells with a diffusion prior: the velocity is pulled so that the codes end up where some are known."""
+"""Filling in cells with a flow-matching prior: the velocity is pulled so that the codes end up where some are known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from spatialvae.priors.diffusion.ode import Field, heun, scale
+from spatialvae.priors.flow_matching.ode import Field, heun, scale
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.trained import in_chunks
 

@@ -1,1 +1,0 @@
-"""The diffusion prior over whole codes."""
