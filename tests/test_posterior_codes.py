@@ -87,6 +87,7 @@ def test_codes_of_sorted_classes_are_of_all_of_them(tmp_path: Path, monkeypatch:
 
 def test_what_was_kept_is_deleted(tmp_path: Path) -> None:
     with PosteriorCodes(trained(tmp_path / "run"), tiny_data()) as codes:
+        assert codes._temporary is not None
         folder = Path(codes._temporary.name)
         assert folder.exists()
     assert not folder.exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
 from spatialvae.store import load
 from tests.cli.conftest import SETTINGS
@@ -134,6 +135,28 @@ def test_flow_matching_is_trained_resumed_and_drawn_from(own_run: Path, tmp_path
     )
     flags = ("--prior", name, "--label", 0, "--out", tmp_path / "b.png")
     assert "knows no labels" in spatialvae("sample", own_run, *flags).complaint
+    flags = ("--prior", name, "--guidance", 2, "--out", tmp_path / "b.png")
+    assert "--guidance 2 is for flow-matching with labels" in spatialvae("sample", own_run, *flags).complaint
+
+
+def test_guidance_and_mirrored_codes(labelled: Path, features: Path, tmp_path: Path) -> None:
+    name = "flow-matching:width=16,blocks=1"
+    training = ("--images", 60, "--batch-size", 20, "--warmup", 0, "--flip")
+    assert spatialvae("fit-prior", labelled, "--prior", name, *training).code == 0
+    kept = [set(load_file(path)) for path in (labelled / "codes").glob("*.safetensors")]
+    assert {"train", "mirrored", "held_out"} in kept
+    flags = ("--prior", name, "--count", 3)
+    for guidance in (1, 3):
+        out = tmp_path / f"{guidance}.npz"
+        assert spatialvae("sample", labelled, *flags, "--guidance", guidance, "--out", out).code == 0
+    flags = ("--features", features, "--generated", 20, "--metrics", "frechet", "--prior", name)
+    plain, guided = (
+        spatialvae("evaluate", labelled, *flags, *more, "--json").json["metrics"][f"frechet/{name}"]["value"]
+        for more in ((), ("--guidance", 4, "--steps", 3))
+    )
+    assert plain != guided
+    refused = spatialvae("evaluate", labelled, *flags[:-2], "--prior", "standard", "--steps", 3).complaint
+    assert "--steps 3 is for draws from flow-matching priors, and none of standard is one: leave it out" in refused
 
 
 def test_sampling_noise_is_told(labelled: Path, tmp_path: Path) -> None:
@@ -157,7 +180,7 @@ def test_evaluate_measures_the_named_priors(own_run: Path, features: Path) -> No
     [
         (("--prior", "mixtur"), "There is no prior 'mixtur'. Did you mean 'mixture'"),
         (("--prior", "mixture:components=0"), "components=0 is not possible"),
-        (("--prior", "flow-matching:width=12"), "width=12 is no multiple of 8: use width=8"),
+        (("--prior", "flow-matching:width=12"), "width=12 is no multiple of 8: the nearest is width=8"),
         (("--prior", "flow:couplings=1"), "use at least couplings=2"),
         (("--images", 100, "--epochs", 3), "give --images or --epochs, not both"),
         (("--prior", "mixture:components=two"), "components is a whole number"),
