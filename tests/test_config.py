@@ -153,8 +153,8 @@ def test_a_file_of_a_run_is_flat() -> None:
     model = ["latent", "maps", "map_size", "prior", "likelihood", "network", "head"]
     data = ["data", "image_size", "crop", "layout", "skip_bad_images", "channels"]
     length = ["images", "epochs", "batch_size", "learning_rate", "schedule", "warmup"]
-    steps = ["clip", "ema", "precision", "seed", "checkpoint_every", "checkpointing"]
-    objective = ["objective", "beta", "perceptual_weight", "kl_warmup"]
+    steps = ["clip", "ema", "precision", "seed", "checkpoint_every", "accumulate", "checkpointing"]
+    objective = ["objective", "beta", "perceptual_weight", "adversarial", "adversarial_from", "kl_warmup"]
     assert list(TrainConfig().flat()) == [*model, *data, *length, *steps, *objective, "flip"]
     assert TrainConfig.parse(TrainConfig().flat(), "here") == TrainConfig()
 

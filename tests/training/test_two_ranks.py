@@ -46,7 +46,7 @@ def run(task: str, folder: Path) -> None:
             child.kill()
 
 
-@pytest.mark.parametrize("task", ["gradients", "perceptual"])
+@pytest.mark.parametrize("task", ["gradients", "perceptual", "discriminator"])
 def test_the_gradient_is_the_mean_of_the_ranks(tmp_path: Path, task: str) -> None:
     # A loss that goes around the wrapper leaves each rank with its own gradient.
     run(task, tmp_path)

@@ -45,6 +45,14 @@ class AbstractOptimisation(AbstractSettings):
         default=None, description="Number of images between checkpoints. Default: a tenth of the run."
     )
 
+    accumulate: int = Field(
+        default=1,
+        ge=1,
+        le=10**6,
+        description="Parts that a process takes its share of a batch in, one after the other: less memory for the same "
+        "step. Batch norms see a part.",
+    )
+
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if self.images is not None and self.epochs is not None:

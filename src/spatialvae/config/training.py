@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from spatialvae.config.model import ModelConfig, ModelOptions
 from spatialvae.config.optimisation import Optimisation
-from spatialvae.settings import AbstractSettings, Plain, WarmUp
+from spatialvae.settings import AbstractSettings, Length, Plain, WarmUp
 
 __all__ = ["UNIT_GAUSSIANS", "DataOptions", "TrainConfig"]
 
@@ -71,6 +71,15 @@ class TrainConfig(AbstractSettings):
         ge=0,
         description="Nats for each number of an image that a perceptual distance of 1 between image and reconstruction "
         "adds to the loss; 0: the bound alone. It takes the extra imagenet.",
+    )
+    adversarial: float = Field(
+        default=0.0,
+        ge=0,
+        description="Train a discriminator of patches against the decoder: how large its gradient on the decoder's "
+        "outputs is, in that of the rest of the loss; 0: none. Pictures get sharper, the bound lower.",
+    )
+    adversarial_from: Length = Field(
+        default=None, description="Images after which the discriminator takes part. Default: half of the run."
     )
     kl_warmup: WarmUp = Field(default=0, description="Images over which beta rises from 0.")
     flip: bool = Field(default=False, description="Mirror half of the images left to right, at random.")

@@ -24,10 +24,10 @@ def save_checkpoint(
     folder: Path,
     seen: int,
     modules: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizers: dict[str, torch.optim.Optimizer],
     state: dict[str, Any],
 ) -> Path:
-    """Write ``folder/<images seen>``: one safetensors file a module, the optimiser's, and state.json.
+    """Write ``folder/<images seen>``: one safetensors file a module and an optimiser, and state.json.
 
     It is built beside its place and renamed into it, so that a checkpoint that exists is whole; the newest two stay.
     Random states are not stored: all noise is a function of (seed, images seen).
@@ -41,11 +41,12 @@ def save_checkpoint(
     for name, module in modules.items():
         tensors = {key: value.detach().contiguous().cpu() for key, value in module.state_dict().items()}
         save_file(tensors, temporary / f"{name}.safetensors")
-    moments = optimizer.state_dict()["state"]
-    flat = {
-        f"{index}.{key}": value.contiguous().cpu() for index, slot in moments.items() for key, value in slot.items()
-    }
-    save_file(flat, temporary / "optimizer.safetensors")
+    for name, optimizer in optimizers.items():
+        moments = optimizer.state_dict()["state"]
+        flat = {
+            f"{index}.{key}": value.contiguous().cpu() for index, slot in moments.items() for key, value in slot.items()
+        }
+        save_file(flat, temporary / f"{name}.safetensors")
     (temporary / "state.json").write_text(json.dumps({"images": seen, **state}, indent=2))
     os.replace(temporary, target)
     for old in _checkpoints(folder)[:-KEPT]:
@@ -59,14 +60,17 @@ def latest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     return (checkpoints[-1], json.loads((checkpoints[-1] / "state.json").read_text())) if checkpoints else None
 
 
-def restore_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
+def restore_checkpoint(path: Path, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]) -> None:
     """Put weights and optimiser moments back, bit for bit.
 
     Raises:
         UserError: a file of the checkpoint is missing or damaged.
     """
     try:
-        _restore(path, modules, optimizer)
+        for name, module in modules.items():
+            module.load_state_dict(load_file(path / f"{name}.safetensors"))
+        for name, optimizer in optimizers.items():
+            _restore(path / f"{name}.safetensors", optimizer)
     except (OSError, SafetensorError) as error:
         raise UserError(
             f"The checkpoint {path} is damaged ({error}).\nDelete that folder: the same command then goes on from the "
@@ -74,11 +78,9 @@ def restore_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: tor
         ) from None
 
 
-def _restore(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
-    for name, module in modules.items():
-        module.load_state_dict(load_file(path / f"{name}.safetensors"))
+def _restore(path: Path, optimizer: torch.optim.Optimizer) -> None:
     state: dict[int, dict[str, Tensor]] = {}
-    with safe_open(path / "optimizer.safetensors", framework="pt") as tensors:
+    with safe_open(path, framework="pt") as tensors:
         for name in tensors.keys():  # noqa: SIM118  (safe_open is no mapping)
             index, key = name.split(".", 1)
             state.setdefault(int(index), {})[key] = tensors.get_tensor(name)

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -188,15 +189,40 @@ def train_step(
 
     if not state.wrapped.training:
         state.wrapped.train()
-    loss, terms = stage.loss(state.wrapped, state.network, batch, seen)
-    accelerator.backward(loss)
+    parts = [gradients(state, stage, part, seen) for part in cut(batch, config.accumulate)]
     if config.clip is not None:
         accelerator.clip_grad_norm_(state.wrapped.parameters(), config.clip)
     state.accelerated.step()
     state.accelerated.zero_grad()
+    if state.adversary is not None and state.adversary.takes_part(seen):
+        state.adversary.step(learning_rate(config, seen + config.batch_size, stage.total))
     if state.average is not None:
         state.average.update()
-    return loss, terms
+    losses, terms = zip(*parts, strict=True)
+    return torch.stack(losses).mean(), {name: torch.cat([one[name] for one in terms]) for name in terms[0]}
+
+
+def gradients(
+    state: TrainingState[Network], stage: AbstractStage[Network], part: Any, seen: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Add the gradients of a part of a step's batch: the model's, then those of what is trained against it."""
+    parts = stage.optimisation.accumulate
+    loss, terms = stage.loss(state.wrapped, state.network, part, seen)
+    state.accelerator.backward(loss / parts)
+    if state.adversary is not None:
+        learned = state.adversary.learn(state.accelerator, parts)
+        terms = {**terms, "discriminator": loss.new_zeros(1) if learned is None else learned[None]}
+    return loss.detach(), terms
+
+
+def cut(batch: Any, parts: int) -> list[Any]:
+    """A batch, a tensor or a tuple of tensors and Nones, in parts of equal length."""
+    if parts == 1:
+        return [batch]
+    if isinstance(batch, Tensor):
+        return list(batch.chunk(parts))
+    columns = [[None] * parts if column is None else column.chunk(parts) for column in batch]
+    return list(zip(*columns, strict=True))
 
 
 def agreed(signum: int | None, state: TrainingState) -> int | None:

@@ -26,8 +26,10 @@ from spatialvae.representation import spell_parameters
 from spatialvae.sizes import spell_shape
 from spatialvae.store import load_priors, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
+from spatialvae.training.adversary import Adversary
 from spatialvae.training.finish import fit_run_prior
-from spatialvae.training.perceptual import Seen, WithDistance, check_distance
+from spatialvae.training.picture_losses import check_picture_losses
+from spatialvae.training.pictures import Seen, WithPictures
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import kl_weight, model_cautions, total_images
 from spatialvae.training.stage import AbstractStage
@@ -66,6 +68,11 @@ class ModelStage(AbstractStage[SpatialVAE]):
         self.model, self.image_shape = model, image_shape
         self.total = total_images(self.optimisation, len(data.split("train")))
         self.fingerprint = data.fingerprint
+        self.adversary: Adversary | None = None
+
+    @property
+    def _sees_pictures(self) -> bool:
+        return bool(self.config.perceptual_weight or self.config.adversarial)
 
     def check(self) -> None:
         shape = (self.data.channels, self.data.height, self.data.width)
@@ -101,10 +108,25 @@ class ModelStage(AbstractStage[SpatialVAE]):
         return training_batches(self.data.split("train"), self.optimisation.batch_size, device, **options)
 
     def stepped(self, network: SpatialVAE) -> nn.Module:
-        return WithDistance(network) if self.config.perceptual_weight else network
+        if not self._sees_pictures:
+            return network
+        return WithPictures(network, distance=self.config.perceptual_weight > 0)
+
+    def make_adversary(self, network: SpatialVAE) -> Adversary | None:
+        share, begins = self.config.adversarial, self.config.adversarial_from
+        if not share:
+            return None
+        self.adversary = Adversary(
+            network.image_shape,
+            network.device,
+            share=share,
+            begins=self.total // 2 if begins is None else begins,
+            learning_rate=self.optimisation.learning_rate,
+        )
+        return self.adversary
 
     def compiled(self, wrapped: nn.Module, network: SpatialVAE) -> nn.Module:
-        if self.config.perceptual_weight:  # not tried
+        if self._sees_pictures:  # not tried
             return wrapped
         return compiled_training(wrapped, network, self.optimisation.batch_size)
 
@@ -112,16 +134,21 @@ class ModelStage(AbstractStage[SpatialVAE]):
         self, wrapped: nn.Module, network: SpatialVAE, batch: Tensor, seen: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         made: ELBO | Seen = wrapped(batch)
-        terms = made.terms if isinstance(made, Seen) else made
+        terms, numbers = made.terms if isinstance(made, Seen) else made, batch[0].numel()
         beta = kl_weight(self.config, seen)
         if self.config.objective == "elbo":
             loss = elbo_loss(terms, beta)
         else:
-            loss = paper_loss(terms, pixels=batch[0].numel(), latents=network.latent.numbers, beta=beta)
+            loss = paper_loss(terms, pixels=numbers, latents=network.latent.numbers, beta=beta)
         named = {"reconstruction": terms.reconstruction, "kl": terms.kl}
-        if isinstance(made, Seen):  # nats for each number of an image
-            loss = loss + self.config.perceptual_weight * batch[0].numel() * made.perceptual.mean()
+        if not isinstance(made, Seen):
+            return loss, named
+        if made.perceptual is not None:  # nats for each number of an image
+            loss = loss + self.config.perceptual_weight * numbers * made.perceptual.mean()
             named["perceptual"] = made.perceptual
+        if self.adversary is not None:
+            added, judged = self.adversary.judge(loss, batch, made, seen)
+            loss, named = loss + added, {**named, **judged}
         return loss, named
 
     def named(self, means: dict[str, float]) -> dict[str, float]:
@@ -142,7 +169,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
         if "validation_bound" in values:
             return [f"validation bound {values['validation_bound']:.1f}"]
         words = [f"bound {values['bound']:.1f}", f"KL {values['kl']:.1f}"]
-        return words + ([f"perceptual {values['perceptual']:.3f}"] if "perceptual" in values else [])
+        return words + [f"{name} {values[name]:.3f}" for name in ("perceptual", "discriminator") if name in values]
 
     def not_finite(self, values: dict[str, float]) -> str:
         return f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats"
@@ -189,8 +216,7 @@ def with_run_defaults(config: TrainConfig) -> TrainConfig:
 def check_settings(config: TrainConfig, data: ImageData, *, parts: bool = True) -> None:
     """Refuse names of parts, and data without a split, that would only fail once the run has begun."""
     data.split("train")
-    if config.perceptual_weight:
-        check_distance(config, data.channels)
+    check_picture_losses(config, (data.channels, data.height, data.width))
     if "validation" not in data.splits:
         raise UserError(f"Training wants validation images too; {data.name} has only {', '.join(data.splits)}.")
     if parts:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from spatialvae.config import AbstractOptimisation
 from spatialvae.data.record import DataRecord
 from spatialvae.settings import AbstractSettings
+from spatialvae.training.adversary import Adversary
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import schedule_cautions
 
@@ -67,6 +68,10 @@ class AbstractStage(ABC, Generic[Network]):
     def stepped(self, network: Network) -> nn.Module:
         """What a training step calls: the network, or a module around it that computes more than it."""
         return network
+
+    def make_adversary(self, network: Network) -> Adversary | None:
+        """What is trained against the network, step by step; nothing, unless a stage says otherwise."""
+        return None
 
     def compiled(self, wrapped: nn.Module, network: Network) -> nn.Module:
         """`wrapped` in the form that a long run on a GPU steps through."""

@@ -18,6 +18,7 @@ from spatialvae.globals import globals_kept
 from spatialvae.runtime.precision import resolve_precision
 from spatialvae.tensors import not_finite
 from spatialvae.training.acceleration import compiling_pays, prepare_device
+from spatialvae.training.adversary import Adversary
 from spatialvae.training.average import WeightAverage
 from spatialvae.training.checkpoint import latest_checkpoint, restore_checkpoint, save_checkpoint
 from spatialvae.training.run import Run
@@ -42,6 +43,7 @@ class TrainingState(Generic[Network]):
     optimizer: torch.optim.Optimizer
     wrapped: nn.Module
     accelerated: Any
+    adversary: Adversary | None
     batches: Callable[[int], Any]
     batch_size: int
     """Images of a step, over all processes."""
@@ -62,18 +64,27 @@ class TrainingState(Generic[Network]):
     @property
     def modules(self) -> dict[str, nn.Module]:
         """What a checkpoint holds."""
-        return {"model": self.network} if self.average is None else {"model": self.network, "average": self.average}
+        others: dict[str, nn.Module] = {} if self.average is None else {"average": self.average}
+        if self.adversary is not None:
+            others["discriminator"] = self.adversary.network
+        return {"model": self.network, **others}
+
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Whose moments a checkpoint holds."""
+        others = {} if self.adversary is None else {"discriminator-optimizer": self.adversary.optimizer}
+        return {"optimizer": self.optimizer, **others}
 
     @property
     def tensors(self) -> dict[str, Tensor]:
         """All of them by name: weights, buffers, averages and the optimiser's moments."""
         values = {name: value for module in self.modules.values() for name, value in module.state_dict().items()}
-        slots = self.optimizer.state_dict()["state"].items()
+        slots = [pair for one in self.optimizers.values() for pair in one.state_dict()["state"].items()]
         return values | {f"moment {key} of weight {i}": value for i, slot in slots for key, value in slot.items()}
 
     def save(self, run: Run, images: int, stage: AbstractStage[Network]) -> None:
         """A checkpoint, and what the stage stores with it."""
-        save_checkpoint(run.checkpoints, images, self.modules, self.optimizer, {"fingerprint": stage.fingerprint})
+        save_checkpoint(run.checkpoints, images, self.modules, self.optimizers, {"fingerprint": stage.fingerprint})
         stage.save(self.scored, run)
 
 
@@ -101,7 +112,22 @@ def make_accelerator(config: AbstractOptimisation, device: torch.device | None =
             f"`batch_size` {config.batch_size} cannot be shared by {processes} processes: "
             f"use a multiple of {processes}."
         )
+    if config.batch_size // processes % config.accumulate:
+        share = config.batch_size // processes
+        raise UserError(
+            f"`accumulate` {config.accumulate} does not divide the {share} images of a process's step: use "
+            f"{nearest_divisor(share, config.accumulate)}."
+        )
     return accelerator
+
+
+def nearest_divisor(number: int, wanted: int) -> int:
+    """The divisor of a number that lies nearest to the one that is wanted.
+
+    >>> nearest_divisor(100, 7), nearest_divisor(7, 100)
+    (5, 7)
+    """
+    return min((k for k in range(1, number + 1) if number % k == 0), key=lambda k: abs(k - wanted))
 
 
 def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> TrainingState[Network]:
@@ -120,14 +146,19 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
     optimizer = stage.optimizer(network, fused=accelerator.mixed_precision != "fp16")
     batches = stage.batches(device, rank=accelerator.process_index, world=accelerator.num_processes)
     size, steps = config.batch_size, math.ceil(stage.total / config.batch_size)
-    state = TrainingState(accelerator, network, average, optimizer, network, optimizer, batches, size, steps, step=0)
+    adversary = stage.make_adversary(network)
+    state = TrainingState(
+        accelerator, network, average, optimizer, network, optimizer, adversary, batches, size, steps, step=0
+    )
     checkpoint = latest_checkpoint(run.checkpoints)
     if checkpoint is not None:
         path, before = checkpoint
-        restore_checkpoint(path, state.modules, optimizer)
+        restore_checkpoint(path, state.modules, state.optimizers)
         refuse_diverged(path, state)
         state.step = before["images"] // config.batch_size
     state.wrapped, state.accelerated = accelerator.prepare(stage.stepped(network), optimizer)
+    if adversary is not None:
+        adversary.prepare(accelerator)
     if compiling_pays(state.steps - state.step, accelerator):
         state.wrapped = stage.compiled(state.wrapped, network)
     return state
