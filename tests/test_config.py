@@ -154,7 +154,7 @@ def test_a_file_of_a_run_is_flat() -> None:
     data = ["data", "image_size", "crop", "layout", "skip_bad_images", "channels"]
     length = ["images", "epochs", "batch_size", "learning_rate", "schedule", "warmup"]
     steps = ["clip", "ema", "precision", "seed", "checkpoint_every", "accumulate", "checkpointing"]
-    objective = ["objective", "beta", "perceptual_weight", "adversarial", "adversarial_from", "kl_warmup"]
+    objective = ["objective", "beta", "perceptual_weight", "adversarial", "adversarial_from", "from_run", "kl_warmup"]
     assert list(TrainConfig().flat()) == [*model, *data, *length, *steps, *objective, "flip"]
     assert TrainConfig.parse(TrainConfig().flat(), "here") == TrainConfig()
 

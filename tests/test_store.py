@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.testing import assert_close
 
 import spatialvae
 from spatialvae.config import ModelConfig, ModelOptions, TrainConfig
@@ -109,6 +110,7 @@ def test_the_default_prior(folder: Path) -> None:
 
 def test_only_plain_formats(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
+        "codes.json",
         "config.json",
         "model.safetensors",
         "prior-gaussian.safetensors",
@@ -119,6 +121,16 @@ def test_only_plain_formats(folder: Path) -> None:
             json.loads(path.read_text())
         else:
             load_file(path)
+
+
+def test_the_codes_mean_and_deviation_by_map(folder: Path) -> None:
+    model = load(folder)
+    kept = json.loads((folder / "codes.json").read_text())
+    assert kept["weights"] == weights_hash(folder)
+    torch.manual_seed(0)
+    codes = model.prior("gaussian").sample(torch.Size([20_000])).transpose(0, 1).flatten(1)
+    assert_close(torch.tensor(kept["mean"]), codes.mean(1), rtol=0, atol=0.02)
+    assert_close(torch.tensor(kept["standard_deviation"]), codes.std(1), rtol=0.02, atol=0)
 
 
 def complaint(folder: Path) -> str:

@@ -23,7 +23,7 @@ from spatialvae.model import SpatialVAE
 from spatialvae.networks import NETWORKS
 from spatialvae.networks.earlier import as_stored
 from spatialvae.parts import OWN, resolve_latent
-from spatialvae.priors import PRIORS, AbstractPrior, Labels, parse_family
+from spatialvae.priors import PRIORS, AbstractPrior, GaussianPrior, Labels, parse_family
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.records import refuse_newer
 from spatialvae.seeding import seeded
@@ -34,6 +34,7 @@ __all__ = [
     "load",
     "load_priors",
     "prior_file",
+    "read_weights",
     "save_default_prior",
     "save_model",
     "save_prior",
@@ -45,6 +46,7 @@ FORMAT = 1
 """Of config.json; one that names none is of this format."""
 WEIGHTS = "model.safetensors"
 DEFAULT = "prior-default.json"
+CODES = "codes.json"
 
 
 def load(
@@ -141,6 +143,17 @@ def _may_be_the_same(first: str, second: str) -> bool:
     )
 
 
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The tensors of a model's file by name, whatever model it is of.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    if not (folder / WEIGHTS).is_file():
+        raise UserError(f"{folder} holds no model ({WEIGHTS}): give a run folder.")
+    return _read_tensors(folder / WEIGHTS)
+
+
 def load_priors(folder: Path, model: SpatialVAE) -> None:
     """Attach the priors that were fitted to the weights in `folder`, and which of them is the default.
 
@@ -178,6 +191,8 @@ def save_model(folder: Path, model: SpatialVAE) -> None:
 def save_prior(folder: Path, prior: AbstractPrior) -> None:
     """prior-NAME.safetensors in `folder`, replaced in one step, with the name of the weights it was fitted to.
 
+    A Gaussian also leaves codes.json: the mean and standard deviation of the codes, a number for each map.
+
     Raises:
         UserError: a number of the prior is not finite.
     """
@@ -189,6 +204,9 @@ def save_prior(folder: Path, prior: AbstractPrior) -> None:
     metadata = {"prior": name, "weights": weights_hash(folder), "labels": prior.labels.spelled()}
     with replacing(prior_file(folder, name)) as path:
         save_file({key: _apart(tensor) for key, tensor in tensors.items()}, path, metadata)
+    if isinstance(prior, GaussianPrior):
+        means, deviations = (values.tolist() for values in prior.map_statistics())
+        write_json(folder / CODES, {"mean": means, "standard_deviation": deviations, "weights": metadata["weights"]})
 
 
 def _apart(tensor: Tensor) -> Tensor:

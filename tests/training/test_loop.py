@@ -228,7 +228,7 @@ def test_the_files_of_a_run(tmp_path: Path) -> None:
     parts = {"model.safetensors", "average.safetensors", "optimizer.safetensors", "state.json"}
     grids = {f"grids/{n:09d}-{what}.png" for n in (20, 40, 60) for what in ("samples", "reconstructions")}
     wanted = {"config.yaml", "data.json", "config.json", "model.safetensors", "metrics.jsonl"}
-    wanted |= {"prior-gaussian.safetensors"} | grids
+    wanted |= {"prior-gaussian.safetensors", "codes.json"} | grids
     wanted |= {folder + part for folder in kept for part in parts}
     assert {name for name in files if not name.startswith("tensorboard/")} == wanted
     assert not [name for name in files if zipfile.is_zipfile(out / name)]  # what torch.save and pickle write

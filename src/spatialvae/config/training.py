@@ -81,6 +81,11 @@ class TrainConfig(AbstractSettings):
     adversarial_from: Length = Field(
         default=None, description="Images after which the discriminator takes part. Default: half of the run."
     )
+    from_run: str | None = Field(
+        default=None,
+        description="A run, perhaps of images or a latent of another size, whose weights the model begins with where "
+        "name and shape agree.",
+    )
     kl_warmup: WarmUp = Field(default=0, description="Images over which beta rises from 0.")
     flip: bool = Field(default=False, description="Mirror half of the images left to right, at random.")
 

@@ -131,6 +131,14 @@ class GaussianPrior(AbstractPrior):
         """Mean and Cholesky factors."""
         return CodeNormal(self.loc, tuple(self.get_buffer(name) for name in self._factors))
 
+    def map_statistics(self) -> tuple[Tensor, Tensor]:
+        """The mean and the standard deviation of each map's numbers, over sites and images: [maps] each.
+
+        What a second stage of one's own subtracts and divides by: Var = E_s[Var(z_s)] + Var_s(E[z_s]) over the sites s.
+        """
+        means, variances = self.loc.flatten(1), self.normal.variance().flatten(1)
+        return means.mean(1), (variances.mean(1) + means.var(1, unbiased=False)).sqrt()
+
     def distribution(self, label: int | None, temperature: float, solver: Solver) -> GaussianCodes:
         return GaussianCodes(self.normal.scaled(temperature))
 

@@ -169,7 +169,8 @@ def introduce(stage: AbstractStage[Network], state: TrainingState[Network], bar:
     """Say what is about to be trained, where, and what of its settings cannot come true."""
     device, precision = state.accelerator.device, state.accelerator.mixed_precision
     batch = stage.optimisation.batch_size
-    bar.say(stage.described(state.network))
+    for line in (stage.described(state.network), *state.began):
+        bar.say(line)
     bar.say(
         f"{math.ceil(stage.total / batch):,} steps of {batch:,}, on {device} in "
         f"{'fp32' if precision == 'no' else precision}"

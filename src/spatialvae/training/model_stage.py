@@ -24,7 +24,7 @@ from spatialvae.parts import named_parts, with_defaults
 from spatialvae.priors.shelf import PriorShelf
 from spatialvae.representation import spell_parameters
 from spatialvae.sizes import spell_shape
-from spatialvae.store import load_priors, save_model
+from spatialvae.store import load_priors, read_weights, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.adversary import Adversary
 from spatialvae.training.finish import fit_run_prior
@@ -34,6 +34,7 @@ from spatialvae.training.run import Run
 from spatialvae.training.schedule import kl_weight, model_cautions, total_images
 from spatialvae.training.stage import AbstractStage
 from spatialvae.training.validation import draw_grids, validate
+from spatialvae.training.warm_start import take_weights
 
 __all__ = ["ModelStage", "check_settings", "make_optimizer", "with_run_defaults"]
 
@@ -99,6 +100,10 @@ class ModelStage(AbstractStage[SpatialVAE]):
             train, numbers = self.data.split("train"), math.prod(model.image_shape)
             model.start_from(some_images(train, max(1, START_NUMBERS // numbers)))
         return suit_layout(model, device)
+
+    def begin(self, network: SpatialVAE) -> list[str]:
+        source = self.config.from_run
+        return [] if source is None else take_weights(network, read_weights(Path(source)), source).lines(source)
 
     def optimizer(self, network: SpatialVAE, *, fused: bool) -> torch.optim.Optimizer:
         return make_optimizer(network, self.optimisation, fused)

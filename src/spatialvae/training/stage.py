@@ -56,6 +56,14 @@ class AbstractStage(ABC, Generic[Network]):
     def build(self, device: torch.device) -> Network:
         """The network before its first step, on the device."""
 
+    def begin(self, network: Network) -> list[str]:
+        """What happens to the network once, before the first step of a run; in lines for the start.
+
+        Raises:
+            UserError: it cannot begin so.
+        """
+        return []
+
     def optimizer(self, network: Network, *, fused: bool) -> torch.optim.Optimizer:
         """Adam over every parameter; each group's `factor` multiplies the schedule's rate."""
         groups: list[dict[str, Any]] = [{"params": list(network.parameters()), "factor": 1.0}]

@@ -50,6 +50,8 @@ class TrainingState(Generic[Network]):
     steps: int
     """Of the whole run."""
     step: int
+    began: list[str]
+    """What to say of how the network began."""
 
     @property
     def seen(self) -> int:
@@ -142,15 +144,16 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
     prepare_device(device, "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision)
     torch.manual_seed(config.seed)
     network = stage.build(device)
+    checkpoint = latest_checkpoint(run.checkpoints)
+    began = stage.begin(network) if checkpoint is None else []
     average = WeightAverage(network, config.ema) if config.ema else None
     optimizer = stage.optimizer(network, fused=accelerator.mixed_precision != "fp16")
     batches = stage.batches(device, rank=accelerator.process_index, world=accelerator.num_processes)
     size, steps = config.batch_size, math.ceil(stage.total / config.batch_size)
     adversary = stage.make_adversary(network)
     state = TrainingState(
-        accelerator, network, average, optimizer, network, optimizer, adversary, batches, size, steps, step=0
+        accelerator, network, average, optimizer, network, optimizer, adversary, batches, size, steps, 0, began
     )
-    checkpoint = latest_checkpoint(run.checkpoints)
     if checkpoint is not None:
         path, before = checkpoint
         restore_checkpoint(path, state.modules, state.optimizers)
