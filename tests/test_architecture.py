@@ -42,6 +42,7 @@ LAYERS = [
     {"posterior", "heads", "priors", "networks", "likelihoods", "imagenet"},
     {"elbo", "data", "config", "settings", "parts", "sampling", "representation", "model", "resized", "store"}
     | {"picture_grid"},
+    {"encoder_outputs"},
     {"posterior_codes", "baselines"},
     {"training", "metrics"},
     {"fitting", "results"},

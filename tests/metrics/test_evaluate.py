@@ -150,7 +150,8 @@ def test_the_default_is_all_that_is_possible(tmp_path: Path, monkeypatch: pytest
         features=str(feature_file(tmp_path)),
     )
     wanted = {f"{name}/{of}" for name in sets for of in ("standard", "reconstructions")}
-    assert set(everything.metrics) == {*plain.metrics, *wanted, *GAPS, "probe", "parzen/standard", "perceptual"}
+    wanted |= {"probe", "parzen/standard", "perceptual", "interpolated_frechet"}
+    assert set(everything.metrics) == {*plain.metrics, *wanted, *GAPS}
     assert everything.metrics["frechet/standard"].n == 30
     assert everything.metrics["frechet/reconstructions"].n == 20
 

@@ -124,9 +124,9 @@ def metrics_help() -> str:
     """What can be asked for, in words for a help text.
 
     >>> metrics_help()
-    'bound, nll, gaps, prior_gain, mse, baselines, psnr, ssim, perceptual, lpips, frechet, kernel, precision, recall,
-    density, coverage, parzen, health, probe; all; or default: all that the given files and labels allow, but gaps,
-    perceptual, parzen.'
+    'bound, nll, gaps, prior_gain, mse, baselines, psnr, ssim, perceptual, lpips, frechet, interpolated_frechet, kernel,
+    precision, recall, density, coverage, parzen, health, probe; all; or default: all that the given files and labels
+    allow, but gaps, perceptual, interpolated_frechet, parzen.'
     """
     rare = [name for name in METRICS.registered if not kind_of(name).by_default]
     left_out = f", but {', '.join(rare)}" if rare else ""

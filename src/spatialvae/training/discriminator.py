@@ -26,6 +26,7 @@ class PatchDiscriminator(nn.Module):
     Args:
         image_shape: (C, H, W), sides of at least 16 pixels.
 
+    >>> import torch
     >>> PatchDiscriminator((3, 32, 32))(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 1, 6, 6])
     """
@@ -48,6 +49,7 @@ class PatchDiscriminator(nn.Module):
 def hinge_loss(images: Tensor, reconstructions: Tensor) -> Tensor:
     """mean max(0, 1 - D(x)) + mean max(0, 1 + D(x')), the discriminator's loss, of its scores.
 
+    >>> import torch
     >>> hinge_loss(torch.tensor([2.0, 0.0]), torch.tensor([-3.0, -1.0]))
     tensor(0.5000)
     """

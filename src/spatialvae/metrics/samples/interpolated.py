@@ -49,6 +49,7 @@ def interpolated_frechet(subject: ModelOnSplit) -> Measurement:
 def halfway(codes: Tensor) -> Tensor:
     """(z_i + z_j) / 2 for each code z_i and the nearest other one z_j: [n, numbers].
 
+    >>> import torch
     >>> halfway(torch.tensor([[0.0], [1.0], [3.0]])).flatten()
     tensor([0.5000, 0.5000, 2.0000])
     """

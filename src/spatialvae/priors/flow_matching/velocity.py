@@ -41,6 +41,7 @@ class VelocityNetwork(nn.Module):
         width: hidden numbers.
         blocks: residual blocks.
 
+    >>> import torch
     >>> network = VelocityNetwork((2, 3, 3), classes=10, width=16, blocks=2)
     >>> network(torch.randn(5, 2, 3, 3), torch.rand(5), None).abs().max().item()
     0.0
