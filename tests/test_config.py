@@ -155,7 +155,7 @@ def test_a_file_of_a_run_is_flat() -> None:
     length = ["images", "epochs", "batch_size", "learning_rate", "schedule", "warmup"]
     steps = ["clip", "ema", "precision", "seed", "checkpoint_every", "accumulate", "checkpointing"]
     objective = ["objective", "beta", "perceptual_weight", "adversarial", "adversarial_from", "from_run", "kl_warmup"]
-    assert list(TrainConfig().flat()) == [*model, *data, *length, *steps, *objective, "flip"]
+    assert list(TrainConfig().flat()) == [*model, *data, *length, *steps, *objective, "flip", "random_crop"]
     assert TrainConfig.parse(TrainConfig().flat(), "here") == TrainConfig()
 
 

@@ -89,6 +89,14 @@ class TrainConfig(AbstractSettings):
     kl_warmup: WarmUp = Field(default=0, description="Images over which beta rises from 0.")
     flip: bool = Field(default=False, description="Mirror half of the images left to right, at random.")
 
+    random_crop: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="The smallest share of both sides that a random crop of each training image keeps, resized to the "
+        "image's size; 1: no crops.",
+    )
+
     @model_validator(mode="after")
     def _paper_objective_is_a_unit_gaussian(self) -> Self:
         squared = {None, *UNIT_GAUSSIANS, *UNIT_GAUSSIANS.values()}

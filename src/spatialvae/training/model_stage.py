@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from spatialvae.config import UNIT_GAUSSIANS, AbstractOptimisation, DataOptions, TrainConfig
 from spatialvae.data import ImageData
 from spatialvae.data.batches import some_images
+from spatialvae.data.random_crops import CroppedBatches
 from spatialvae.data.record import DataRecord
-from spatialvae.data.training_batches import AbstractBatches, training_batches
+from spatialvae.data.training_batches import training_batches
 from spatialvae.elbo import ELBO, elbo_loss, paper_loss
 from spatialvae.errors import UserError
 from spatialvae.latents import LATENTS
@@ -108,9 +109,12 @@ class ModelStage(AbstractStage[SpatialVAE]):
     def optimizer(self, network: SpatialVAE, *, fused: bool) -> torch.optim.Optimizer:
         return make_optimizer(network, self.optimisation, fused)
 
-    def batches(self, device: torch.device, *, rank: int, world: int) -> AbstractBatches:
+    def batches(self, device: torch.device, *, rank: int, world: int) -> Callable[[int], Tensor]:
         options = {"seed": self.optimisation.seed, "flip": self.config.flip, "rank": rank, "world": world}
-        return training_batches(self.data.split("train"), self.optimisation.batch_size, device, **options)
+        batches = training_batches(self.data.split("train"), self.optimisation.batch_size, device, **options)
+        if self.config.random_crop == 1:
+            return batches
+        return CroppedBatches(batches, self.config.random_crop, self.optimisation.seed, rank)
 
     def stepped(self, network: SpatialVAE) -> nn.Module:
         if not self._sees_pictures:
