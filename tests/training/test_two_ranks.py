@@ -62,9 +62,10 @@ def test_the_gradient_is_the_mean_of_the_ranks(tmp_path: Path, task: str) -> Non
     assert different > len(alone[0]) / 2  # the ranks saw different images
 
 
-def test_a_run_of_two_ranks_leaves_one_of_everything(tmp_path: Path) -> None:
-    run("train", tmp_path)
+@pytest.mark.parametrize(("task", "shape"), [("train", (1, 1, 8, 8)), ("adversarial", (1, 3, 16, 16))])
+def test_a_run_of_two_ranks_leaves_one_of_everything(tmp_path: Path, task: str, shape: tuple[int, ...]) -> None:
+    run(task, tmp_path)
     lines = [(line["images"], "loss" in line) for line in read_journal(tmp_path / "run" / "metrics.jsonl")]
     assert lines == [(20, False), (40, False), (60, True), (60, False)]
-    assert load(tmp_path / "run").sample(1).shape == (1, 1, 8, 8)
+    assert load(tmp_path / "run").sample(1).shape == shape
     assert len(list((tmp_path / "run" / "checkpoints").glob("[0-9]*"))) == 2

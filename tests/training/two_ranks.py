@@ -17,6 +17,7 @@ from spatialvae.training import train
 from spatialvae.training.adversary import Adversary
 from spatialvae.training.discriminator import hinge_loss
 from spatialvae.training.pictures import Seen, WithPictures
+from tests.training.test_adversarial import BEGUN, data
 from tests.training.tiny import settings, tiny_data
 
 
@@ -69,6 +70,8 @@ if __name__ == "__main__":
     task, out = sys.argv[1], Path(sys.argv[2])
     if task == "discriminator":
         discriminator(out)
+    elif task == "adversarial":
+        train(settings(**BEGUN, checkpoint_every=20), data(), out / "run", progress=False)
     elif task != "train":
         gradients(out, perceptual_weight=64.0 if task == "perceptual" else 0.0)
     else:

@@ -81,8 +81,11 @@ class TrainingState(Generic[Network]):
     def tensors(self) -> dict[str, Tensor]:
         """All of them by name: weights, buffers, averages and the optimiser's moments."""
         values = {name: value for module in self.modules.values() for name, value in module.state_dict().items()}
-        slots = [pair for one in self.optimizers.values() for pair in one.state_dict()["state"].items()]
-        return values | {f"moment {key} of weight {i}": value for i, slot in slots for key, value in slot.items()}
+        for of, optimizer in self.optimizers.items():
+            whose = "" if optimizer is self.optimizer else f" of the {of}"
+            for i, slot in optimizer.state_dict()["state"].items():
+                values |= {f"moment {key} of weight {i}{whose}": value for key, value in slot.items()}
+        return values
 
     def save(self, run: Run, images: int, stage: AbstractStage[Network]) -> None:
         """A checkpoint, and what the stage stores with it."""
