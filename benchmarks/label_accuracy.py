@@ -70,9 +70,10 @@ def main() -> None:
     run = open_run(options.run, device=torch.device("cpu"))
     data, model = run.images, run.model
     classes, test = len(data.label_names or ()), data.split("test")
-    assert test.labels is not None
+    if not classes or test.labels is None or (test.labels < 0).any():
+        raise SystemExit("Every image needs a label with a name.")
     network = fitted(data.split("train"), classes, options.epochs)
-    real = accuracy(network, torch.from_numpy(test.images[:]), torch.from_numpy(test.labels[:]).long())
+    real = accuracy(network, torch.from_numpy(test.images.copy()), torch.from_numpy(test.labels).long())
     print(json.dumps({"test_images": real}))
     each = options.count // classes
     labels = torch.arange(classes).repeat_interleave(each)

@@ -42,8 +42,9 @@ def row(run: FinishedRun, prior: str, solver: dict[str, Any], count: int, networ
     """One row: what is drawn by, and how good and how fast it is."""
     draw = sampler(run.model, prior, **solver)
     torch.manual_seed(0)
-    began = time.perf_counter()
     with torch.inference_mode():
+        draw(1)
+        began = time.perf_counter()
         draw(500)
     seconds = (time.perf_counter() - began) / 500
     features = network.extract(run.model.sample(count, seed=0, prior=prior, **solver).split(500))

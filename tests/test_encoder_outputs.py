@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
 from spatialvae.config import ModelConfig
@@ -15,6 +15,7 @@ from spatialvae.data import ImageData
 from spatialvae.errors import UserError
 from spatialvae.model import SpatialVAE
 from spatialvae.posterior_codes import PosteriorCodes
+from spatialvae.priors import GaussianFamily
 from spatialvae.runtime.evaluating import evaluating
 from tests.conftest import smooth_images
 from tests.training.tiny import tiny_data
@@ -97,6 +98,30 @@ def test_mirrored_images(tmp_path: Path) -> None:
         drawn = codes.batch(index)[0].mean(0)
         assert_close(drawn, (plain[0] + mirrored[0]) / 2, rtol=0, atol=0.12)
         assert (plain[0] - mirrored[0]).abs().max() > 1e-3
+
+
+def test_a_gaussian_of_mirrored_images_has_the_moments_of_both(tmp_path: Path) -> None:
+    ours, data = model(), tiny_data()
+    with PosteriorCodes(ours, data, folder=tmp_path, flip=True) as codes:
+        assert codes.provenance["flip"] == 1
+        prior, _ = GaussianFamily().fit(codes)
+    images = torch.from_numpy(data.split("train").images.copy())
+    with torch.no_grad(), evaluating(ours):
+        both = ours.encode(torch.cat([images, images.flip(-1)]))
+    assert_close(prior.loc, both.mean.mean(0), rtol=1e-4, atol=1e-5)
+    wanted = both.mean.flatten(1).double().T.cov(correction=0).diagonal() + both.variance.flatten(1).mean(0)
+    assert_close(prior.normal.variance().flatten().double(), wanted, rtol=0.2, atol=0)
+    assert prior.normal.variance().flatten().double().mean().item() == pytest.approx(wanted.mean().item(), rel=0.05)
+
+
+def test_files_that_are_no_outputs_are_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "model.safetensors"
+    save_file({"a": torch.zeros(1)}, other)
+    with PosteriorCodes(model(), tiny_data(), folder=tmp_path):
+        (path,) = (path for path in tmp_path.iterdir() if path != other)
+    path.with_name(f".{path.name}.123.tmp").write_bytes(b"half")
+    with PosteriorCodes(model(seed=1), tiny_data(), folder=tmp_path):
+        assert files(tmp_path) == sorted([path.name, "model.safetensors"])
 
 
 def test_numbers_that_are_not_finite_leave_no_file(tmp_path: Path) -> None:

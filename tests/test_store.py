@@ -100,6 +100,18 @@ def test_a_prior_file_of_another_run(folder: Path, tmp_path: Path) -> None:
     assert list(load(tmp_path / "other").priors.unusable) == ["gaussian"]
 
 
+def test_a_prior_of_a_name_of_before(folder: Path) -> None:
+    tensors = load_file(folder / "prior-gaussian.safetensors")
+    metadata = {"prior": "diffusion", "weights": weights_hash(folder)}
+    save_file(tensors, folder / "prior-diffusion.safetensors", metadata)
+    model = load(folder)
+    assert "gaussian" in model.priors
+    with pytest.raises(UserError, match="There is no prior 'diffusion'") as caught:
+        model.sample(1, prior="diffusion")
+    assert "flow-matching" in str(caught.value)
+    assert "prior diffusion" not in str(caught.value).splitlines()[-1]
+
+
 def test_the_default_prior(folder: Path) -> None:
     assert load(folder).priors.default == "gaussian"
     save_default_prior(folder, "mixture")  # not fitted, or outdated: the next best

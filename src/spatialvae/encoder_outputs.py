@@ -22,7 +22,7 @@ from spatialvae.files import replacing
 from spatialvae.model import SpatialVAE
 from spatialvae.progress import Progress
 from spatialvae.runtime.evaluating import evaluating
-from spatialvae.runtime.precision import fast_autocast
+from spatialvae.runtime.precision import fast_autocast, fast_dtype
 
 __all__ = ["Encoded", "encoder_outputs", "weights_digest"]
 
@@ -52,12 +52,16 @@ def encoder_outputs(
     Raises:
         UserError: parameters that are not finite, or so large that their squares are not.
     """
-    known = {**basis, "weights": weights_digest(model), "parts": json.dumps({k: v.mirrored for k, v in parts.items()})}
+    known = {**basis, "weights": weights_digest(model), "number_format": str(fast_dtype(model.device))}
+    known |= {"parts": json.dumps({name: part.mirrored for name, part in parts.items()})}
     if (kept := _read(path, known)) is not None:
         return kept
     for other in path.parent.glob("*.safetensors"):
-        if _metadata(other).get("weights") != known["weights"]:
+        metadata = _metadata(other)
+        if "parts" in metadata and metadata.get("weights") != known["weights"]:
             other.unlink(missing_ok=True)
+    for broken in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
+        broken.unlink(missing_ok=True)
     width = model.latent.encoder_outputs
     header, ends = _header({name: (len(part.rows), width) for name, part in parts.items()}, known)
     total = sum(len(part.rows) for part in parts.values())

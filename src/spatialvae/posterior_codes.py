@@ -63,11 +63,13 @@ class PosteriorCodes:
         self._head, self._device = model.posterior, model.device
         rows, held_out = subset(len(split), limit, seed=seed), subset(len(others), HELD_OUT, seed=seed)
         self.provenance = {"images": len(rows), "of": len(split), "seed": seed}
+        if flip:
+            self.provenance["flip"] = 1
         parts = {"train": Encoded(split, rows), "held_out": Encoded(others, held_out)}
         if flip:
             parts["mirrored"] = Encoded(split, rows, mirrored=True)
         basis = {"data": data.fingerprint, **{key: str(value) for key, value in self.provenance.items()}}
-        name = hashlib.sha256(repr((basis, flip)).encode()).hexdigest()[:12]
+        name = hashlib.sha256(repr(basis).encode()).hexdigest()[:12]
         self._temporary = tempfile.TemporaryDirectory(prefix="spatialvae-codes-") if folder is None else None
         where = Path(self._temporary.name) if folder is None else folder  # pyright: ignore[reportOptionalMemberAccess]
         try:

@@ -155,6 +155,8 @@ def test_guidance_and_mirrored_codes(labelled: Path, features: Path, tmp_path: P
         for more in ((), ("--guidance", 4, "--steps", 3))
     )
     assert plain != guided
+    result = spatialvae("evaluate", labelled, *flags, "--guidance", 4, "--json").json
+    assert (result["provenance"]["guidance"], "steps" in result["provenance"]) == (4, False)
     refused = spatialvae("evaluate", labelled, *flags[:-2], "--prior", "standard", "--steps", 3).complaint
     assert "--steps 3 is for draws from flow-matching priors, and none of standard is one: leave it out" in refused
 

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from spatialvae.priors import FlowMatchingFamily, FlowMatchingPrior
-from spatialvae.priors.flow_matching.cells import GuidedCells, Pull
+from spatialvae.priors.flow_matching.cells import Pull, PulledCells
 from tests.priors.gaussians import gaussian
 from tests.priors.trained import correlated, stirred
 
@@ -21,7 +21,7 @@ def test_a_gaussian_is_filled_in_exactly(axes: tuple[int, ...]) -> None:
     prior = FAMILY.start(correlated((2, 2, 3), axes), 0)
     code = prior.gaussian().sample()
     distribution = prior().given_cells(code, KNOWN)
-    assert isinstance(distribution, GuidedCells)
+    assert isinstance(distribution, PulledCells)
     noise = torch.cat([torch.zeros(1, 12), torch.eye(12)]).double().reshape(13, 2, 2, 3)
     ends = distribution.drawn_from(noise).flatten(1)
     effect = ends[1:] - ends[0]

@@ -115,18 +115,18 @@ def test_gradients_go_where_they_should(tmp_path: Path, accumulate: int) -> None
     assert any(name.startswith("encoder") for name in touched)
     assert any(name.startswith("decoder") for name in touched)
     before = {name: parameter.grad.clone() for name, parameter in state.network.named_parameters() if name in touched}  # pyright: ignore
-    learned = adversary.learn(state.accelerator, 1)
+    learned = adversary.learn(1)
     assert learned is not None
     assert all(parameter.grad is not None for parameter in adversary.network.parameters())
     for name, gradient in before.items():  # the discriminator's own loss leaves the model alone
         assert torch.equal(state.network.get_parameter(name).grad, gradient)  # pyright: ignore
-    assert adversary.learn(state.accelerator, 1) is None  # once a batch
+    assert adversary.learn(1) is None  # once a batch
 
 
 def test_it_begins_late_and_moves_both(tmp_path: Path) -> None:
     plain = settings(**SMALL)
     train(plain, data(), tmp_path / "plain", progress=False)
-    train(settings(**{**BEGUN, "adversarial_from": 1000}), data(), tmp_path / "never", progress=False)
+    train(settings(**{**BEGUN, "adversarial_from": 59}), data(), tmp_path / "never", progress=False)
     assert same(weights(tmp_path / "plain"), weights(tmp_path / "never"))
     train(settings(**{**BEGUN, "adversarial_from": 30}), data(), tmp_path / "late", progress=False)
     assert not same(weights(tmp_path / "plain"), weights(tmp_path / "late"))
@@ -195,6 +195,12 @@ def test_what_has_no_adversary(tmp_path: Path, changed: dict[str, Any], words: s
         train(settings(**{**BEGUN, **changed}), data(), tmp_path / "run", progress=False)
     assert words.replace("`", "") in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_not_finite_is_named() -> None:
+    stage = ModelStage(settings(**BEGUN), data())
+    words = stage.not_finite({"reconstruction": 1.0, "kl": 2.0, "adversarial": float("nan"), "discriminator": 0.5})
+    assert words == "reconstruction 1, KL 2 nats, adversarial nan, discriminator 0.5"
 
 
 def test_images_of_8_pixels_are_too_small(tmp_path: Path) -> None:

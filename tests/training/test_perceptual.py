@@ -111,6 +111,6 @@ def test_what_has_no_distance_is_a_plain_error(
 
 
 def test_without_the_extra_the_install_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spatialvae.training.picture_losses.is_installed", lambda: False)
+    monkeypatch.setattr("spatialvae.training.picture_checks.is_installed", lambda: False)
     with pytest.raises(UserError, match=r'pip install "spatialvae\[imagenet\]"'):
         train(settings(perceptual_weight=1.0), tiny_data(), tmp_path / "run", progress=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from spatialvae.errors import UserError
 from spatialvae.training import train
@@ -80,5 +81,10 @@ def test_no_run_and_another_network(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere holds no model \(model.safetensors\): give a run folder"):
         train(settings(**SMALL, from_run="nowhere"), data(), tmp_path / "a", progress=False)
     assert not (tmp_path / "a").exists()
-    with pytest.raises(UserError, match="No tensor of runs/a has the name and the shape"):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    save_file({"encoder.a": torch.tensor([float("nan")])}, broken / "model.safetensors")
+    with pytest.raises(UserError, match=r"holds numbers that are not finite \(encoder.a\)"):
+        train(settings(**SMALL, from_run=str(broken)), data(), tmp_path / "b", progress=False)
+    with pytest.raises(UserError, match="No tensor of runs/a has the name and the shape of one of this encoder"):
         take_weights(torch.nn.Linear(2, 3), {"weight": torch.zeros(3, 3), "other": torch.zeros(1)}, "runs/a")

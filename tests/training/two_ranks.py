@@ -61,7 +61,7 @@ def discriminator(folder: Path) -> None:
     adversary.prepare(accelerator)
     adversary._wrapped.eval()
     adversary._judged = images, pictures
-    adversary.learn(accelerator, 1)
+    adversary.learn(1)
     together = {key: value.grad.clone() for key, value in network.named_parameters() if value.grad is not None}
     save_file(together, folder / f"together-{rank}.safetensors")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import grid_sample
 
 from spatialvae.seeding import stream_seed
 
@@ -57,9 +57,10 @@ def cropped(images: Tensor, places: Tensor) -> Tensor:
     >>> torch.equal(cropped(image, torch.tensor([[1.0, 0.0, 0.0]])), image)
     True
     """
-    share, right, down = places.to(images.device).unbind(1)
-    nothing = torch.zeros_like(share)
-    rows = torch.stack([share, nothing, right, nothing, share, down], 1).reshape(-1, 2, 3)
-    grid = affine_grid(rows, list(images.shape), align_corners=False)
+    share, right, down = places.to(images.device)[:, :, None, None].unbind(1)
+    height, width = images.shape[2:]
+    rows, columns = ((2 * torch.arange(n, device=images.device) + 1) / n - 1 for n in (height, width))
+    shape = (len(images), height, width)
+    grid = torch.stack([(share * columns + right).expand(shape), (share * rows[:, None] + down).expand(shape)], -1)
     made = grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
     return made.round().clamp(0, 255).to(torch.uint8)

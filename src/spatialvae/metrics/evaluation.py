@@ -112,7 +112,7 @@ def _evaluate(model: SpatialVAE, data: ImageData, config: EvaluationConfig, *, p
         if reference.wants_features:
             measured |= reference.on_features(reconstructions, RECONSTRUCTIONS)
         if reference.wants_features or reference.wants_images:
-            provenance = replace(provenance, generated=config.generated)
+            provenance = replace(provenance, generated=config.generated, steps=config.steps, guidance=config.guidance)
             for prior in priors:
                 samples = model.sample(config.generated, seed=config.seed, prior=prior, **solvers[prior])
                 measured |= reference.on_features(samples, prior) | reference.on_images(samples, prior)

@@ -50,6 +50,10 @@ class Provenance:
     lpips: NetworkDescription | None = field(default=None, metadata=OMITTED)
     generated: int | None = field(default=None, metadata=OMITTED)
     """Samples drawn from each prior."""
+    steps: int | None = field(default=None, metadata=OMITTED)
+    """Solver steps of draws by flow matching, where they are not the prior's own."""
+    guidance: float | None = field(default=None, metadata=OMITTED)
+    """How strongly classes pulled in these draws."""
     set: int | None = field(default=None, metadata=OMITTED)
     """Images in the set that was measured, where it is no model."""
     paired: str | None = field(default=None, metadata=OMITTED)

@@ -206,17 +206,18 @@ def _moments(codes: Codes, progress: bool) -> tuple[Tensor, Tensor]:
     which vanish on average, would tie noise to signal by chance.
     """
     passes = max(1, -(-DRAWS_PER_NUMBER * math.prod(codes.event_shape) // len(codes)))
-    total, between, within = torch.zeros(()), torch.zeros(()), torch.zeros(())
+    total, between, within, images, draws = torch.zeros(()), torch.zeros(()), torch.zeros(()), 0, 0
     with Progress("moments of the codes", passes * len(codes), shown=progress) as work:
         for step in range(passes):
             for (drawn, _labels), means in zip(codes.draws(), codes.means(), strict=True):
                 centre, noise = _doubles(means), _doubles(drawn) - _doubles(means)
-                within = within.to(noise) + noise.mT @ noise
+                within, draws = within.to(noise) + noise.mT @ noise, draws + len(noise)
                 if step == 0:
                     total, between = total.to(centre) + centre.sum(0), between.to(centre) + centre.mT @ centre
+                    images += len(centre)  # mirrored ones too
                 work.advance(len(noise))
-    loc = total / len(codes)
-    return loc, between / len(codes) - torch.outer(loc, loc) + within / (passes * len(codes))
+    loc = total / images
+    return loc, between / images - torch.outer(loc, loc) + within / draws
 
 
 def _doubles(codes: Tensor) -> Tensor:

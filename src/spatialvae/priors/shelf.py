@@ -83,7 +83,8 @@ class PriorShelf(MutableMapping[str, AbstractPrior]):
     def _missing(self, name: str) -> str:
         """Why there is no prior of this name, and what to do."""
         if name in self.unusable:
-            return f"{self.unusable[name]}\nFit it again with fit-prior and `prior` {name}."
+            again = name if self._can_be_fitted(name) else " or ".join(names_of(AbstractFittedFamily))
+            return f"{self.unusable[name]}\nFit it again with fit-prior and `prior` {again}."
         if self._can_be_fitted(name):
             return (
                 f"This model has no prior {name!r} yet, only {', '.join(self.names)}.\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -45,13 +45,13 @@ class Adversary:
     ) -> None:
         self.network: nn.Module = PatchDiscriminator(image_shape).to(device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=learning_rate, betas=BETAS)
-        self._wrapped, self._stepping = self.network, self.optimizer
+        self._wrapped = self.network
         self._share, self._begins, self._numbers = share, begins, image_shape[0] * image_shape[1] * image_shape[2]
         self._judged: tuple[Tensor, Tensor] | None = None
 
     def prepare(self, accelerator: Accelerator) -> None:
-        """Share its gradients with other processes."""
-        self._wrapped, self._stepping = accelerator.prepare(self.network, self.optimizer)
+        """Share its gradients with other processes. All of it is in float32, and out of a gradient scaler's way."""
+        self._wrapped = accelerator.prepare(self.network)
 
     def takes_part(self, seen: int) -> bool:
         """Whether it does after so many images."""
@@ -68,34 +68,28 @@ class Adversary:
             nothing = loss.new_zeros(1)
             return loss.new_zeros(()), {"adversarial": nothing, "adversarial_weight": nothing}
         self.network.requires_grad_(False)
-        with torch.autocast(images.device.type, enabled=False):
-            term = -self.network(made.means).mean()
+        term = -self.network(made.means).mean()
         self.network.requires_grad_(True)
-        weight = torch.ones_like(term)
-        if loss.requires_grad:  # not where a loss is only looked at
-            whole, own = (torch.autograd.grad(one, made.outputs, retain_graph=True)[0].norm() for one in (loss, term))
-            weight = (self._share * whole / (self._numbers * own + TINY)).clamp(max=CAP)
-            weight = torch.where(weight.isfinite(), weight, 0.0)  # of a step in fp16 that is left out
-            self._judged = to_float(images).detach(), made.means.detach()
+        whole, own = (torch.autograd.grad(one, made.outputs, retain_graph=True)[0].norm() for one in (loss, term))
+        weight = (self._share * whole / (self._numbers * own + TINY)).clamp(max=CAP)
+        weight = torch.where(weight.isfinite(), weight, 0.0)  # of a step in fp16 that is left out
+        self._judged = to_float(images), made.means.detach()
         named = {"adversarial": term.detach()[None], "adversarial_weight": weight[None]}
         return self._numbers * weight * term, named
 
-    def learn(self, accelerator: Accelerator, parts: int) -> Tensor | None:
+    def learn(self, parts: int) -> Tensor | None:
         """Add the gradients of its own loss on what it judged last, one of so many parts of a batch; that loss."""
         if self._judged is None:
             return None
         images, pictures = self._judged
         self._judged = None
-        with torch.autocast(images.device.type, enabled=False):
-            scores = self._wrapped(torch.cat([images, pictures]))
-            loss = hinge_loss(*scores.chunk(2))
-        accelerator.backward(loss / parts)
+        loss = hinge_loss(*self._wrapped(torch.cat([images, pictures])).chunk(2))
+        (loss / parts).backward()
         return loss.detach()
 
     def step(self, rate: float) -> None:
         """One step of its weights, from the gradients so far."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        stepping: Any = self._stepping
-        stepping.step()
-        stepping.zero_grad()
+        self.optimizer.step()
+        self.optimizer.zero_grad()

@@ -20,7 +20,7 @@ from spatialvae.training.checkpoint import latest_checkpoint
 from spatialvae.training.journal import Journal
 from spatialvae.training.run import Run
 from spatialvae.training.stage import AbstractStage
-from spatialvae.training.state import TrainingState
+from spatialvae.training.state import TrainingState, cut
 
 __all__ = ["REMEDIES", "Diverged", "Watch", "spell_remedies"]
 
@@ -76,7 +76,7 @@ class Watch:
             return {}
         config = self._stage.optimisation
         with evaluating(state.network), seeded(config.seed):
-            batch = state.batches(state.step)
+            batch = cut(state.batches(state.step), config.accumulate)[0]
             loss, _ = self._stage.loss(state.network, state.network, batch, state.step * config.batch_size)
         return {"loss": loss.item()}
 

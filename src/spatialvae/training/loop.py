@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from spatialvae.training.pace import Pace
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import learning_rate
 from spatialvae.training.stage import AbstractStage, Network
-from spatialvae.training.state import TrainingState, make_accelerator, set_learning_rate, start
+from spatialvae.training.state import TrainingState, cut, make_accelerator, set_learning_rate, start
 from spatialvae.training.trackers import Track, check_trackers
 
 __all__ = ["train_stage"]
@@ -190,7 +191,8 @@ def train_step(
 
     if not state.wrapped.training:
         state.wrapped.train()
-    parts = [gradients(state, stage, part, seen) for part in cut(batch, config.accumulate)]
+    pieces = cut(batch, config.accumulate)
+    parts = [gradients(state, stage, piece, seen, last=piece is pieces[-1]) for piece in pieces]
     if config.clip is not None:
         accelerator.clip_grad_norm_(state.wrapped.parameters(), config.clip)
     state.accelerated.step()
@@ -204,26 +206,20 @@ def train_step(
 
 
 def gradients(
-    state: TrainingState[Network], stage: AbstractStage[Network], part: Any, seen: int
+    state: TrainingState[Network], stage: AbstractStage[Network], part: Any, seen: int, *, last: bool = True
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Add the gradients of a part of a step's batch: the model's, then those of what is trained against it."""
-    parts = stage.optimisation.accumulate
-    loss, terms = stage.loss(state.wrapped, state.network, part, seen)
-    state.accelerator.backward(loss / parts)
+    """Add the gradients of a part of a step's batch: the model's, then those of what is trained against it.
+
+    Several processes add up theirs with the last part.
+    """
+    parts, accelerator = stage.optimisation.accumulate, state.accelerator
+    with nullcontext() if last else accelerator.no_sync(state.wrapped):
+        loss, terms = stage.loss(state.wrapped, state.network, part, seen)
+        accelerator.backward(loss / parts)
     if state.adversary is not None:
-        learned = state.adversary.learn(state.accelerator, parts)
+        learned = state.adversary.learn(parts)
         terms = {**terms, "discriminator": loss.new_zeros(1) if learned is None else learned[None]}
     return loss.detach(), terms
-
-
-def cut(batch: Any, parts: int) -> list[Any]:
-    """A batch, a tensor or a tuple of tensors and Nones, in parts of equal length."""
-    if parts == 1:
-        return [batch]
-    if isinstance(batch, Tensor):
-        return list(batch.chunk(parts))
-    columns = [[None] * parts if column is None else column.chunk(parts) for column in batch]
-    return list(zip(*columns, strict=True))
 
 
 def agreed(signum: int | None, state: TrainingState) -> int | None:

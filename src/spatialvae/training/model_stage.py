@@ -29,7 +29,7 @@ from spatialvae.store import load_priors, read_weights, save_model
 from spatialvae.training.acceleration import compiled_training, suit_layout
 from spatialvae.training.adversary import Adversary
 from spatialvae.training.finish import fit_run_prior
-from spatialvae.training.picture_losses import check_picture_losses
+from spatialvae.training.picture_checks import check_picture_losses
 from spatialvae.training.pictures import Seen, WithPictures
 from spatialvae.training.run import Run
 from spatialvae.training.schedule import kl_weight, model_cautions, total_images
@@ -71,6 +71,8 @@ class ModelStage(AbstractStage[SpatialVAE]):
         self.total = total_images(self.optimisation, len(data.split("train")))
         self.fingerprint = data.fingerprint
         self.adversary: Adversary | None = None
+        self.numbers = 1
+        """Of a code, once the model is built."""
 
     @property
     def _sees_pictures(self) -> bool:
@@ -100,11 +102,18 @@ class ModelStage(AbstractStage[SpatialVAE]):
         if hasattr(model.encoder, "start_from"):
             train, numbers = self.data.split("train"), math.prod(model.image_shape)
             model.start_from(some_images(train, max(1, START_NUMBERS // numbers)))
+        self.numbers = model.latent.numbers
         return suit_layout(model, device)
 
     def begin(self, network: SpatialVAE) -> list[str]:
         source = self.config.from_run
-        return [] if source is None else take_weights(network, read_weights(Path(source)), source).lines(source)
+        if source is None:
+            return []
+        try:
+            weights = read_weights(Path(source).expanduser())
+        except UserError as error:
+            raise UserError(f"`from_run`: {error}") from None
+        return take_weights(network, weights, source).lines(source)
 
     def optimizer(self, network: SpatialVAE, *, fused: bool) -> torch.optim.Optimizer:
         return make_optimizer(network, self.optimisation, fused)
@@ -135,7 +144,7 @@ class ModelStage(AbstractStage[SpatialVAE]):
         return self.adversary
 
     def compiled(self, wrapped: nn.Module, network: SpatialVAE) -> nn.Module:
-        if self._sees_pictures:  # not tried
+        if self._sees_pictures or self.optimisation.accumulate > 1:  # not tried
             return wrapped
         return compiled_training(wrapped, network, self.optimisation.batch_size)
 
@@ -177,11 +186,14 @@ class ModelStage(AbstractStage[SpatialVAE]):
     def details(self, values: dict[str, float]) -> list[str]:
         if "validation_bound" in values:
             return [f"validation bound {values['validation_bound']:.1f}"]
-        words = [f"bound {values['bound']:.1f}", f"KL {values['kl']:.1f}"]
-        return words + [f"{name} {values[name]:.3f}" for name in ("perceptual", "discriminator") if name in values]
+        bits = values["kl"] / self.numbers / math.log(2)
+        words = [f"bound {values['bound']:.1f}", f"KL {values['kl']:.1f}, {bits:.2f} bits a number"]
+        return words + [f"{name} {values[name]:.3f}" for name in ("perceptual", "discriminator") if values.get(name)]
 
     def not_finite(self, values: dict[str, float]) -> str:
-        return f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats"
+        words = f"reconstruction {values['reconstruction']:.4g}, KL {values['kl']:.4g} nats"
+        others = [name for name in ("perceptual", "adversarial", "discriminator") if name in values]
+        return ", ".join([words, *(f"{name} {values[name]:.4g}" for name in others)])
 
     def validate(self, network: SpatialVAE) -> dict[str, float]:
         return validate(network, self.data.split("validation"), seed=self.optimisation.seed)

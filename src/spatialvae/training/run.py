@@ -27,7 +27,9 @@ class Run:
     data.json               the images that it was trained on: source, options, fingerprint
     config.json             the model's own settings, with
     model.safetensors       its weights: together all that `spatialvae.load` needs
-    prior-gaussian.safetensors   the Gaussian fitted to the aggregate posterior
+    prior-gaussian.safetensors   the Gaussian fitted to the aggregate posterior, with
+    codes.json              the mean and deviation of the codes by map
+    priors/, codes/         trainings of other priors, and what they are drawn from
     metrics.jsonl           the journal
     checkpoints/, grids/, tensorboard/
 

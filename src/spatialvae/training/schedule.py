@@ -60,15 +60,20 @@ def schedule_cautions(config: AbstractOptimisation, total: int) -> list[str]:
 
 
 def model_cautions(config: TrainConfig, total: int) -> list[str]:
-    """What the warm-ups of the learning rate and of the KL weight do not reach, in a sentence each.
+    """What the warm-ups of learning rate and KL weight and a discriminator do not reach, in a sentence each.
 
     >>> model_cautions(TrainConfig(kl_warmup=200), 100)
     ['`kl_warmup` 200 is longer than the run of 100 images: beta ends at 0.5, not at 1.']
+    >>> model_cautions(TrainConfig(adversarial=1, adversarial_from=100), 100)
+    ['`adversarial_from` 100 is past the run of 100 images: there is no discriminator.']
     """
     cautions = schedule_cautions(config.optimisation, total)
     if config.kl_warmup > total:
         ends = kl_weight(config, total)
         cautions.append(_longer("kl_warmup", config.kl_warmup, total, f"beta ends at {ends:g}, not at {config.beta:g}"))
+    if config.adversarial_from is not None and config.adversarial_from >= total:
+        begins = config.adversarial_from
+        cautions.append(f"`adversarial_from` {begins} is past the run of {total} images: there is no discriminator.")
     return cautions
 
 

@@ -27,7 +27,7 @@ from spatialvae.training.stage import AbstractStage, Network
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["TrainingState", "make_accelerator", "set_learning_rate", "start"]
+__all__ = ["TrainingState", "cut", "make_accelerator", "set_learning_rate", "start"]
 
 
 @dataclass
@@ -168,6 +168,16 @@ def start(stage: AbstractStage[Network], run: Run, accelerator: Accelerator) -> 
     if compiling_pays(state.steps - state.step, accelerator):
         state.wrapped = stage.compiled(state.wrapped, network)
     return state
+
+
+def cut(batch: Any, parts: int) -> list[Any]:
+    """A batch, a tensor or a tuple of tensors and Nones, in parts of equal length."""
+    if parts == 1:
+        return [batch]
+    if isinstance(batch, Tensor):
+        return list(batch.chunk(parts))
+    columns = [[None] * parts if column is None else column.chunk(parts) for column in batch]
+    return list(zip(*columns, strict=True))
 
 
 def refuse_diverged(path: Path, state: TrainingState) -> None:

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from spatialvae.errors import UserError
+from spatialvae.tensors import not_finite
 
 __all__ = ["WarmStart", "take_weights"]
 
+NETWORKS = ("encoder", "decoder")
 NAMED = 3
 """Tensors that a message names before it counts the others."""
 
@@ -46,8 +48,10 @@ def take_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
     """Copy the tensors of `weights` into those of `network` with the same name and shape.
 
     Raises:
-        UserError: none agrees, so that nothing would be taken.
+        UserError: none of the encoder or decoder agrees, or numbers that are not finite.
     """
+    if broken := not_finite(dict(weights)):
+        raise UserError(f"`from_run` {source} holds numbers that are not finite ({broken[0]}): name another run.")
     start, own = WarmStart(), network.state_dict()
     for name, tensor in own.items():
         if name not in weights:
@@ -58,10 +62,10 @@ def take_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
             tensor.copy_(weights[name])
             start.taken.append(name)
     start.unused.extend(name for name in weights if name not in own)
-    if not start.taken:
+    if not any("." in name and name.partition(".")[0] in NETWORKS for name in start.taken):
         raise UserError(
-            f"No tensor of {source} has the name and the shape of one of this model's: `from_run` needs a run with the "
-            "same kind of network."
+            f"No tensor of {source} has the name and the shape of one of this encoder's or decoder's: `from_run` needs "
+            "a run with the same kind of network."
         )
     return start
 

@@ -13,7 +13,7 @@ from spatialvae.priors.flow_matching.ode import Field, heun, scale
 from spatialvae.priors.gaussian import GaussianPrior
 from spatialvae.priors.trained import in_chunks
 
-__all__ = ["GuidedCells", "Pull"]
+__all__ = ["Pull", "PulledCells"]
 
 FIRST_TIME = 1e-2
 """The pull through the network is divided by the time, at least this."""
@@ -63,7 +63,7 @@ class Pull:
         return torch.where(self._known, self._code, self._gaussian.colour(white))
 
 
-class GuidedCells(Distribution):
+class PulledCells(Distribution):
     """Codes that agree with a code in its known cells: event [maps, height, width].
 
     The velocity of an unconditional path gets (1 - t)/t grad_x log p(z_k | x_t), the known numbers being near

@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 from spatialvae.errors import UserError
 from spatialvae.priors.base import PRIORS
 from spatialvae.priors.code_distribution import AbstractCodeDistribution
-from spatialvae.priors.flow_matching.cells import GuidedCells, Pull
+from spatialvae.priors.flow_matching.cells import Pull, PulledCells
 from spatialvae.priors.flow_matching.conditioning import GROUPS
 from spatialvae.priors.flow_matching.ode import LARGEST_EXACT, PROBES, Field, heun, heun_with_divergence, scale
 from spatialvae.priors.flow_matching.velocity import velocity_network
@@ -170,7 +170,7 @@ class FlowMatchingCodes(AbstractCodeDistribution):
         return in_chunks(self._density, value.reshape(-1, *self.event_shape)).reshape(value.shape[:-3])
 
     def given_cells(self, code: Tensor, known: Tensor) -> Distribution:
-        """Draws of whole codes that agree with `code` in the cells `known`; exact for a Gaussian, else by guidance.
+        """Draws of whole codes that agree with `code` in the cells `known`; exact for a Gaussian, else by a pull.
 
         Args:
             code: [maps, height, width].
@@ -181,7 +181,7 @@ class FlowMatchingCodes(AbstractCodeDistribution):
             return self
         mean = self.prior.gaussian().given_cells(code, known).mean
         pull = Pull(self.prior.gaussian, code, known)
-        return GuidedCells(self._field(None), self._noise, self._times, pull, mean)
+        return PulledCells(self._field(None), self._noise, self._times, pull, mean)
 
     @property
     def _times(self) -> list[float]:
