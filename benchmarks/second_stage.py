@@ -2,7 +2,7 @@
 
     python benchmarks/second_stage.py RUN --prior flow-matching --steps 5 10 20 --guidance 1.5 2 --json FILE.json
 
-One row for each number of steps without guidance, and one for each guidance at the prior's own steps: Fréchet distance,
+One row for each number of steps without guidance, and one for each guidance at the first of these: Fréchet distance,
 precision and recall of as many samples as test images, on the ImageNet features (the extra `imagenet`), and the seconds
 that the codes took. With `--nearest FILE.png` also a picture: samples above, and below each the training images that
 are nearest to it in feature space.
@@ -35,7 +35,7 @@ SHOWN, NEIGHBOURS = 12, 4
 
 def solvers(steps: list[int], guidance: list[float]) -> list[dict[str, Any]]:
     """The rows, each as what a draw takes."""
-    return [*({"steps": one} for one in steps), *({"guidance": one} for one in guidance)]
+    return [*({"steps": one} for one in steps), *({"steps": steps[0], "guidance": one} for one in guidance)]
 
 
 def row(run: FinishedRun, prior: str, solver: dict[str, Any], count: int, network: FeatureNetwork, real: Tensor):
@@ -82,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # pyright: ignore[reportOptionalMemberAccess]
     parser.add_argument("run", type=Path)
     parser.add_argument("--prior", default="flow-matching")
-    parser.add_argument("--steps", type=int, nargs="*", default=[5, 10, 20])
+    parser.add_argument("--steps", type=int, nargs="+", default=[5, 10, 20])
     parser.add_argument("--guidance", type=float, nargs="*", default=[])
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--training-images", type=int, default=5000)
@@ -97,8 +97,7 @@ def main() -> None:
         print(json.dumps(rows[-1]), flush=True)
     report: dict[str, Any] = {"prior": options.prior, "count": options.count, "rows": rows}
     if options.nearest is not None:
-        chosen = {"guidance": options.guidance[0]} if options.guidance else {}
-        pictures = run.model.sample(250, seed=0, prior=options.prior, **chosen)
+        pictures = run.model.sample(250, seed=0, prior=options.prior, **solvers(options.steps, options.guidance)[-1])
         report["nearest"] = nearest_picture(run, data, network, pictures, options.training_images, options.nearest)
         print(json.dumps(report["nearest"]))
     if options.json is not None:

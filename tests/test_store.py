@@ -101,9 +101,8 @@ def test_a_prior_file_of_another_run(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_prior_of_a_name_of_before(folder: Path) -> None:
-    tensors = load_file(folder / "prior-gaussian.safetensors")
     metadata = {"prior": "diffusion", "weights": weights_hash(folder)}
-    save_file(tensors, folder / "prior-diffusion.safetensors", metadata)
+    save_file(load_file(folder / "prior-gaussian.safetensors"), folder / "prior-diffusion.safetensors", metadata)
     model = load(folder)
     assert "gaussian" in model.priors
     with pytest.raises(UserError, match="There is no prior 'diffusion'") as caught:
@@ -136,11 +135,10 @@ def test_only_plain_formats(folder: Path) -> None:
 
 
 def test_the_codes_mean_and_deviation_by_map(folder: Path) -> None:
-    model = load(folder)
     kept = json.loads((folder / "codes.json").read_text())
     assert kept["weights"] == weights_hash(folder)
     torch.manual_seed(0)
-    codes = model.prior("gaussian").sample(torch.Size([20_000])).transpose(0, 1).flatten(1)
+    codes = load(folder).prior("gaussian").sample(torch.Size([20_000])).transpose(0, 1).flatten(1)
     assert_close(torch.tensor(kept["mean"]), codes.mean(1), rtol=0, atol=0.02)
     assert_close(torch.tensor(kept["standard_deviation"]), codes.std(1), rtol=0.02, atol=0)
 

@@ -24,16 +24,21 @@ OTHERS: dict[str, Any] = {
     "lpips": "network.pt",
     "generated": 10,
     "prior": ["gaussian"],
+    "steps": 5,
+    "guidance": 2.0,
     "parzen_protocol": "authors",
 }
 """Settings of an evaluation that only some metrics read, none at its default."""
+ON_FEATURES = {"frechet", "kernel", "precision", "recall", "density", "coverage"}
 READERS: dict[str, set[str]] = {
     "importance_samples": {"nll"},
     "nll_images": {"nll"},
-    "features": {"frechet", "kernel", "precision", "recall", "density", "coverage"},
+    "features": {*ON_FEATURES, "interpolated_frechet"},
     "lpips": {"lpips"},
-    "generated": {"frechet", "kernel", "precision", "recall", "density", "coverage", "parzen"},
-    "prior": {"prior_gain", "frechet", "kernel", "precision", "recall", "density", "coverage", "parzen"},
+    "generated": {*ON_FEATURES, "parzen"},
+    "prior": {*ON_FEATURES, "prior_gain", "parzen"},
+    "steps": {*ON_FEATURES, "parzen"},
+    "guidance": {*ON_FEATURES, "parzen"},
     "parzen_protocol": {"parzen"},
 }
 
@@ -65,7 +70,7 @@ def test_what_default_metrics_read_is_taken() -> None:
     refuse_unread(EvaluationConfig(metrics="mse", generated=10_000), {"mse": METRICS.parse("mse")})  # is the default
 
 
-@pytest.mark.parametrize("setting", ["importance_samples", "nll_images", "generated", "prior"])
+@pytest.mark.parametrize("setting", ["importance_samples", "nll_images", "generated", "prior", "steps", "guidance"])
 def test_sets_of_images_have_no_use_for_settings_of_models(setting: str) -> None:
     config = EvaluationConfig.parse({"metrics": "parzen", setting: OTHERS[setting]}, "here")
     with pytest.raises(UserError, match=f"^{setting} is for models, and these are images"):
