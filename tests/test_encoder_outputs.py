@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -119,9 +120,12 @@ def test_files_that_are_no_outputs_are_left_alone(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, other)
     with PosteriorCodes(model(), tiny_data(), folder=tmp_path):
         (path,) = (path for path in tmp_path.iterdir() if path != other)
-    path.with_name(f".{path.name}.123.tmp").write_bytes(b"half")
-    with PosteriorCodes(model(seed=1), tiny_data(), folder=tmp_path):
-        assert files(tmp_path) == sorted([path.name, "model.safetensors"])
+    half, old = (path.with_name(f".{path.name}.{k}.tmp") for k in (123, 124))
+    for one in (half, old):
+        one.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    with PosteriorCodes(model(seed=1), tiny_data(), folder=tmp_path):  # a process beside this one may still write
+        assert files(tmp_path) == sorted([half.name, path.name, "model.safetensors"])
 
 
 def test_numbers_that_are_not_finite_leave_no_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,8 @@ __all__ = ["Encoded", "encoder_outputs", "weights_digest"]
 
 BATCH = 500
 ALIGNMENT = 8
+ABANDONED = 24 * 60 * 60
+"""Seconds after which nobody writes a half of a file any more."""
 
 
 class Encoded(NamedTuple):
@@ -60,8 +63,9 @@ def encoder_outputs(
         metadata = _metadata(other)
         if "parts" in metadata and metadata.get("weights") != known["weights"]:
             other.unlink(missing_ok=True)
-    for broken in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
-        broken.unlink(missing_ok=True)
+    for broken in path.parent.glob(f".{path.name}.*.tmp"):
+        if time.time() - broken.stat().st_mtime > ABANDONED:  # of a process that was killed, not of one beside this
+            broken.unlink(missing_ok=True)
     width = model.latent.encoder_outputs
     header, ends = _header({name: (len(part.rows), width) for name, part in parts.items()}, known)
     total = sum(len(part.rows) for part in parts.values())

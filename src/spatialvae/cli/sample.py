@@ -20,8 +20,8 @@ Guidance = Annotated[
     float | None,
     typer.Option(
         min=0,
-        help="How strongly classes pull in draws from a flow-matching prior with labels: 1 as it was trained, 2 "
-        "clearer pictures of fewer kinds. Without --label each picture gets a class.",
+        help="How strongly classes pull in draws from a flow-matching prior with labels: 1 as it was trained, "
+        "more the more strongly. Without --label each picture gets a class.",
     ),
 ]
 Columns = Annotated[int | None, typer.Option(min=1, help="Pictures per row of the grid.")]

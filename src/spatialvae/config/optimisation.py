@@ -44,7 +44,6 @@ class AbstractOptimisation(AbstractSettings):
     checkpoint_every: Length = Field(
         default=None, description="Number of images between checkpoints. Default: a tenth of the run."
     )
-
     accumulate: int = Field(
         default=1,
         ge=1,

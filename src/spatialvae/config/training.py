@@ -76,7 +76,7 @@ class TrainConfig(AbstractSettings):
         default=0.0,
         ge=0,
         description="Train a discriminator of patches against the decoder: how large its gradient on the decoder's "
-        "outputs is, in that of the rest of the loss; 0: none. Pictures get sharper, the bound lower.",
+        "outputs is, in that of the rest of the loss; 0: none. Not shown to be stable.",
     )
     adversarial_from: Length = Field(
         default=None, description="Images after which the discriminator takes part. Default: half of the run."
@@ -88,7 +88,6 @@ class TrainConfig(AbstractSettings):
     )
     kl_warmup: WarmUp = Field(default=0, description="Images over which beta rises from 0.")
     flip: bool = Field(default=False, description="Mirror half of the images left to right, at random.")
-
     random_crop: float = Field(
         default=1.0,
         gt=0,

@@ -17,7 +17,7 @@ class Solver:
     Args:
         steps: of Heun's method, each of which calls the network twice.
         guidance: w of v(x, t) + w (v(x, t, label) - v(x, t)), classifier-free guidance (Ho and Salimans, 2022): 1 draws
-            from the class as it is, more gives clearer and fewer kinds of pictures.
+            from the class as it is, more what is typical of it.
 
     Raises:
         UserError: a number of steps below 1, a guidance that is negative or not finite.

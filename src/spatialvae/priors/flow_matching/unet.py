@@ -114,11 +114,8 @@ class _Attention(nn.Module):
         self.heads = max(1, width // HEAD)
         while width % self.heads:
             self.heads -= 1
-        self.norm, self.inner, self.outer = (
-            nn.GroupNorm(1, width),
-            nn.Conv2d(width, 3 * width, 1),
-            nn.Conv2d(width, width, 1),
-        )
+        self.norm, self.inner = nn.GroupNorm(1, width), nn.Conv2d(width, 3 * width, 1)
+        self.outer = nn.Conv2d(width, width, 1)
         for parameter in self.outer.parameters():
             nn.init.zeros_(parameter)
 
